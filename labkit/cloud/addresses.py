@@ -1,0 +1,31 @@
+"""Fixed addresses of the local cloud, as seen from inside instances and functions.
+
+What belongs here: constants that several parts of the cloud must agree on. What does not: anything
+chosen at run time.
+"""
+
+#: AWS's API, on the loopback device of every sandbox (shared AWS config names it, no variable does)
+ENDPOINT_ADDRESS = "169.254.170.1"
+ENDPOINT_PORT = 80
+ENDPOINT_URL = f"http://{ENDPOINT_ADDRESS}"
+
+#: EC2's instance metadata service
+METADATA_ADDRESS = "169.254.169.254"
+METADATA_PORT = 80
+
+#: Lambda's Runtime API
+RUNTIME_ADDRESS = "127.0.0.1"
+RUNTIME_PORT = 9001
+
+#: the internet side: a host that serves images, outside every VPC (RFC 5737 documentation addresses)
+INTERNET = "internet"
+INTERNET_CIDR = "203.0.113.0/24"
+IMAGE_HOST_ADDRESS = "203.0.113.10"
+IMAGE_HOST_NAME = "images.lab.example"
+IMAGE_HOST_PORT = 80
+
+#: functions without a VPC: on the internet side, with addresses of their own
+OUTSIDE_CIDR = "198.51.100.0/24"
+
+#: the account that the local cloud is
+ACCOUNT_ID = "123456789012"

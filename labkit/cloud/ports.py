@@ -1,0 +1,127 @@
+"""What the parts of the local cloud ask of each other, as protocols: implementations are passed in.
+
+What belongs here: the narrow interfaces between data plane parts. What does not: implementations.
+"""
+
+import socket
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from labkit.cloud.records import Credentials, InterfaceRecord, PolicyDocument, Principal
+from labkit.sandbox.spec import SandboxSpec
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+class Sandbox(Protocol):
+    """A running sandboxed process."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def listeners(self) -> Sequence[socket.socket]: ...
+
+    def fileno(self) -> int:
+        """A descriptor that turns readable when the process has ended (a pidfd)."""
+        ...
+
+    def kill(self) -> None:
+        """End it and everything in it; no error when it has ended already."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The exit code (negative: the signal), or None when `timeout` seconds were not enough."""
+        ...
+
+    def memory_bytes(self) -> int:
+        """Resident private memory of everything in it."""
+        ...
+
+
+class Sandboxes(Protocol):
+    """Starts sandboxed processes. File descriptors given are duplicated; the caller keeps its own."""
+
+    def start(
+        self,
+        spec: SandboxSpec,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        channel: int | None = None,
+    ) -> Sandbox:
+        """Start `spec`; `channel` becomes descriptor 3 inside. None means /dev/null (channel: none)."""
+        ...
+
+    def make_disk(self, name: str, *, size_mb: int, files: int) -> None: ...
+
+    def remove_disk(self, name: str) -> None: ...
+
+
+class Fabric(Protocol):
+    """The network: interfaces with real addresses, and the rules between them."""
+
+    def attach(
+        self,
+        interface: InterfaceRecord,
+        *,
+        loopback: Sequence[str] = (),
+        listen: Sequence[tuple[str, int]] = (),
+    ) -> list[socket.socket]:
+        """Make the interface; returns sockets listening inside it, one for each of `listen`.
+
+        An empty `address` asks for a free one in the subnet; see `address_of`.
+        """
+        ...
+
+    def address_of(self, name: str) -> str: ...
+
+    def detach(self, name: str) -> None: ...
+
+    def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket:
+        """A TCP connection made from inside the interface's namespace ("internet": from outside)."""
+        ...
+
+
+class CredentialIssuer(Protocol):
+    """Gives temporary credentials of a role, as STS does for services."""
+
+    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials: ...
+
+
+class LogWriter(Protocol):
+    """Writes lines to CloudWatch Logs with the permissions of a role; returns nothing either way."""
+
+    def write(
+        self, *, role_arn: str, region: str, group: str, stream: str, lines: Sequence[tuple[int, str]]
+    ) -> None:
+        """`lines`: (milliseconds since the epoch, text). Dropped when the role may not write."""
+        ...
+
+
+class Serving(Protocol):
+    """Serves HTTP on sockets that already listen."""
+
+    def serve(self, listener: socket.socket, app: "WSGIApplication", *, name: str) -> None:
+        """Answer on `listener` with the WSGI application `app` until `stop` or close."""
+        ...
+
+    def stop(self, name: str) -> None: ...
+
+
+class Identities(Protocol):
+    """Who is behind an access key, and which policies hang on whom and what."""
+
+    def principal(self, access_key_id: str) -> Principal | None:
+        """The principal of an access key that this cloud gave out, or None."""
+        ...
+
+    def secret_key(self, access_key_id: str) -> str | None: ...
+
+    def identity_policies(self, principal: Principal) -> Iterable[PolicyDocument]:
+        """Inline and managed policies of the user (and its groups) or of the session's role."""
+        ...
+
+    def bucket_policy(self, bucket: str) -> PolicyDocument | None: ...

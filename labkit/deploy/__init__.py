@@ -1,0 +1,1 @@
+"""Part of the lab kit; see docs/architecture.md."""
