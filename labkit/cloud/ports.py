@@ -7,7 +7,13 @@ import socket
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from labkit.cloud.records import Credentials, InterfaceRecord, PolicyDocument, Principal
+from labkit.cloud.records import (
+    Credentials,
+    InterfaceRecord,
+    PolicyDocument,
+    Principal,
+    PublicAccessBlock,
+)
 from labkit.sandbox.spec import SandboxSpec
 
 if TYPE_CHECKING:
@@ -125,3 +131,9 @@ class Identities(Protocol):
         ...
 
     def bucket_policy(self, bucket: str) -> PolicyDocument | None: ...
+
+    def public_access_block(self, bucket: str) -> PublicAccessBlock: ...
+
+    def trust_policy(self, role_arn: str) -> PolicyDocument | None:
+        """Who may assume the role, or None where there is no such role."""
+        ...

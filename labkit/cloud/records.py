@@ -174,6 +174,16 @@ class PolicyDocument:
 
 
 @dataclass(frozen=True)
+class PublicAccessBlock:
+    """A bucket's four public access block settings; none set is a bucket without the configuration."""
+
+    block_public_acls: bool = False
+    ignore_public_acls: bool = False
+    block_public_policy: bool = False
+    restrict_public_buckets: bool = False
+
+
+@dataclass(frozen=True)
 class Caller:
     """The socket a request came in on: from this machine, or from inside a sandbox.
 

@@ -1,0 +1,30 @@
+# The kit's commands for people who like make; ./lab is the same for everybody else.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+PYTHON_IN_VENV = .venv/bin/python
+STUDENT ?= ada@uni.edu
+
+help: ## Show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: ## Make the project's own environment in .venv
+	@sh ./lab setup
+
+demo: setup ## Watch the whole lab once, with the reference solution
+	@sh ./lab demo
+
+test: setup ## Run all tests
+	@$(PYTHON_IN_VENV) -m pytest -q
+
+lint: setup ## Check style and types
+	@$(PYTHON_IN_VENV) -m ruff check .
+	@$(PYTHON_IN_VENV) -m ruff format --check .
+	@$(PYTHON_IN_VENV) -m mypy
+
+bench: setup ## Measure, against the floor in the same run
+	@$(PYTHON_IN_VENV) -m bench
+
+clean: ## Stop the local cloud and remove what the kit made, but for your work/
+	@if [ -x $(PYTHON_IN_VENV) ]; then sh ./lab cloud stop; fi
+	@rm -rf .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis

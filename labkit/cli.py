@@ -1,0 +1,251 @@
+"""The command line: arguments in, exit status out. The only importer of labkit.console.
+
+What belongs here: parsing, choosing the console, turning errors into messages. What does not: work.
+Everything heavy is imported by the command that needs it, so that `--help` is quick.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import labkit
+from labkit.console import Console, open_console
+from labkit.errors import LabError
+from labkit.lesson.model import Options, Places, StepResult
+
+if TYPE_CHECKING:
+    from labkit.cloud.lifecycle import LocalCloud
+    from labkit.lesson.context import Context
+
+#: step names as they are typed, with their numbers
+STEPS = {"generate": "01", "deploy": "03", "process": "05", "destroy": "10"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Never shows a traceback unless `--debug` is given."""
+    options = _parser().parse_args(arguments)
+    console = open_console(plain=options.plain, as_json=options.json)
+    try:
+        status: int = options.command(options, console)
+        return status
+    except LabError as error:
+        if options.debug:
+            raise
+        console.error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        console.line("\nStopped. Run the same command again to go on.", style="warn")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if options.debug:
+            raise
+        console.error(_unexpected(error))
+        return 70
+    finally:
+        console.close()
+
+
+def _unexpected(error: Exception) -> LabError:
+    return LabError(
+        f"Something went wrong inside the kit ({type(error).__name__}: {error}). Your files are untouched.",
+        hint="Run the same command with --debug and show the output to your instructor.",
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lab", description="The hybrid-cloud lab, step by step.")
+    parser.add_argument("--version", action="version", version=f"lab {labkit.__version__}")
+    _common(parser)
+    parser.set_defaults(command=_where)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    step = commands.add_parser("step", help="run a step by its number")
+    step.add_argument("number", help="for example 03")
+    _step_options(step)
+    for name, number in STEPS.items():
+        one = commands.add_parser(name, help=f"step {number}")
+        one.set_defaults(number=number)
+        _step_options(one)
+    _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
+    demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
+    _common(demo)
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    parser.add_argument("--plain", action="store_true", help="no colour, no movement")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+
+
+def _step_options(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--student", help="your id, for example ada@uni.edu (default: the current one)")
+    parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
+    parser.add_argument("--check", action="store_true", help="only check, change nothing")
+    parser.add_argument("--force", action="store_true", help="replace files you changed; keeps a backup")
+    parser.add_argument(
+        "--image", action="append", default=[], metavar="FILE|FOLDER|URL",
+        help="what to process (may be given more than once; default: three sample pictures)",
+    )  # fmt: skip
+    parser.set_defaults(command=_step)
+
+
+def _cloud_parser(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("action", choices=["start", "status", "stop", "logs", "shell"])
+    parser.set_defaults(command=_cloud)
+
+
+def _places() -> Places:
+    root = Path(labkit.__file__).resolve().parent.parent
+    return Places(Path(os.environ.get("LAB_ROOT", root)))
+
+
+def _local_cloud(places: Places) -> "LocalCloud":
+    from labkit.cloud.lifecycle import LocalCloud
+
+    return LocalCloud(places.state / "cloud")
+
+
+def _context(arguments: argparse.Namespace, console: Console) -> "Context":
+    from labkit.lesson.context import Context
+    from labkit.manifest import load
+
+    places = _places()
+    options = Options(
+        student=arguments.student, solution=arguments.solution, force=arguments.force,
+        check_only=arguments.check, images=tuple(arguments.image),
+    )  # fmt: skip
+    return Context(places, load(places.root), options, console.event, _local_cloud(places))
+
+
+# -- commands ----------------------------------------------------------------------------------------
+
+
+def _step(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.engine import run_step
+
+    context = _context(arguments, console)
+    result = run_step(context, arguments.number)
+    _show(result, console)
+    return 0 if result.passed else 1
+
+
+def _show(result: StepResult, console: Console) -> None:
+    width = max((len(label) for label, _ in result.facts), default=0)
+    for label, value in result.facts:
+        console.line(f"  {label:<{width}}  {value}")
+    failed = next((check for check in result.checks if not check.passed), None)
+    if failed is not None and failed.hint:
+        console.line(f"→ {failed.hint}", style="strong")
+    checks = [
+        {"name": c.name, "passed": c.passed, "reason": c.reason, "hint": c.hint, "gap": c.gap}
+        for c in result.checks
+    ]
+    console.result({"passed": result.passed, "checks": checks, "facts": dict(result.facts), **result.data})
+
+
+def _where(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.progress import overview
+
+    arguments.student, arguments.solution, arguments.force = None, False, False
+    arguments.check, arguments.image = False, []
+    for text, style in overview(_context(arguments, console)):
+        console.line(text, style=style)
+    return 0
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.demo import run_demo
+    from labkit.manifest import load
+
+    places = _places()
+    return 0 if run_demo(places, load(places.root), console.event) else 1
+
+
+def _cloud(arguments: argparse.Namespace, console: Console) -> int:
+    cloud = _local_cloud(_places())
+    action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
+    return action[arguments.action](cloud, console)
+
+
+def _start(cloud: "LocalCloud", console: Console) -> int:
+    endpoint = cloud.ensure(console.event)
+    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    console.line("  To work with it by hand:  ./lab cloud shell")
+    console.result({"url": endpoint.url, "pid": endpoint.pid})
+    return 0
+
+
+def _status(cloud: "LocalCloud", console: Console) -> int:
+    endpoint = cloud.running()
+    if endpoint is None:
+        console.line("The local cloud is not running. Any step starts it, or: ./lab cloud start")
+        console.result({"running": False})
+        return 3
+    status = cloud.ask("GET", "status")
+    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    for name in ("instances", "functions"):
+        for entry in status[name]:
+            console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")
+    console.line(f"  memory    {status['memory_mb']} MB, processes {status['processes']}")
+    console.result({"running": True, "url": endpoint.url, **status})
+    return 0
+
+
+def _stop(cloud: "LocalCloud", console: Console) -> int:
+    stopped = cloud.stop()
+    console.line("✓ The local cloud is stopped; nothing of it is left." if stopped else "It was not running.")
+    console.result({"stopped": stopped})
+    return 0
+
+
+def _logs(cloud: "LocalCloud", console: Console) -> int:
+    from labkit.text import printable
+
+    if not cloud.log.exists():
+        console.line("The local cloud has not written a log yet.")
+        return 0
+    for line in cloud.log.read_text(errors="replace").splitlines():
+        console.line(printable(line))
+    return 0
+
+
+def _shell(cloud: "LocalCloud", console: Console) -> int:
+    """A shell in which the AWS CLI, boto3, curl and Terraform mean the local cloud."""
+    from labkit.manifest import load
+    from labkit.targets import Target
+
+    endpoint = cloud.ensure(console.event)
+    target = Target("local", load(_places().root).region, endpoint.url)
+    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    environment |= target.environment() | {"PS1": "(local cloud) $ ", "LAB_TARGET": "local cloud"}
+    shell = os.environ.get("SHELL", "/bin/sh")
+    console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
+    with _default_interrupts():
+        return os.spawnvpe(os.P_WAIT, shell, [shell, *_quiet(shell)], environment)
+
+
+def _quiet(shell: str) -> list[str]:
+    """Options that keep the person's own start-up files from replacing our prompt."""
+    return {"bash": ["--norc", "--noprofile"], "zsh": ["-f"]}.get(Path(shell).name, [])
+
+
+@contextlib.contextmanager
+def _default_interrupts() -> Iterator[None]:
+    """Ctrl-C belongs to the shell inside, not to us."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

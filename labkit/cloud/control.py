@@ -1,0 +1,82 @@
+"""The kit's own requests to its cloud: status, pictures to serve, how an instance's boot went.
+
+Answered on this machine's socket only, under /_lab/, and only to who knows the token of the state file.
+
+What belongs here: this small HTTP interface. What does not: AWS's API (labkit.cloud.door).
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
+from werkzeug.wrappers import Request, Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PREFIX = "/_lab/"
+MAX_IMAGE_BYTES = 128 << 20
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the control interface can do, as functions that give plain JSON values."""
+
+    status: Callable[[], Mapping[str, Any]]
+    publish: Callable[[str, bytes], str]
+    instance: Callable[[str, bool], Mapping[str, Any] | None]
+    journal: Callable[[str, str, int], list[str]]
+    denials: Callable[[], list[Mapping[str, Any]]]
+
+
+class Control:
+    """Answers /_lab/…; hands every other request on to `app`."""
+
+    def __init__(self, actions: Actions, token: str, app: "WSGIApplication") -> None:
+        self._actions, self._token, self._app = actions, token, app
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """The WSGI entry."""
+        if not str(environ.get("PATH_INFO", "")).startswith(PREFIX):
+            return self._app(environ, start_response)
+        try:
+            value = self._answer(Request(environ))
+        except HTTPException as error:
+            return error(environ, start_response)
+        response = Response(json.dumps(value), content_type="application/json")
+        return response(environ, start_response)
+
+    def _answer(self, request: Request) -> Any:
+        if not hmac.compare_digest(request.headers.get("X-Lab-Token", ""), self._token):
+            raise Forbidden("the token is wrong")
+        parts = request.path.removeprefix(PREFIX).split("/")
+        match request.method, parts:
+            case "GET", ["status"]:
+                return self._actions.status()
+            case "GET", ["denials"]:
+                return self._actions.denials()
+            case "PUT", ["images", name]:
+                return {"url": self._publish(name, request)}
+            case "GET", ["instances", name]:
+                return self._instance(name, wait=request.args.get("wait") == "1")
+            case "GET", ["instances", name, "journal", unit]:
+                lines = request.args.get("lines", 50, type=int)
+                return self._actions.journal(name, unit, lines)
+        raise NotFound(f"no such request: {request.method} {request.path}")
+
+    def _publish(self, name: str, request: Request) -> str:
+        if (request.content_length or 0) > MAX_IMAGE_BYTES:
+            raise BadRequest(f"more than {MAX_IMAGE_BYTES >> 20} MB")
+        try:
+            return self._actions.publish(name, request.get_data())
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+
+    def _instance(self, name: str, *, wait: bool) -> Mapping[str, Any]:
+        found = self._actions.instance(name, wait)
+        if found is None:
+            raise NotFound(f"no instance {name} runs here")
+        return found

@@ -1,0 +1,100 @@
+"""What a function's sandbox is given: its environment variables, its files and its limits.
+
+What belongs here: the one description of an execution environment, as AWS documents it. What does not:
+starting it (see placement).
+
+AWS Lambda, "Using Lambda environment variables", "Lambda quotas" and "Lambda runtimes".
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from labkit.cloud.addresses import ENDPOINT_URL, RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.cloud.records import Credentials, FunctionRecord
+from labkit.sandbox.spec import Bind, Limits, SandboxSpec
+
+TASK_ROOT = "/var/task"
+HOME = "/home/sbx_user1051"
+USER_ID = 993
+_PASSWD = (
+    f"root:x:0:0:root:/root:/bin/bash\n"
+    f"sbx_user1051:x:{USER_ID}:990::{HOME}:/sbin/nologin\n"
+    f"nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+)
+#: tells boto3 where the cloud is, without a variable that the function would see
+_AWS_CONFIG = f"[default]\nendpoint_url = {ENDPOINT_URL}\n"
+_RUNTIME_API = f"{RUNTIME_ADDRESS}:{RUNTIME_PORT}"
+
+
+def sandbox_spec(
+    function: FunctionRecord, *, name: str, log_stream: str, code: Path, credentials: Credentials
+) -> SandboxSpec:
+    """The sandbox of the environment `name`, which joins the interface of the same name."""
+    return SandboxSpec(
+        name=name,
+        entry="labkit.cloud.functions.bootstrap:main",
+        arguments={"handler": function.handler, "task_root": TASK_ROOT},
+        env=variables(function, log_stream=log_stream, credentials=credentials),
+        cwd=TASK_ROOT,
+        hostname="169-254-100-6",
+        interface=name,
+        binds=(Bind(str(code), TASK_ROOT),),
+        files={"/etc/passwd": _PASSWD, f"{HOME}/.aws/config": _AWS_CONFIG},
+        uid=USER_ID,
+        limits=_limits(function),
+    )
+
+
+def variables(function: FunctionRecord, *, log_stream: str, credentials: Credentials) -> Mapping[str, str]:
+    """Every variable that the function sees; the reserved ones can't be replaced by the function's own."""
+    return {**_defaults(), **function.environment, **_reserved(function, log_stream), **_keys(credentials)}
+
+
+def _limits(function: FunctionRecord) -> Limits:
+    """A long life uses more CPU time than any one invocation may: the time-out bounds each."""
+    return Limits(
+        memory_mb=function.memory_mb,
+        processes=1024,
+        cpu_seconds=86_400,
+        file_mb=512,
+        open_files=1024,
+        disk_mb=512,
+        files=65_536,
+    )
+
+
+def _defaults() -> dict[str, str]:
+    """Variables that a function may set for itself."""
+    return {
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "PYTHONPATH": "/var/runtime",
+        "TZ": ":UTC",
+    }
+
+
+def _reserved(function: FunctionRecord, log_stream: str) -> dict[str, str]:
+    return {
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": _RUNTIME_API,
+        "AWS_REGION": function.region,
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "LAMBDA_TASK_ROOT": TASK_ROOT,
+        "_HANDLER": function.handler,
+    }
+
+
+def _keys(credentials: Credentials) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+    }

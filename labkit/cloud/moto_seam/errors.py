@@ -1,0 +1,43 @@
+"""AWS's errors in the form that moto's services raise.
+
+What belongs here: making an error from AWS's code and words. What does not: deciding when.
+"""
+
+import json
+
+
+def ec2_error(code: str, message: str) -> Exception:
+    """An error of EC2 (HTTP 400)."""
+    from moto.ec2.exceptions import EC2ClientError
+
+    error: Exception = EC2ClientError(code, message)
+    return error
+
+
+def lambda_error(code: str, message: str, status: int = 400) -> Exception:
+    """An error of Lambda, with the body that its SDKs read."""
+    from moto.awslambda.exceptions import LambdaClientError
+
+    class Refused(LambdaClientError):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__(code, message)
+            self.code = status
+            self.description = json.dumps({"Type": "User", "message": message, "__type": code})
+
+    return Refused()
+
+
+def s3_error(code: str, message: str) -> Exception:
+    """An error of S3; its HTTP status is what moto's model of S3 says for the code, or 400."""
+    from moto.s3.exceptions import S3ClientError
+
+    error: Exception = S3ClientError(code, message)
+    return error
+
+
+def dynamodb_error(message: str) -> Exception:
+    """A ValidationException of DynamoDB."""
+    from moto.dynamodb.exceptions import MockValidationException
+
+    error: Exception = MockValidationException(message)
+    return error

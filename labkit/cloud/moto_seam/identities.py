@@ -1,0 +1,137 @@
+"""Who is behind an access key, and the policies on users, roles and buckets, out of moto's state.
+
+What belongs here: reading them as plain records. What does not: deciding with them (labkit.cloud.iam).
+"""
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.moto_seam.sts_keys import expires_at
+from labkit.cloud.records import PolicyDocument, Principal, PublicAccessBlock
+
+ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID, ACCOUNT_ID)
+
+
+class MotoIdentities:
+    """The users, sessions and policies that moto holds (ports.Identities).
+
+    `root_keys` are the access keys (id → secret) that act as the account's root user.
+    """
+
+    def __init__(self, root_keys: Mapping[str, str] | None = None) -> None:
+        self._root_keys = dict(root_keys or {})
+
+    def principal(self, access_key_id: str) -> Principal | None:
+        """Who holds the key; None when it was never given out, is inactive, or has expired."""
+        if access_key_id in self._root_keys:
+            return ROOT
+        key = backend("iam").access_keys.get(access_key_id)
+        if key is None or key.status != "Active":
+            return None
+        if key.user_name is not None:
+            return _user_principal(key)
+        return self._session_principal(access_key_id)
+
+    def secret_key(self, access_key_id: str) -> str | None:
+        """The secret that signs the key's requests, or None for a key of nobody."""
+        if access_key_id in self._root_keys:
+            return self._root_keys[access_key_id]
+        key = backend("iam").access_keys.get(access_key_id)
+        return None if key is None else str(key.secret_access_key)
+
+    def session_token(self, access_key_id: str) -> str | None:
+        """The token that must come with a session's key; None for keys that need none."""
+        session = _session(access_key_id)
+        return None if session is None else str(session.session_token)
+
+    def expired(self, access_key_id: str) -> bool:
+        """Whether the key is that of a session which has ended (AWS answers ExpiredToken)."""
+        session = _session(access_key_id)
+        return session is not None and expires_at(session) <= datetime.now(UTC).timestamp()
+
+    def identity_policies(self, principal: Principal) -> Iterator[PolicyDocument]:
+        """Inline and managed policies of the user and its groups, or of the session's role."""
+        iam = backend("iam")
+        if principal.kind == "user":
+            name = principal.arn.rsplit("/", 1)[-1]
+            user = iam.users.get(name)
+            if user is not None:
+                for holder in (user, *iam.get_groups_for_user(name)):
+                    yield from _policies_of(holder)
+        elif principal.kind == "session":
+            role = _role(principal.role_arn)
+            if role is not None:
+                yield from _policies_of(role)
+
+    def bucket_policy(self, bucket: str) -> PolicyDocument | None:
+        """The bucket's policy, or None where there is no bucket or no policy."""
+        found = backend("s3").buckets.get(bucket)
+        if found is None or not found.policy:
+            return None
+        text = found.policy.decode() if isinstance(found.policy, bytes) else str(found.policy)
+        return PolicyDocument(f"arn:aws:s3:::{bucket}", _parsed(text))
+
+    def public_access_block(self, bucket: str) -> PublicAccessBlock:
+        """The bucket's four settings; none set where there is no bucket or no configuration."""
+        found = backend("s3").buckets.get(bucket)
+        block = found.public_access_block if found is not None else None
+        if block is None:
+            return PublicAccessBlock()
+        return PublicAccessBlock(
+            bool(block.block_public_acls),
+            bool(block.ignore_public_acls),
+            bool(block.block_public_policy),
+            bool(block.restrict_public_buckets),
+        )
+
+    def trust_policy(self, role_arn: str) -> PolicyDocument | None:
+        """Who may assume the role, or None where there is no such role."""
+        role = _role(role_arn)
+        if role is None:
+            return None
+        return PolicyDocument(role_arn, _parsed(role.assume_role_policy_document))
+
+    def _session_principal(self, access_key_id: str) -> Principal | None:
+        session = _session(access_key_id)
+        if session is None or self.expired(access_key_id):
+            return None
+        return Principal("session", session.arn, ACCOUNT_ID, session.user_id, session.role_arn)
+
+
+def _user_principal(key: Any) -> Principal | None:
+    user = backend("iam").users.get(key.user_name)
+    if user is None or key not in user.access_keys:
+        return None
+    return Principal("user", user.arn, ACCOUNT_ID, user.id)
+
+
+def _session(access_key_id: str) -> Any | None:
+    # the newest first: nearly every request comes from the session issued last
+    for session in reversed(backend("sts").assumed_roles):
+        if session.access_key_id == access_key_id:
+            return session
+    return None
+
+
+def _role(role_arn: str) -> Any | None:
+    return next((role for role in list(backend("iam").roles.values()) if role.arn == role_arn), None)
+
+
+def _policies_of(holder: Any) -> Iterator[PolicyDocument]:
+    for name, text in list(holder.policies.items()):
+        yield PolicyDocument(name, _parsed(text))
+    for arn, policy in list(holder.managed_policies.items()):
+        version = next((v for v in policy.versions if v.version_id == policy.default_version_id), None)
+        if version is not None:
+            yield PolicyDocument(arn, _parsed(version.document))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> Mapping[str, object]:
+    document: Mapping[str, object] = json.loads(text)
+    return document

@@ -1,0 +1,117 @@
+"""VPCs, subnets, routes and security groups in moto's state as plain records.
+
+What belongs here: reading, and what a route's target is worth now (DescribeRouteTables' state).
+What does not: deciding about packets (labkit.cloud.network).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from labkit.cloud.moto_seam.backends import in_use
+from labkit.cloud.records import (
+    GroupRecord,
+    NetworkState,
+    Permission,
+    RouteRecord,
+    SubnetRecord,
+    VpcRecord,
+)
+
+BLACKHOLE = "blackhole"
+
+
+def network_state() -> NetworkState:
+    """Everything of the account that decides whether a packet arrives, in all regions in use."""
+    backends = [ec2 for _, ec2 in in_use("ec2")]
+    return NetworkState(
+        vpcs=tuple(vpc for ec2 in backends for vpc in _vpcs(ec2)),
+        subnets=tuple(subnet for ec2 in backends for subnet in _subnets(ec2)),
+        groups=tuple(group for ec2 in backends for group in _groups(ec2)),
+    )
+
+
+def target_of(route: Any) -> str:
+    """Where the route leads: "local", an id, or "blackhole" when what it names is gone."""
+    if route.local:
+        return "local"
+    ec2, vpc_id = route.route_table.ec2_backend, route.route_table.vpc_id
+    if route.gateway is not None:
+        return _gateway(ec2, route.gateway, vpc_id)
+    if route.nat_gateway is not None:
+        gone = route.nat_gateway.id not in ec2.nat_gateways or route.nat_gateway.state == "deleted"
+        return BLACKHOLE if gone else str(route.nat_gateway.id)
+    if route.instance is not None:
+        interface = route.instance.nics.get(0)
+        return str(interface.id) if interface else BLACKHOLE
+    if route.interface is not None:
+        return str(route.interface.id) if route.interface.id in ec2.enis else BLACKHOLE
+    return _other_target(ec2, route)
+
+
+def _other_target(ec2: Any, route: Any) -> str:
+    if route.vpc_endpoint_id is not None:
+        endpoint = ec2.vpc_end_points.get(route.vpc_endpoint_id)
+        return BLACKHOLE if endpoint is None or endpoint.state == "deleted" else str(endpoint.id)
+    others = (route.vpc_pcx, route.transit_gateway, route.egress_only_igw, route.carrier_gateway)
+    return next((str(other.id) for other in others if other is not None), BLACKHOLE)
+
+
+def _gateway(ec2: Any, gateway: Any, vpc_id: str) -> str:
+    if not gateway.id.startswith("igw-"):
+        return str(gateway.id)
+    known = ec2.internet_gateways.get(gateway.id)
+    attached = known is not None and known.vpc is not None and known.vpc.id == vpc_id
+    return str(gateway.id) if attached else BLACKHOLE
+
+
+def _vpcs(ec2: Any) -> Iterator[VpcRecord]:
+    gateways = {igw.vpc.id: igw.id for igw in list(ec2.internet_gateways.values()) if igw.vpc}
+    for vpc in list(ec2.vpcs.values()):
+        yield VpcRecord(vpc.id, vpc.cidr_block, gateways.get(vpc.id, ""))
+
+
+def _subnets(ec2: Any) -> Iterator[SubnetRecord]:
+    tables = list(ec2.route_tables.values())
+    main = {table.vpc_id: table for table in tables if table.main_association_id is not None}
+    own = {target: table for table in tables for target in table._associations.values()}
+    for subnets in list(ec2.subnets.values()):
+        for subnet in list(subnets.values()):
+            table = own.get(subnet.id) or main.get(subnet.vpc_id)
+            routes = tuple(_routes(ec2, table)) if table is not None else ()
+            yield SubnetRecord(subnet.id, subnet.vpc_id, subnet.cidr_block, subnet.availability_zone, routes)
+
+
+def _routes(ec2: Any, table: Any) -> Iterator[RouteRecord]:
+    for route in table.routes:
+        target = target_of(route)
+        if route.destination_prefix_list is not None:
+            for cidr in _prefix_list(ec2, route.destination_prefix_list.id):
+                yield RouteRecord(cidr, target)
+        elif route.destination_cidr_block:
+            yield RouteRecord(route.destination_cidr_block, target)
+
+
+def _prefix_list(ec2: Any, prefix_list_id: str) -> list[str]:
+    known = ec2.managed_prefix_lists.get(prefix_list_id)
+    return [entry["Cidr"] for entry in known.entries.get(known.version) or ()] if known else []
+
+
+def _groups(ec2: Any) -> Iterator[GroupRecord]:
+    for groups in list(ec2.groups.values()):
+        for group in list(groups.values()):
+            ingress = tuple(_permissions(ec2, group.ingress_rules))
+            egress = tuple(_permissions(ec2, group.egress_rules))
+            yield GroupRecord(group.id, group.name, group.vpc_id or "", ingress, egress)
+
+
+def _permissions(ec2: Any, rules: Any) -> Iterator[Permission]:
+    # rules for IPv6 addresses are left out: nothing in this cloud has one
+    for rule in list(rules):
+        ports = (-1 if rule.from_port is None else rule.from_port, -1 if rule.to_port is None else rule.to_port)
+        if rule.source_group.get("GroupId"):
+            yield Permission(rule.ip_protocol, *ports, group_id=rule.source_group["GroupId"])
+        elif rule.prefix_list_id:
+            for cidr in _prefix_list(ec2, rule.prefix_list_id):
+                yield Permission(rule.ip_protocol, *ports, cidr=cidr)
+        elif rule.cidr_ipv4:
+            yield Permission(rule.ip_protocol, *ports, cidr=rule.cidr_ipv4)

@@ -1,0 +1,213 @@
+"""The CloudFormation engine: create, change and delete one stack, and follow its events.
+
+What belongs here: what CloudFormation's API is asked, for the local cloud and AWS alike. What does not:
+how the template came to be (labkit.build), or how events are shown.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.deploy.model import Deployment
+from labkit.errors import DeployError
+from labkit.events import Emit, Event
+from labkit.targets import Clients
+
+#: created and never usable: CloudFormation only lets such a stack be deleted
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
+HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
+CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+
+
+def _error_text(error: Exception) -> tuple[str, str]:
+    """Code and message of an AWS error answer; ("", text) for anything else."""
+    answer = getattr(error, "response", {}).get("Error", {})
+    return str(answer.get("Code", "")), str(answer.get("Message", error))
+
+
+@dataclass(frozen=True)
+class CloudFormation:
+    """One stack at one target. `name` is the stack's name."""
+
+    clients: Clients
+    name: str
+    emit: Emit
+
+    @property
+    def _api(self) -> Any:
+        return self.clients.client("cloudformation")
+
+    def describe(self, name: str = "") -> Mapping[str, Any] | None:
+        """The stack (by name, or by id once it is deleted) as DescribeStacks shows it, or None."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return dict(self._api.describe_stacks(StackName=name or self.name)["Stacks"][0])
+        except ClientError as error:
+            if "does not exist" in _error_text(error)[1]:
+                return None
+            raise self._refused("describe", error) from error
+
+    def current(self) -> Deployment:
+        """What stands now, without changing anything."""
+        stack = self.describe()
+        if stack is None:
+            return Deployment("cloudformation", self.name, "absent", changed=False)
+        return Deployment(
+            "cloudformation", self.name, "complete" if stack["StackStatus"] in HEALTHY else "failed",
+            outputs={o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
+            changed=False, reason=str(stack.get("StackStatusReason", "")),
+        )  # fmt: skip
+
+    def apply(self, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> Deployment:
+        """Create the stack or change it to `template`; "nothing to change" is success.
+
+        A stack whose creation failed is deleted first. Emits a "resource" event for each stack event.
+        Raises DeployError with the first resource that failed and its reason.
+        """
+        stack = self._settled()
+        if stack is not None and stack["StackStatus"] in DEAD:
+            self.emit(Event("note", f"The stack {self.name} of a failed creation is deleted first."))
+            self._delete()
+            stack = None
+        before = self._event_ids() if stack else frozenset()
+        if not self._request(template, parameters, tags, exists=stack is not None):
+            return self.current()
+        stack = self._follow(before)
+        if stack is None or stack["StackStatus"] not in HEALTHY:
+            raise self._failed(stack, before)
+        return dataclasses.replace(self.current(), changed=True)
+
+    def destroy(self) -> None:
+        """Delete the stack and wait until it is gone; a stack that does not exist is success.
+
+        Raises DeployError with the resource that could not be deleted.
+        """
+        if self._settled() is not None:
+            self._delete()
+
+    def resources(self) -> list[tuple[str, str, str]]:
+        """(logical id, type, physical id) of everything in the stack."""
+        pages = self._api.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            (r["LogicalResourceId"], r["ResourceType"], r.get("PhysicalResourceId", ""))
+            for page in pages
+            for r in page["StackResourceSummaries"]
+            if r["ResourceStatus"] != "DELETE_COMPLETE"
+        ]
+
+    # -- one request, then its events --------------------------------------------------------------
+
+    def _request(
+        self, template: str, parameters: Mapping[str, str], tags: Mapping[str, str], *, exists: bool
+    ) -> bool:
+        """Ask for the change; False when there is nothing to change."""
+        from botocore.exceptions import ClientError
+
+        call = self._api.update_stack if exists else self._api.create_stack
+        try:
+            call(
+                StackName=self.name, TemplateBody=template, Capabilities=CAPABILITIES,
+                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+                Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
+            )  # fmt: skip
+        except ClientError as error:
+            if "No updates are to be performed" in _error_text(error)[1]:
+                return False
+            raise self._refused("update" if exists else "create", error) from error
+        return True
+
+    def _delete(self) -> None:
+        stack = self.describe()
+        if stack is None:
+            return
+        name = stack["StackId"]  # a deleted stack is found by its id only
+        before = self._event_ids()
+        self._api.delete_stack(StackName=self.name)
+        last = self._follow(before, name=name)
+        if last is not None and last["StackStatus"] != "DELETE_COMPLETE":
+            raise self._failed(last, before)
+
+    def _settled(self) -> Mapping[str, Any] | None:
+        """The stack once nothing is in progress: a run that was killed left its work to AWS."""
+        stack = self.describe()
+        if stack is None or not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return stack
+        self.emit(Event("note", f"The stack {self.name} is still busy from before; waiting for it."))
+        self._follow(self._event_ids())
+        return self.describe()
+
+    def _event_ids(self) -> frozenset[str]:
+        return frozenset(e["EventId"] for e in self._events())
+
+    def _follow(self, before: frozenset[str], name: str = "") -> Mapping[str, Any] | None:
+        """Emit events as they come until the stack is at rest; returns it (None: gone)."""
+        seen = set(before)
+        pause = 0.02 if self.clients.target.is_local else 3.0
+        while True:
+            stack = self.describe(name)
+            for event in self._news(seen, name):
+                self._tell(event)
+            if stack is None or not stack["StackStatus"].endswith("_IN_PROGRESS"):
+                return stack
+            time.sleep(pause)  # the API has no way to wait: it is asked again
+
+    def _events(self, name: str = "") -> list[dict[str, Any]]:
+        """All events of the stack, oldest first."""
+        from botocore.exceptions import ClientError
+
+        try:
+            pages = self._api.get_paginator("describe_stack_events").paginate(StackName=name or self.name)
+            return [event for page in pages for event in page["StackEvents"]][::-1]
+        except ClientError as error:
+            if "does not exist" in _error_text(error)[1]:
+                return []
+            raise self._refused("describe", error) from error
+
+    def _news(self, seen: set[str], name: str) -> Iterator[dict[str, Any]]:
+        for event in self._events(name):
+            if event["EventId"] not in seen:
+                seen.add(event["EventId"])
+                yield event
+
+    def _tell(self, event: Mapping[str, Any]) -> None:
+        status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
+        text = f"{event['LogicalResourceId']} ({event['ResourceType']}) {status}"
+        self.emit(
+            Event(
+                "resource",
+                text + (f": {reason}" if reason and "FAILED" in status else ""),
+                {
+                    "id": event["LogicalResourceId"], "type": event["ResourceType"],
+                    "status": status, "reason": reason,
+                },
+            )
+        )  # fmt: skip
+
+    # -- what went wrong -----------------------------------------------------------------------------
+
+    def _failed(self, stack: Mapping[str, Any] | None, before: frozenset[str]) -> DeployError:
+        """The first failed resource explains the rest: later ones were only cancelled."""
+        status = stack["StackStatus"] if stack else "gone"
+        failed = [
+            e for e in self._events(stack["StackId"] if stack else "")
+            if e["EventId"] not in before and e["ResourceStatus"].endswith("_FAILED")
+            and e["LogicalResourceId"] != self.name
+        ]  # fmt: skip
+        if not failed:
+            return DeployError(f"The stack {self.name} ended as {status}.", hint="Run the step again.")
+        first = failed[0]
+        return DeployError(
+            f"The stack {self.name} ended as {status}. First failure: {first['LogicalResourceId']} "
+            f"({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason given')}",
+            hint=f"Mend {first['LogicalResourceId']} in cloudformation-template.yaml, then deploy again.",
+        )
+
+    def _refused(self, what: str, error: Exception) -> DeployError:
+        code, message = _error_text(error)
+        return DeployError(
+            f"CloudFormation refused to {what} the stack {self.name} ({code}): {message}",
+            hint="Mend the template where the message says, then run the step again.",
+        )

@@ -1,0 +1,111 @@
+"""What is left of a lab: looked for by tag and by name, service by service, never by what we remember.
+
+What belongs here: read-only listing through the AWS API. What does not: deleting (the engines do that),
+apart from emptying buckets, which no engine does.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from labkit.deploy.model import Survivor
+from labkit.targets import Clients
+
+TAG = "lab:variant"
+
+
+def find(clients: Clients, *, prefix: str, tag_value: str) -> list[Survivor]:
+    """Every resource of one lab that still exists: named `prefix`…, or tagged lab:variant=`tag_value`."""
+    finders: tuple[Callable[[Clients, str, str], Iterator[Survivor]], ...] = (
+        _stacks, _ec2, _functions, _buckets, _tables, _log_groups, _iam,
+    )  # fmt: skip
+    return [survivor for finder in finders for survivor in finder(clients, prefix, tag_value)]
+
+
+def empty_bucket(clients: Clients, bucket: str) -> int:
+    """Delete every object, version and delete marker of `bucket`; returns how many there were."""
+    api, deleted = clients.client("s3"), 0
+    for page in api.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        keys = [
+            {"Key": entry["Key"], "VersionId": entry["VersionId"]}
+            for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        ]
+        if keys:
+            api.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            deleted += len(keys)
+    return deleted
+
+
+def buckets_named(clients: Clients, prefix: str) -> list[str]:
+    """Names of the account's buckets that begin with `prefix`."""
+    found = clients.client("s3").list_buckets().get("Buckets", [])
+    return [bucket["Name"] for bucket in found if bucket["Name"].startswith(prefix)]
+
+
+def _stacks(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    pages = clients.client("cloudformation").get_paginator("describe_stacks").paginate()
+    for stack in (s for page in pages for s in page["Stacks"]):
+        if stack["StackName"].startswith(prefix) and stack["StackStatus"] != "DELETE_COMPLETE":
+            yield Survivor("cloudformation", "stack", stack["StackName"], "name")
+
+
+#: EC2 describe calls: operation, list in the answer, id of an entry
+_EC2: tuple[tuple[str, str, str], ...] = (
+    ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
+    ("describe_volumes", "Volumes", "VolumeId"),
+    ("describe_security_groups", "SecurityGroups", "GroupId"),
+    ("describe_subnets", "Subnets", "SubnetId"),
+    ("describe_route_tables", "RouteTables", "RouteTableId"),
+    ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    ("describe_vpcs", "Vpcs", "VpcId"),
+)
+
+
+def _ec2(clients: Clients, prefix: str, tag_value: str) -> Iterator[Survivor]:
+    api = clients.client("ec2")
+    by_tag = [{"Name": f"tag:{TAG}", "Values": [tag_value]}]
+    for page in api.get_paginator("describe_instances").paginate(Filters=by_tag):
+        for instance in (i for r in page["Reservations"] for i in r["Instances"]):
+            if instance["State"]["Name"] != "terminated":
+                yield Survivor("ec2", "instance", instance["InstanceId"], "tag")
+    for operation, entries, identifier in _EC2:
+        answer: dict[str, Any] = getattr(api, operation)(Filters=by_tag)
+        for entry in answer[entries]:
+            yield Survivor("ec2", entries, entry[identifier], "tag")
+
+
+def _functions(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    for page in clients.client("lambda").get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            if function["FunctionName"].startswith(prefix):
+                yield Survivor("lambda", "function", function["FunctionName"], "name")
+
+
+def _buckets(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    for name in buckets_named(clients, prefix):
+        yield Survivor("s3", "bucket", name, "name")
+
+
+def _tables(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    for page in clients.client("dynamodb").get_paginator("list_tables").paginate():
+        for name in page["TableNames"]:
+            if name.startswith(prefix):
+                yield Survivor("dynamodb", "table", name, "name")
+
+
+def _log_groups(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    pages = clients.client("logs").get_paginator("describe_log_groups").paginate()
+    for group in (g for page in pages for g in page["logGroups"]):
+        if group["logGroupName"].startswith(("/aws/lambda/" + prefix, prefix)):
+            yield Survivor("logs", "log group", group["logGroupName"], "name")
+
+
+def _iam(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
+    api = clients.client("iam")
+    for operation, entries, name in (
+        ("list_roles", "Roles", "RoleName"),
+        ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+    ):
+        for page in api.get_paginator(operation).paginate():
+            for entry in page[entries]:
+                if entry[name].startswith(prefix):
+                    yield Survivor("iam", entries, entry[name], "name")

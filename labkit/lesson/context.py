@@ -1,0 +1,71 @@
+"""What a step works with: the workspace, the cloud, the clients, all made at first use.
+
+What belongs here: putting collaborators together for one run of one step. What does not: what a step does.
+"""
+
+import functools
+from dataclasses import dataclass
+
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.deploy.cloudformation import CloudFormation
+from labkit.deploy.model import Deployment
+from labkit.errors import StepOrderError
+from labkit.events import Emit, Event
+from labkit.lesson.model import Options, Places
+from labkit.manifest import Manifest
+from labkit.targets import Clients, Target
+from labkit.workspace import Workspace, Workspaces
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run of one step."""
+
+    places: Places
+    manifest: Manifest
+    options: Options
+    emit: Emit
+    cloud: LocalCloud
+
+    @functools.cached_property
+    def workspaces(self) -> Workspaces:
+        """All workspaces below work/."""
+        return Workspaces(self.places.root, self.manifest)
+
+    @functools.cached_property
+    def workspace(self) -> Workspace:
+        """The workspace that the options name, or the current one.
+
+        Raises WorkspaceError when there is none, or it is broken.
+        """
+        return self.workspaces.open(self.options.student, solution=self.options.solution)
+
+    @functools.cached_property
+    def clients(self) -> Clients:
+        """Clients of the target; the local cloud is started when it is not running."""
+        endpoint = self.cloud.ensure(self.emit)
+        return Clients(Target("local", self.manifest.region, endpoint.url))
+
+    @functools.cached_property
+    def engine(self) -> CloudFormation:
+        """The engine that deploys this workspace."""
+        return CloudFormation(self.clients, self.workspace.variant.name, self.emit)
+
+    def deployed(self) -> Deployment:
+        """What stands. Raises StepOrderError when nothing does."""
+        deployment = self.engine.current()
+        if deployment.status != "complete":
+            raise StepOrderError(
+                "Nothing is deployed yet." if deployment.status == "absent"
+                else f"Your deployment is not complete: {deployment.reason or 'it failed'}.",
+                hint="Do step 03 first:  ./lab deploy",
+            )  # fmt: skip
+        return deployment
+
+    def note(self, text: str) -> None:
+        """Report something worth knowing."""
+        self.emit(Event("note", text))
+
+    def progress(self, text: str, done: int, total: int) -> None:
+        """Report how far a longer piece of work has come."""
+        self.emit(Event("progress", text, {"done": done, "total": total}))

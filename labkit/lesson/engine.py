@@ -1,0 +1,60 @@
+"""Runs one step: order, lock, work, checks, record. The same for every step.
+
+What belongs here: what all steps share. What does not: what any of them does (labkit.lesson.steps).
+"""
+
+import importlib
+from typing import Protocol
+
+from labkit.errors import UsageError
+from labkit.events import Event
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+from labkit.manifest import Step
+from labkit.state import exclusive
+
+
+class StepModule(Protocol):
+    """What a module in labkit.lesson.steps offers."""
+
+    def run(self, context: Context) -> StepResult:
+        """Do the step's work, then check it."""
+        ...
+
+    def check(self, context: Context) -> StepResult:
+        """Check what stands, changing nothing."""
+        ...
+
+
+def find_step(context: Context, name: str) -> Step:
+    """The step with this number ("03"), or name ("deploy"). Raises UsageError for another."""
+    for step in context.manifest.steps:
+        if name in (step.number, step.name, str(int(step.number))):
+            return step
+    known = ", ".join(f"{s.number} {s.name}" for s in context.manifest.steps)
+    raise UsageError(f"There is no step {name}.", hint=f"The steps are: {known}")
+
+
+def run_step(context: Context, name: str) -> StepResult:
+    """Run a step, report each check, and record the step as done when every check holds.
+
+    Only one step runs at a time in one lab: raises BusyError while another does. Every step may be
+    run again, also after a kill.
+    """
+    step = find_step(context, name)
+    module: StepModule = importlib.import_module(f"labkit.lesson.steps.{step.name}")
+    busy = "Another step of this lab is running (in another terminal, perhaps)."
+    with exclusive(context.places.state / "step.lock", busy=busy):
+        context.emit(Event("step", f"{step.number} {step.title}", {"step": step.number}))
+        result = (module.check if context.options.check_only else module.run)(context)
+        for check in result.checks:
+            context.emit(_check_event(check))
+        if result.passed:
+            context.workspace.record_step(step.number)
+    return result
+
+
+def _check_event(check: CheckResult) -> Event:
+    text = check.name if check.passed or not check.reason else f"{check.name}: {check.reason}"
+    data = {"passed": check.passed, "name": check.name, "gap": check.gap, "hint": check.hint}
+    return Event("check", text, data)

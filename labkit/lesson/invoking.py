@@ -1,0 +1,66 @@
+"""Calling the student's Lambda function and reading its answer with care.
+
+What belongs here: one invocation and what came back. What does not: judging it (the steps' checks).
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.targets import Clients
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an invocation gave: the status in its answer, the parsed body, AWS's own error, seconds.
+
+    `status` is 0 where the function gave no readable answer; `problem` then says what it gave.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    problem: str
+    request_id: str
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        """The reason in the answer's own words."""
+        said = self.body.get("error") or self.body.get("message") or ""
+        detail = self.body.get("result")
+        if isinstance(detail, Mapping) and not said:
+            said = detail.get("error", "")
+        return self.problem or str(said)
+
+
+def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
+    """Invoke `function` synchronously, waiting up to 70 s for its answer."""
+    started = time.monotonic()
+    api = clients.client("lambda", read_timeout=70)
+    answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    payload = answer["Payload"].read()
+    seconds = time.monotonic() - started
+    request_id = answer["ResponseMetadata"].get("RequestId", "")
+    status, body, problem = _read(payload, bool(answer.get("FunctionError")))
+    return Answer(status, body, problem, request_id, seconds)
+
+
+def _read(payload: bytes, failed: bool) -> tuple[int, Mapping[str, Any], str]:
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        return 0, {}, f"no JSON: {payload[:200]!r}"
+    if failed and isinstance(value, dict):
+        return 0, {}, f"{value.get('errorType', 'error')}: {value.get('errorMessage', '')}"
+    if not isinstance(value, dict) or not isinstance(value.get("statusCode"), int):
+        return 0, {}, f"no statusCode in {json.dumps(value)[:200]}"
+    body = value.get("body")
+    if not isinstance(body, str):
+        return 0, {}, f'"body" must be text, yours is {type(body).__name__}'
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = {"message": body}
+    return value["statusCode"], parsed if isinstance(parsed, dict) else {"message": body}, ""

@@ -1,0 +1,70 @@
+"""What a step is given and what it gives back: plain frozen records.
+
+What belongs here: options, checks and results. What does not: running steps (labkit.lesson.engine).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the student asked for on the command line."""
+
+    student: str | None = None
+    solution: bool = False
+    force: bool = False
+    check_only: bool = False
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One thing looked at: what it is, whether it holds, and if not: why, and what to do next.
+
+    `gap` names the gap whose text decides it, "" where none does.
+    """
+
+    name: str
+    passed: bool
+    reason: str = ""
+    hint: str = ""
+    expected: str = ""
+    found: str = ""
+    gap: str = ""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step left: its checks, and lines for people (label, value)."""
+
+    checks: tuple[CheckResult, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check holds. A step without checks has not passed."""
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders of one lab: the kit's own, the students' and the local cloud's."""
+
+    root: Path
+
+    @property
+    def work(self) -> Path:
+        """Where the workspaces are."""
+        return self.root / "work"
+
+    @property
+    def state(self) -> Path:
+        """Where the kit keeps what nobody edits."""
+        return self.root / ".lab"
+
+
+Run = Callable[..., StepResult]

@@ -1,0 +1,34 @@
+"""Where the student is and what to type next.
+
+What belongs here: reading the record of done steps. What does not: doing steps.
+"""
+
+from collections.abc import Iterator
+
+from labkit.errors import WorkspaceError
+from labkit.lesson.context import Context
+
+
+def overview(context: Context) -> Iterator[tuple[str, str]]:
+    """Lines (text, style) for `./lab` alone."""
+    yield context.manifest.title, "strong"
+    try:
+        workspace = context.workspace
+    except WorkspaceError:
+        yield "You have not begun. Type, with your own id:", ""
+        yield "  ./lab generate --student ada@uni.edu", "strong"
+        return
+    done = workspace.steps_done()
+    variant = workspace.variant
+    yield (
+        f"{variant.student} · {variant.vpc_cidr} · port {variant.port} · files in work/{workspace.path.name}/",
+        "",
+    )
+    running = context.cloud.running()
+    yield f"target: local cloud, {'running' if running else 'not running (a step starts it)'}", ""
+    yield "", ""
+    for step in context.manifest.steps:
+        yield f"  {'✓' if step.number in done else '·'} {step.number} {step.title}", ""
+    following = next((s for s in context.manifest.steps if s.number not in done), None)
+    yield "", ""
+    yield (f"Next:  ./lab {following.name}" if following else "All steps are done."), "strong"

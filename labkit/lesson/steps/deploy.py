@@ -1,0 +1,63 @@
+"""Step 03: create the student's infrastructure from the files as edited.
+
+What belongs here: this step's work and checks. What does not: the engine (labkit.deploy).
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from labkit.deploy.model import OUTPUTS, Deployment
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+
+
+def run(context: Context) -> StepResult:
+    """Build, apply, wait for the server's boot script, remember what was deployed."""
+    workspace = context.workspace
+    built = workspace.write_build()
+    for warning in built.warnings:
+        context.note(warning)
+    template = built.files["cloudformation-template.yaml"].decode()
+    deployment = context.engine.apply(template, workspace.variant.parameters(), workspace.variant.tags())
+    if not deployment.changed:
+        context.note("Nothing to change: what stands is what your files say.")
+    workspace.save_deployed(engine="cloudformation", target="local", outputs=deployment.outputs)
+    return _checks(context, deployment)
+
+
+def check(context: Context) -> StepResult:
+    """What stands, without changing it."""
+    return _checks(context, context.engine.current())
+
+
+def _checks(context: Context, deployment: Deployment) -> StepResult:
+    complete = CheckResult(
+        "the stack is complete", deployment.status == "complete",
+        deployment.reason or deployment.status, hint="Create it:  ./lab deploy",
+    )  # fmt: skip
+    if not complete.passed:
+        return StepResult((complete,))
+    missing = [name for name in OUTPUTS if name not in deployment.outputs]
+    outputs = CheckResult(
+        "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
+        hint="Compare the Outputs section of your template with a fresh one.",
+    )  # fmt: skip
+    facts = tuple((name, value) for name, value in deployment.outputs.items())
+    if missing:
+        return StepResult((complete, outputs), facts)
+    started = time.monotonic()
+    boot = context.cloud.await_boot(deployment.outputs["InstanceId"])
+    context.note(f"waited {time.monotonic() - started:.1f} s for the server's boot script")
+    return StepResult((complete, outputs, _booted(boot)), facts)
+
+
+def _booted(boot: Mapping[str, Any]) -> CheckResult:
+    passed = boot.get("state") == "ok"
+    last = " ⏎ ".join(boot.get("log", [])[-5:])
+    reason = f"it ended with exit status {boot.get('exit_code')}. Last lines: {last}"
+    return CheckResult(
+        "the server's boot script ended well", passed, "" if passed else reason,
+        hint="" if passed else "Mend flask_server_startup.sh, then deploy again:  ./lab deploy",
+        expected="exit status 0", found=f"exit status {boot.get('exit_code')}", gap="" if passed else "unit",
+    )  # fmt: skip

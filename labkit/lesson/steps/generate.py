@@ -1,0 +1,64 @@
+"""Step 01: the student's own files, made from the templates.
+
+What belongs here: this step's work and checks. What does not: how files are rendered (labkit.workspace).
+"""
+
+from labkit.build import build
+from labkit.errors import TemplateError, UsageError
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+
+
+def run(context: Context) -> StepResult:
+    """Write the files; those that the student changed stay as they are unless `--force`."""
+    options = context.options
+    student = options.student or _current_student(context)
+    made = context.workspaces.generate(student, solution=options.solution, force=options.force)
+    for name in made.kept:
+        context.note(f"{name} was changed by you and stays as it is (--force replaces it, with a backup)")
+    for name, backup in made.backups.items():
+        context.note(f"{name} was replaced; your text is kept in {backup}")
+    return check(context)
+
+
+def check(context: Context) -> StepResult:
+    """The files are there and can be built within AWS's limits."""
+    workspace = context.workspace
+    variant = workspace.variant
+    facts = (
+        ("Your files", str(workspace.path.relative_to(context.places.root)) + "/"),
+        ("Your names begin with", variant.name),
+        ("Your network", variant.vpc_cidr),
+        ("Your server's port", str(variant.port)),
+        ("Your objects' prefix", variant.prefix),
+    )
+    return StepResult((_files_there(context), _builds(context)), facts)
+
+
+def _current_student(context: Context) -> str:
+    current = context.workspaces.current()
+    if current is None:
+        raise UsageError(
+            "Who are you? The step needs your id.",
+            hint="For example:  python steps/01_generate.py --student ada@uni.edu",
+        )
+    return current.variant.student
+
+
+def _files_there(context: Context) -> CheckResult:
+    missing = context.workspace.missing()
+    return CheckResult(
+        "your files are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
+        hint="Make them again:  ./lab generate" if missing else "",
+    )  # fmt: skip
+
+
+def _builds(context: Context) -> CheckResult:
+    name = "they can be built within AWS's limits"
+    try:
+        result = build(context.workspace.files(), context.workspace.variant)
+    except TemplateError as error:
+        return CheckResult(name, False, error.message, error.hint)
+    for warning in result.warnings:
+        context.note(warning)
+    return CheckResult(name, True)

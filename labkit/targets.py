@@ -1,0 +1,88 @@
+"""Where a lab is deployed to: an endpoint, a region and credentials, as clients and as environment.
+
+What belongs here: the record and how AWS clients are made from it. What does not: starting the local
+cloud (labkit.cloud.lifecycle), or what is deployed (labkit.deploy).
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: the keys that the local cloud takes for the account's administrator; they mean nothing on AWS
+LOCAL_ACCESS_KEY = "LABLOCALCLOUD"
+LOCAL_SECRET_KEY = "local-cloud-only"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place to deploy to. `endpoint_url` "" is AWS itself, found as boto3 finds it."""
+
+    name: str
+    region: str
+    endpoint_url: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the local cloud."""
+        return self.name == "local"
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables that point the AWS CLI, boto3 and Terraform at this target."""
+        if not self.is_local:
+            return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": LOCAL_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+
+@dataclass(frozen=True)
+class Clients:
+    """boto3 clients of a target, each made once, at first use."""
+
+    target: Target
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        if not self.target.is_local:
+            return boto3.session.Session(region_name=self.target.region)
+        import botocore.session
+
+        core = botocore.session.Session(
+            {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
+        )
+        return boto3.session.Session(
+            aws_access_key_id=LOCAL_ACCESS_KEY,
+            aws_secret_access_key=LOCAL_SECRET_KEY,
+            region_name=self.target.region,
+            botocore_session=core,
+        )
+
+    @functools.cached_property
+    def _made(self) -> dict[tuple[str, float], Any]:
+        return {}
+
+    def client(self, service: str, *, read_timeout: float = 60) -> Any:
+        """The client of one AWS service; `read_timeout` in seconds."""
+        key = (service, read_timeout)
+        if key not in self._made:
+            from botocore.config import Config
+
+            config = Config(
+                read_timeout=read_timeout,
+                retries={"max_attempts": 1 if self.target.is_local else 4},
+                proxies={} if self.target.is_local else None,
+            )
+            self._made[key] = self._session.client(
+                service, endpoint_url=self.target.endpoint_url or None, config=config
+            )
+        return self._made[key]
