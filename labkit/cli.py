@@ -107,7 +107,7 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
 
 def _places() -> Places:
     root = Path(labkit.__file__).resolve().parent.parent
-    return Places(Path(os.environ.get("LAB_ROOT", root)))
+    return Places(root, Path(os.environ.get("LAB_BASE", root)))
 
 
 def _local_cloud(places: Places) -> "LocalCloud":
@@ -229,7 +229,7 @@ def _shell(cloud: "LocalCloud", console: Console) -> int:
     target = Target("local", load(_places().root).region, endpoint.url)
     hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
     environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    environment |= target.environment() | {"PS1": "(local cloud) $ ", "LAB_TARGET": "local cloud"}
+    environment |= {**target.environment(), "PS1": "(local cloud) $ ", "LAB_TARGET": "local cloud"}
     shell = os.environ.get("SHELL", "/bin/sh")
     console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
     with _default_interrupts():

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from labkit.cloud.http1 import BadRequest, Disconnected, HttpLimits, Request, read_request
 
@@ -47,7 +47,7 @@ class Connection:
             self._client.setblocking(True)
             if self._client.family != socket.AF_UNIX:
                 self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._client.makefile("rb", 64 * 1024) as file:
+            with cast(BinaryIO, self._client.makefile("rb", 64 * 1024)) as file:
                 while self._exchange(file):
                     pass
         except (Disconnected, OSError):
@@ -79,12 +79,12 @@ class Connection:
         with contextlib.suppress(OSError):  # it has ended already
             self._client.shutdown(how)
 
-    def _exchange(self, file: "socket.SocketIO | object") -> bool:
+    def _exchange(self, file: BinaryIO) -> bool:
         """One request and its response; whether another may follow."""
         self._client.settimeout(self._limits.idle)
         try:
             request = read_request(
-                file,  # type: ignore[arg-type]
+                file,
                 limits=self._limits,
                 started=self._begin,
                 ask=lambda: self._client.sendall(_CONTINUE),
@@ -151,7 +151,9 @@ class Response:
         self._chunked = False
         self.keep_alive = request.keep_alive
 
-    def start(self, status: str, headers: _Headers, exc_info: _ExcInfo = None, /) -> Callable[[bytes], object]:
+    def start(
+        self, status: str, headers: _Headers, exc_info: _ExcInfo = None, /
+    ) -> Callable[[bytes], object]:
         """WSGI's start_response."""
         if exc_info is not None and self._sent and exc_info[1] is not None:
             raise exc_info[1]

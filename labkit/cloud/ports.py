@@ -137,3 +137,23 @@ class Identities(Protocol):
     def trust_policy(self, role_arn: str) -> PolicyDocument | None:
         """Who may assume the role, or None where there is no such role."""
         ...
+
+    def session_token(self, access_key_id: str) -> str | None:
+        """The token that must come with a session's key; None for keys that need none."""
+        ...
+
+    def expired(self, access_key_id: str) -> bool:
+        """Whether the key is that of a session which has ended."""
+        ...
+
+
+class Facts(Protocol):
+    """What access control must know about resources beyond policies."""
+
+    def profile_role(self, profile: str) -> str | None:
+        """The ARN of the role in an instance profile, given by name or ARN."""
+        ...
+
+    def partition_key(self, region: str, table: str) -> str | None:
+        """The name of a DynamoDB table's partition key."""
+        ...

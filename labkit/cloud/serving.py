@@ -15,7 +15,6 @@ import contextlib
 import logging
 import selectors
 import socket
-import sys
 import threading
 import time
 from collections import deque

@@ -30,7 +30,7 @@ class Context:
     @functools.cached_property
     def workspaces(self) -> Workspaces:
         """All workspaces below work/."""
-        return Workspaces(self.places.root, self.manifest)
+        return Workspaces(self.places.base, self.manifest)
 
     @functools.cached_property
     def workspace(self) -> Workspace:

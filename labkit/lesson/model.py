@@ -3,7 +3,7 @@
 What belongs here: options, checks and results. What does not: running steps (labkit.lesson.engine).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,19 +52,17 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Places:
-    """The folders of one lab: the kit's own, the students' and the local cloud's."""
+    """The folders of one lab: the kit's own (`root`), and where its work and state go (`base`)."""
 
     root: Path
+    base: Path
 
     @property
     def work(self) -> Path:
         """Where the workspaces are."""
-        return self.root / "work"
+        return self.base / "work"
 
     @property
     def state(self) -> Path:
         """Where the kit keeps what nobody edits."""
-        return self.root / ".lab"
-
-
-Run = Callable[..., StepResult]
+        return self.base / ".lab"

@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Mapping
 from typing import NoReturn
@@ -37,16 +36,18 @@ def run(spec: SandboxSpec, sources: rootfs.Sources, descriptors: Mapping[str, in
     the listeners) or of the refusal. `network`: the namespace to join, or -1 for a new one.
     """
     status = _NOT_STARTED
-    reply = _aside(descriptors["reply"])
+    reply = socket.socket(fileno=_aside(descriptors["reply"]))
     try:
         standard = [_aside(descriptors[name]) for name in _STANDARD if name in descriptors]
         listeners = _lock_down(spec, sources, network)
-        _settle(standard, reply, listeners)
-        status = _last_act(spec, reply, listeners)
+        _settle(standard, [reply.fileno(), *listeners])
+        _give_up_the_rest(spec)
+        _tell_started(reply, listeners)
+        status = _execute(spec) if spec.command else _call(spec, reply)
     except Refused as refused:
-        _report(reply, refused)
-    except BaseException:
-        traceback.print_exc()
+        wire.send_refusal(reply, refused.stage, refused.reason, refused.number)
+    except BaseException as error:
+        wire.send_refusal(reply, COMMAND, repr(error))
     finally:
         os._exit(status)
 
@@ -56,8 +57,8 @@ def _aside(descriptor: int) -> int:
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE_STANDARD)
 
 
-def _lock_down(spec: SandboxSpec, sources: rootfs.Sources, network: int) -> list[socket.socket]:
-    """Everything but the filter. Returns the listeners. Raises Refused."""
+def _lock_down(spec: SandboxSpec, sources: rootfs.Sources, network: int) -> list[int]:
+    """Namespaces and files. Returns the listeners. Raises Refused."""
     os.setsid()  # else kill(0, …) in here reaches the warm parent: groups cross process namespaces
     namespaces.die_with_parent()
     with stage(NETWORK):
@@ -71,29 +72,28 @@ def _lock_down(spec: SandboxSpec, sources: rootfs.Sources, network: int) -> list
     return listeners
 
 
-def _enter_network(spec: SandboxSpec, network: int) -> list[socket.socket]:
+def _enter_network(spec: SandboxSpec, network: int) -> list[int]:
     if network >= 0:
         namespaces.join_network_namespace(network)
         return []
     syscalls.unshare(syscalls.CLONE_NEWNET)
     namespaces.set_up_loopback(spec.loopback)
-    return namespaces.listen_here(spec.listen)
+    return [_aside(listener.detach()) for listener in namespaces.listen_here(spec.listen)]
 
 
-def _settle(standard: list[int], reply: int, listeners: list[socket.socket]) -> None:
-    """Put the standard descriptors (and the channel) in place and close all but those in use."""
+def _settle(standard: list[int], kept: list[int]) -> None:
+    """Put the standard descriptors (and the channel) in place; close all but these and `kept`."""
     for number, descriptor in enumerate(standard):
         os.dup2(descriptor, number)
-    kept = sorted([reply, *(listener.fileno() for listener in listeners)])
     low = len(standard)
-    for descriptor in kept:
+    for descriptor in sorted(kept):
         os.closerange(low, descriptor)
         low = descriptor + 1
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
-def _last_act(spec: SandboxSpec, reply: int, listeners: list[socket.socket]) -> int:
-    """Give up what is left, say that it worked, and run. Returns an entry's exit status."""
+def _give_up_the_rest(spec: SandboxSpec) -> None:
+    """Limits, capabilities and, last, the filter. Raises Refused."""
     with stage(LIMITS):
         limits.apply(spec.limits)
         namespaces.enter_inner_user_namespace(spec.uid)
@@ -102,29 +102,24 @@ def _last_act(spec: SandboxSpec, reply: int, listeners: list[socket.socket]) -> 
         syscalls.install_filter(seccomp.program(pretend_root=spec.pretend_root))
     with stage(COMMAND):
         os.chdir(spec.cwd)
-    _restore_signals()
-    with socket.socket(fileno=reply) as answers:
-        wire.send_answer(answers, {"started": True}, [listener.fileno() for listener in listeners])
-        for listener in listeners:
-            listener.close()
-        if spec.command:
-            _execute(spec)
-    return _call(spec)
 
 
-def _restore_signals() -> None:
-    for number in (signal.SIGPIPE, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
+def _tell_started(reply: socket.socket, listeners: list[int]) -> None:
+    wire.send_answer(reply, {"started": True}, listeners)
+    for listener in listeners:
+        os.close(listener)
 
 
 def _execute(spec: SandboxSpec) -> NoReturn:
-    # The reply closes by itself when the program runs; on failure it still carries the reason.
+    """Run the command. The reply closes by itself then; on failure it still carries the reason."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; a program expects it
     with stage(COMMAND):
         os.execvpe(spec.command[0], spec.command, dict(spec.env))
 
 
-def _call(spec: SandboxSpec) -> int:
+def _call(spec: SandboxSpec, reply: socket.socket) -> int:
     """Call the entry with its arguments; the exit status as Python gives it."""
+    reply.close()
     os.environ.clear()
     os.environ.update(spec.env)
     sys.argv = [spec.entry]
@@ -151,23 +146,12 @@ def _exit_status(end: SystemExit) -> int:
 
 def _open_standard_streams() -> None:
     """Fresh text streams, line by line: the warm parent's were made for /dev/null."""
-    common = {"buffering": 1, "encoding": "utf-8", "closefd": False}
-    sys.stdin = open(0, **common)
-    sys.stdout = open(1, "w", errors="surrogateescape", **common)
-    sys.stderr = open(2, "w", errors="backslashreplace", **common)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", 1, "utf-8", "surrogateescape", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
 
 
 def _flush_standard_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):  # the reader is gone, or the entry closed it
             stream.flush()
-
-
-def _report(reply: int, refused: Refused) -> None:
-    with socket.socket(fileno=reply) as answers:
-        wire.send_refusal(answers, refused.stage, refused.reason, refused.number)
-
-
-def is_single_threaded() -> bool:
-    """Whether this process may fork and change namespaces."""
-    return threading.active_count() == 1

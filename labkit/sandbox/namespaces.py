@@ -35,11 +35,10 @@ def become_owner() -> None:
     caller's process stays outside, waits, and ends with the same status. Raises Refused.
     """
     with stage(OWNER):
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and _is_mapped(STAND_IN_UID):
             _fork_as_stand_in()
         else:
-            syscalls.unshare(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
-            _map_self(0, os.getuid(), os.getgid())
+            _own_user_namespace(0, syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
         # Needed to read and write our own files in /proc; every change of credentials clears it.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
     with stage(PROCESSES):
@@ -70,6 +69,13 @@ def _fork_as_stand_in() -> None:
     die_with_parent()
 
 
+def _is_mapped(uid: int) -> bool:
+    """Whether `uid` exists here: root of a small user namespace is an ordinary user outside it."""
+    with open("/proc/self/uid_map") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    return any(first <= uid < first + count for first, _, count in ranges)
+
+
 def _map_other(process: int) -> None:
     for name in ("gid", "uid"):
         _write(f"/proc/{process}/{name}_map", f"0 {STAND_IN_UID} 1")
@@ -96,13 +102,14 @@ def enter_inner_user_namespace(uid: int) -> None:
 
     Capabilities in it mean nothing outside it, and its count of processes is its own.
     """
-    outer_uid, outer_gid = os.getuid(), os.getgid()
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    _map_self(uid, outer_uid, outer_gid)
+    _own_user_namespace(uid)
     die_with_parent()
 
 
-def _map_self(inside: int, outer_uid: int, outer_gid: int) -> None:
+def _own_user_namespace(inside: int, others: int = 0) -> None:
+    """Become `inside` of a new user namespace, which owns the new namespaces `others`."""
+    outer_uid, outer_gid = os.getuid(), os.getgid()  # asked before: afterwards they have no number
+    syscalls.unshare(syscalls.CLONE_NEWUSER | others)
     with contextlib.suppress(PermissionError):  # the outer namespace has denied it already
         _write("/proc/self/setgroups", "deny")
     _write("/proc/self/gid_map", f"{inside} {outer_gid} 1")

@@ -27,8 +27,13 @@ _TOP = ("bin", "sbin", "lib", "lib64")
 _ETC = ("ld.so.cache", "alternatives", "ssl", "pki", "ca-certificates", "mime.types", "localtime")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {
-    **{"dev/fd": "/proc/self/fd", "dev/stdin": "fd/0", "dev/stdout": "fd/1", "dev/stderr": "fd/2"},
-    **{"dev/console": "null", "dev/tty": "null", "etc/mtab": "/proc/self/mounts"},
+    "dev/fd": "/proc/self/fd",
+    "dev/stdin": "fd/0",
+    "dev/stdout": "fd/1",
+    "dev/stderr": "fd/2",
+    "dev/console": "null",
+    "dev/tty": "null",
+    "etc/mtab": "/proc/self/mounts",
 }
 DEFAULT_FILES: Mapping[str, str] = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\n"

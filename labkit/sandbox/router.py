@@ -233,7 +233,9 @@ def _in_new_namespace(equip: Callable[[int], T]) -> tuple[int, T]:
 def _make_router(*, device: int) -> _Router:
     def equip(namespace: int) -> _Router:
         _write_setting("ip_forward", "1")
-        _write_setting("conf/all/rp_filter", "1")  # no interface sends with another's address
+        # No interface sends with another's address; all links of the internet share one pair of them.
+        for scope in ("all", "default"):
+            _write_setting(f"conf/{scope}/rp_filter", "1" if device else "0")
         links = Conversation(netlink.ROUTE_PROTOCOL)
         return _Router(namespace, links, Conversation(netlink.NETFILTER_PROTOCOL), device)
 

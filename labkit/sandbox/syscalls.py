@@ -61,7 +61,7 @@ def setns(descriptor: int, flags: int) -> None:
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, data: str = "") -> None:
-    """mount(2)."""
+    """Mount `source` (a path, or None) on `target`."""
     options = _bytes(data) if data else None
     result = _libc.mount(_bytes(source), _bytes(target), _bytes(kind), ctypes.c_ulong(flags), options)
     _checked(result, f"mount {source or kind} on {target}")
@@ -109,7 +109,7 @@ def open_inside(root: int, path: str, flags: int, mode: int = 0) -> int:
 
 
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
-    """prctl(2) with whole numbers."""
+    """Set an attribute of this process, by whole numbers."""
     _checked(_libc.prctl(option, *map(ctypes.c_ulong, (first, second, 0, 0))), f"prctl {option}")
 
 

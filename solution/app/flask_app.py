@@ -1,8 +1,7 @@
 #> extends "templates/app/flask_app.py"
 
 #> block download
-    with internet() as http:
-        response = http.request("GET", url, preload_content=False)
+    with internet() as http, http.request("GET", url, preload_content=False) as response:
         if response.status != 200:
             raise BadDownload(f"the image's host answered {response.status}, not 200")
         data = response.read(MAX_BYTES + 1)

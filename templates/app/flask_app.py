@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -63,7 +63,7 @@ def client(service):
 
 
 def now():
-    return datetime.now(timezone.utc).isoformat()
+    return datetime.now(UTC).isoformat()
 
 
 # ---- Downloading: input that nobody trusts -------------------------------------------------
@@ -132,7 +132,7 @@ def internet():
 
 
 def image_extension(data):
-    """"jpg", "png", "gif" or "webp" by the first bytes; None for anything else."""
+    """What the first bytes say: "jpg", "png", "gif", "webp", or None for anything else."""
     if data.startswith(b"\xff\xd8\xff"):
         return "jpg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -150,10 +150,10 @@ def download(url):
         raise BadDownload("image_url must begin with http:// or https://")
 
     # >>> gap download
-    # Now: 501. To do: GET the URL with internet(), without loading the body at once.
+    #> block download
+    # Now: 501. To do: GET the URL with internet(); preload_content=False, then read() no more than needed.
     # Must hold: status 200, not empty, at most MAX_BYTES, image_extension() knows it;
     # BadDownload otherwise.
-    #> block download
     raise NotWritten("download")
     #> endblock
     # <<< gap download
@@ -166,9 +166,9 @@ def store(image, data):
     """Put the image's bytes into our bucket, with the right key and content type."""
 
     # >>> gap store
+    #> block store
     # Now: 501. To do: client("s3").put_object.
     # Must hold: exactly these bytes, at image["s3_key"], with the type from CONTENT_TYPES.
-    #> block store
     raise NotWritten("store")
     #> endblock
     # <<< gap store
@@ -184,10 +184,10 @@ def save(image, data):
     """Store the object and its row, so that the two always agree."""
 
     # >>> gap record
+    #> block record
     # Now: the object is stored without a row.
     # Must hold: first the row (as_row) with status "pending", then the object, then the row's
     # status "processed", or "failed" when the object was refused; errors still reach the client.
-    #> block record
     store(image, data)
     #> endblock
     # <<< gap record

@@ -15,7 +15,7 @@ export PORT=@PORT@
 dnf install -y python3.11 python3.11-pip
 python3.11 -m pip install flask boto3 waitress
 
-# 2. The application. The next line but one is replaced by your flask_app.py.
+# 2. The application: the build puts your flask_app.py in the place of the #include line.
 mkdir -p /opt/flask-app
 cat > /opt/flask-app/flask_app.py <<'FLASK_APP'
 #include flask_app.py
@@ -24,11 +24,11 @@ FLASK_APP
 # 3. The service.
 
 # >>> gap unit
+#> block unit
 # Now: the service runs, but knows no bucket ("S3_BUCKET is None"), and is gone after a crash or a reboot.
 # systemd gives a service its own environment: what this script exports does not reach it.
 # Must hold: it sees AWS_REGION S3_BUCKET DYNAMODB_TABLE OBJECT_PREFIX LAB_TOKEN PORT; it is started
 # again after a failure; it comes back after the server is stopped and started.
-#> block unit
 cat > /etc/systemd/system/flask-app.service <<UNIT
 [Unit]
 Description=Image server of the hybrid lab

@@ -72,11 +72,11 @@ def call_flask(server, url):
     """POST {"image_url": url} to the server's /process-image: its status and its answer."""
 
     # >>> gap lambda-call
+    #> block lambda_call
     # Now: 501, without calling anybody.
     # To do: one POST with urllib3; return response.status and result_of(response).
     # Must hold: JSON body; one attempt (urllib3 retries by default); CONNECT_SECONDS to connect,
     # READ_SECONDS to read. Try: is a dead server noticed within 8 s?
-    #> block lambda_call
     return 501, {"error": "the gap lambda-call is not written yet"}
     #> endblock
     # <<< gap lambda-call
@@ -87,11 +87,11 @@ def process(event):
     started = time.perf_counter()
 
     # >>> gap lambda-answers
+    #> block lambda_answers
     # Now: works for a good event and a good server only; "message" stands beside every error.
     # Must hold: 400 for a BadEvent, without calling; 500 when EC2_FLASK_URL is not set; 504 when nobody
     # answers (urllib3.exceptions.HTTPError); Flask's own status with an error when Flask refuses.
     # On success: 200 with message, lambda_ec2_call_time_ms and result.
-    #> block lambda_answers
     url = event["image_url"] if "image_url" in event else json.loads(event["body"])["image_url"]
     status, result = call_flask(os.environ["EC2_FLASK_URL"], url)
     elapsed = milliseconds_since(started)

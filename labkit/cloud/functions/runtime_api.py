@@ -132,16 +132,16 @@ class RuntimeApi:
 
     def _answer(self, connection: Connection, request: Request) -> Message | None:
         path = request.path.removeprefix(_PREFIX)
-        if path == request.path:
-            return _not_found(connection)
-        match request.method, path.split("/"):
+        known = path if path != request.path else ""
+        match request.method, known.split("/"):
             case "GET", ["invocation", "next"]:
                 return self._next(connection)
             case "POST", ["invocation", request_id, "response" | "error" as kind]:
                 return self._finish(connection, request, request_id, kind)
             case "POST", ["init", "error"]:
                 return self._init_error(connection, request)
-        return _not_found(connection)
+        _not_found(connection)
+        return None
 
     def _next(self, connection: Connection) -> Message:
         self._waiting = connection
@@ -150,7 +150,8 @@ class RuntimeApi:
 
     def _finish(self, connection: Connection, request: Request, request_id: str, kind: str) -> Message | None:
         if not request_id or request_id != self._request_id:
-            return _refuse(connection, "400 Bad Request", "InvalidRequestID", "Invalid request ID")
+            _refuse(connection, "400 Bad Request", "InvalidRequestID", "Invalid request ID")
+            return None
         self._request_id = ""
         if request.body is None:
             text = f"Exceeded maximum allowed payload size ({MAX_RESPONSE} bytes)."
@@ -163,8 +164,9 @@ class RuntimeApi:
 
     def _init_error(self, connection: Connection, request: Request) -> Message | None:
         if not self._initialising:
-            text = "State transition from Ready to InitError failed for runtime. Error: State transition is not allowed"
-            return _refuse(connection, "403 Forbidden", "InvalidStateTransition", text)
+            text = "State transition from Ready to InitError is not allowed"
+            _refuse(connection, "403 Forbidden", "InvalidStateTransition", text)
+            return None
         _accepted(connection)
         return Message("init_error", request.body or b"", request.headers.get(_ERROR_TYPE, ""))
 

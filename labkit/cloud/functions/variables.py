@@ -23,6 +23,10 @@ _PASSWD = (
 )
 #: tells boto3 where the cloud is, without a variable that the function would see
 _AWS_CONFIG = f"[default]\nendpoint_url = {ENDPOINT_URL}\n"
+_LIBRARIES = (
+    *("/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib"),
+    *("/var/task", "/var/task/lib", "/opt/lib"),
+)
 _RUNTIME_API = f"{RUNTIME_ADDRESS}:{RUNTIME_PORT}"
 
 
@@ -67,7 +71,7 @@ def _defaults() -> dict[str, str]:
     """Variables that a function may set for itself."""
     return {
         "LANG": "en_US.UTF-8",
-        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        "LD_LIBRARY_PATH": ":".join(_LIBRARIES),
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
         "PYTHONPATH": "/var/runtime",
         "TZ": ":UTC",

@@ -1,1 +1,9 @@
-"""Part of the lab kit; see docs/architecture.md."""
+"""AWS's access control as pure functions: policies, requests and decisions.
+
+What belongs here: who may do what, decided from plain records. What does not: HTTP, and where
+policies are kept.
+"""
+
+from labkit.cloud.iam.evaluator import Decision, Request, evaluate
+
+__all__ = ["Decision", "Request", "evaluate"]

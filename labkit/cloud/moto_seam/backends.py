@@ -26,7 +26,7 @@ TABLES = {
 
 
 def backend(service: str, region: str = "aws") -> Any:
-    """moto's backend of `service` in `region`, made when it is not there yet."""
+    """Moto's backend of `service` in `region`, made when it is not there yet."""
     return _table(service)[ACCOUNT_ID]["aws" if service in GLOBAL else region]
 
 

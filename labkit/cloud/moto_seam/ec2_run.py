@@ -9,6 +9,7 @@ AWS: Amazon EC2 API reference, RunInstances; EC2 user guide, "Run commands when 
 import functools
 from typing import Any
 
+from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.ec2_records import user_data_of
 from labkit.cloud.moto_seam.errors import ec2_error
 from labkit.cloud.moto_seam.replacing import Replacements
@@ -41,6 +42,7 @@ def _run_instances(
     _check_zone(self, kwargs.get("placement"))
     _choose_default_subnet(self, kwargs)
     _check_groups(self, kwargs)
+    _name_profile(kwargs)
     reservation = original(self, image_id, count, user_data, groups, **kwargs)
     for instance in reservation.instances:
         # moto shows no group where the default one or an interface's own applies
@@ -121,6 +123,14 @@ def _check_groups(ec2: Any, kwargs: dict[str, Any]) -> None:
             )
 
 
+def _name_profile(kwargs: dict[str, Any]) -> None:
+    """The instance has its profile from the first moment; plain moto adds it after it has appeared."""
+    name, arn = kwargs.get("iam_instance_profile_name"), kwargs.get("iam_instance_profile_arn")
+    for profile in backend("iam").instance_profiles.values():
+        if name == profile.name or arn == profile.arn:
+            kwargs["iam_instance_profile"] = {"Arn": profile.arn, "Id": profile.id}
+
+
 def _find_profile(
     original: Any,
     account_id: str,
@@ -132,7 +142,9 @@ def _find_profile(
     from moto.iam.exceptions import NotFoundException
 
     kind, value = ("name", iam_instance_profile_name) if iam_instance_profile_name else ("arn", None)
-    begin = f"Value ({value or iam_instance_profile_arn}) for parameter iamInstanceProfile.{kind} is invalid. "
+    begin = (
+        f"Value ({value or iam_instance_profile_arn}) for parameter iamInstanceProfile.{kind} is invalid. "
+    )
     label = "name" if kind == "name" else "ARN"
     try:
         profile = original(account_id, partition, iam_instance_profile_arn, iam_instance_profile_name)
@@ -166,7 +178,7 @@ def _create_subnet(original: Any, self: Any, vpc_id: str, cidr_block: str, *args
             f"created in the following availability zones: {', '.join(zones)}.",
         )
     subnet = original(self, vpc_id, cidr_block, *args, **kwargs)
-    if self.get_vpc(vpc_id).is_default != "true":
+    if not self.get_vpc(vpc_id).is_default:
         subnet.map_public_ip_on_launch = False
         subnet.default_for_az = False
     return subnet
@@ -174,7 +186,7 @@ def _create_subnet(original: Any, self: Any, vpc_id: str, cidr_block: str, *args
 
 def _load_images(self: Any) -> None:
     """The Amazon Linux images of this region that SSM's public parameters name, and no other region's."""
-    from dateutil.parser import isoparse
+    from moto.core.parse import default_timestamp_parser
     from moto.ec2.models.amis import Ami
     from moto.utilities.utils import load_resource
 
@@ -183,6 +195,7 @@ def _load_images(self: Any) -> None:
     except FileNotFoundError:  # a region that moto has no images of
         return
     for image in images:
-        created = isoparse(image["creation_date"]) if image.get("creation_date") else None
-        values = {**image, "owner_alias": "amazon", **({"creation_date": created} if created else {})}
-        self.amis[image["ami_id"]] = Ami(self, **values)
+        image["owner_alias"] = "amazon"
+        if image.get("creation_date"):
+            image["creation_date"] = default_timestamp_parser(image["creation_date"])
+        self.amis[image["ami_id"]] = Ami(self, **image)

@@ -14,7 +14,13 @@ from labkit.cloud.moto_seam.replacing import Replacements
 
 PREFIX = "arn:aws:iam::aws:policy/"
 #: methods of the backend that take a managed policy's ARN as their first argument
-BY_ARN = ("attach_role_policy", "attach_user_policy", "attach_group_policy", "get_policy", "get_policy_version")
+BY_ARN = (
+    "attach_role_policy",
+    "attach_user_policy",
+    "attach_group_policy",
+    "get_policy",
+    "get_policy_version",
+)
 
 
 def correct_managed_policies(replacements: Replacements) -> None:

@@ -107,7 +107,10 @@ def _groups(ec2: Any) -> Iterator[GroupRecord]:
 def _permissions(ec2: Any, rules: Any) -> Iterator[Permission]:
     # rules for IPv6 addresses are left out: nothing in this cloud has one
     for rule in list(rules):
-        ports = (-1 if rule.from_port is None else rule.from_port, -1 if rule.to_port is None else rule.to_port)
+        ports = (
+            -1 if rule.from_port is None else rule.from_port,
+            -1 if rule.to_port is None else rule.to_port,
+        )
         if rule.source_group.get("GroupId"):
             yield Permission(rule.ip_protocol, *ports, group_id=rule.source_group["GroupId"])
         elif rule.prefix_list_id:

@@ -25,7 +25,9 @@ def correct_sts(replacements: Replacements) -> None:
     replacements.put(iam, "random_alphanumeric", _secret)
 
     @replacements.around(sts.STSBackend, "get_caller_identity")
-    def get_caller_identity(original: Any, self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
+    def get_caller_identity(
+        original: Any, self: Any, access_key_id: str, region: str
+    ) -> tuple[str, str, str]:
         user_id, arn, account = original(self, access_key_id, region)
         if arn.endswith(":user/moto"):  # moto's name for whoever it does not know
             return ACCOUNT_ID, f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID

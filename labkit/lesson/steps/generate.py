@@ -26,7 +26,7 @@ def check(context: Context) -> StepResult:
     workspace = context.workspace
     variant = workspace.variant
     facts = (
-        ("Your files", str(workspace.path.relative_to(context.places.root)) + "/"),
+        ("Your files", f"work/{workspace.path.name}/"),
         ("Your names begin with", variant.name),
         ("Your network", variant.vpc_cidr),
         ("Your server's port", str(variant.port)),

@@ -14,7 +14,6 @@ from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
 
-SAMPLES = 3
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 
 
@@ -52,8 +51,7 @@ def check(context: Context) -> StepResult:
 
 
 def _samples(context: Context) -> tuple[str, ...]:
-    folder = context.places.root / "images"
-    return tuple(str(folder / name) for name in context.manifest.images[:SAMPLES])
+    return tuple(str(path) for path in context.manifest.images)
 
 
 def _health(context: Context, outputs: Mapping[str, str]) -> CheckResult:
@@ -66,7 +64,7 @@ def _health(context: Context, outputs: Mapping[str, str]) -> CheckResult:
 
 
 def _warn_when_files_differ(context: Context) -> None:
-    if context.workspace.deployed_fingerprint() != context.workspace.fingerprint():
+    if context.workspace.record.deployed.get("fingerprint") != context.workspace.fingerprint():
         text = (
             "Your files were changed after the last deployment; this judges what is deployed (./lab deploy)."
         )

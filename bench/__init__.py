@@ -1,0 +1,1 @@
+"""Measurements, never tests: each figure beside its floor, in the same run."""

@@ -1,0 +1,36 @@
+"""python -m bench [SECTION …]: measure the kit. Prints a table and writes .lab/bench.json.
+
+Sections: demo, commands, cloud, api, functions, path. All by default (about two minutes).
+"""
+
+import dataclasses
+import json
+import sys
+import time
+
+from bench import sections
+from bench.measuring import table
+
+KNOWN = ("commands", "demo", "cloud", "api", "functions", "path")
+
+
+def main(chosen: list[str]) -> int:
+    """Run the chosen sections in order."""
+    unknown = [name for name in chosen if name not in KNOWN]
+    if unknown:
+        print(f"no section {unknown[0]}; there are: {', '.join(KNOWN)}")
+        return 2
+    figures = []
+    for name in chosen or KNOWN:
+        print(f"measuring {name} …", file=sys.stderr)
+        figures += getattr(sections, name)()
+    print(table(figures))
+    folder = sections.ROOT / ".lab"
+    folder.mkdir(exist_ok=True)
+    record = {"at": time.time(), "figures": [dataclasses.asdict(f) for f in figures]}
+    (folder / "bench.json").write_text(json.dumps(record, indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""Log groups and Systems Manager parameters.
+
+What belongs here: small types of services that have no module of their own.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from labkit.cloud.cloudformation.resources.base import (
+    ApiResource,
+    Context,
+    Handler,
+    Properties,
+    Setting,
+    same,
+    tag_changes,
+    tag_list,
+)
+
+
+def _retention(ctx: Context, name: str, value: Any) -> None:
+    logs = ctx.client("logs")
+    if value is None:
+        logs.delete_retention_policy(logGroupName=name)
+    else:
+        logs.put_retention_policy(logGroupName=name, retentionInDays=value)
+
+
+class LogGroup(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-loggroup.html."""
+
+    type_name = "AWS::Logs::LogGroup"
+    service = "logs"
+    settings: ClassVar[Mapping[str, Setting]] = {"RetentionInDays": _retention}
+    emulated = frozenset({"LogGroupName", "RetentionInDays", "Tags"})
+    updatable = frozenset({"RetentionInDays", "Tags"})
+    name_property = "LogGroupName"
+    delete_call, id_argument = "delete_log_group", "logGroupName"
+    gone = frozenset({"ResourceNotFoundException"})
+    attribute_names = frozenset({"Arn"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Create it; a group without a name gets one."""
+        name = str(new.get("LogGroupName") or ctx.name(512))
+        tags = {"tags": dict(new["Tags"])} if new.get("Tags") else {}
+        self.call(ctx, "create_log_group", logGroupName=name, **tags)
+        return name
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Change retention and tags."""
+        super().update(ctx, physical_id, old, new)
+        changed, removed = tag_changes(old, new)
+        arn = self._arn(ctx, physical_id)
+        if removed:
+            self.call(ctx, "untag_resource", resourceArn=arn, tagKeys=removed)
+        if changed:
+            self.call(ctx, "tag_resource", resourceArn=arn, tags=changed)
+
+    def _arn(self, ctx: Context, name: str) -> str:
+        return f"arn:aws:logs:{ctx.region}:{ctx.account_id}:log-group:{name}"
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """Its ARN, with the colon and star that CloudFormation gives."""
+        return {"Arn": f"{self._arn(ctx, physical_id)}:*"}
+
+
+class SsmParameter(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-parameter.html."""
+
+    type_name = "AWS::SSM::Parameter"
+    service = "ssm"
+    arguments: ClassVar[Mapping[str, str]] = same(
+        "Name", "Type", "Value", "Description", "AllowedPattern", "DataType", "Tier"
+    )
+    emulated = frozenset({*arguments, "Tags"})
+    updatable = frozenset({"Type", "Value", "Description", "AllowedPattern", "Tier", "Tags"})
+    replaces = frozenset({"DataType"})
+    name_property = "Name"
+    delete_call, id_argument = "delete_parameter", "Name"
+    gone = frozenset({"ParameterNotFound"})
+    attribute_names = frozenset({"Type", "Value"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Put it; a parameter without a name gets one."""
+        arguments = {"Name": ctx.name(512), **self.create_arguments(ctx, new)}
+        tags = {"Tags": tag_list(new["Tags"])} if new.get("Tags") else {}
+        self.call(ctx, "put_parameter", **arguments, **tags)
+        return str(arguments["Name"])
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Put it again; change its tags."""
+        arguments = {"Description": "", **self.create_arguments(ctx, new), "Name": physical_id}
+        self.call(ctx, "put_parameter", **arguments, Overwrite=True)
+        changed, removed = tag_changes(old, new)
+        where = {"ResourceType": "Parameter", "ResourceId": physical_id}
+        if removed:
+            self.call(ctx, "remove_tags_from_resource", **where, TagKeys=removed)
+        if changed:
+            self.call(ctx, "add_tags_to_resource", **where, Tags=tag_list(changed))
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """Its type and value, as declared."""
+        return {"Type": new["Type"], "Value": new["Value"]}
+
+
+HANDLERS: tuple[Handler, ...] = (LogGroup(), SsmParameter())

@@ -1,0 +1,214 @@
+"""One resource of a stack at a time: create, change, delete, with the events that AWS shows.
+
+What belongs here: calling a handler, turning its errors into events, values for references. What
+does not: the order of resources, rollback (operations).
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from labkit.cloud.cloudformation.errors import CALL_ERRORS, ApiError, ResourceFailed, Stopped, code_of, reason_of
+from labkit.cloud.cloudformation.intrinsics import UNKNOWN, Environment
+from labkit.cloud.cloudformation.prepare import ClientFactory, Identity, Prepared, require_valid, resolved_properties
+from labkit.cloud.cloudformation.records import StackRecord, StackResource
+from labkit.cloud.cloudformation.resources.base import Context, Handler
+from labkit.cloud.cloudformation.resources.registry import HANDLERS
+
+WAIT_SECONDS = 600.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+_FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
+
+SystemTags = Callable[[str, str, Mapping[str, str]], None]
+"""(account, bucket, tags): tags that only AWS itself may put on a bucket."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What operations work with; `stop` is set when the operation must end where it stands."""
+
+    client: ClientFactory
+    system_tags: SystemTags
+    stop: threading.Event
+
+    def context(self, identity: Identity, logical_id: str) -> Context:
+        """The context of one resource's handler."""
+        return Context(
+            client=lambda service: self.client(service, identity.region),
+            region=identity.region,
+            account_id=identity.account_id,
+            stack_name=identity.name,
+            logical_id=logical_id,
+            until=self.until,
+            system_tags=partial(self.system_tags, identity.account_id),
+        )
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Ask until `condition` holds: the API is the only door, and it does not call back.
+
+        Raises ResourceFailed after WAIT_SECONDS, Stopped when the operation must end.
+        """
+        deadline, pause = time.monotonic() + WAIT_SECONDS, _FIRST_PAUSE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise ResourceFailed(f"Exceeded attempts to wait: {what} ({WAIT_SECONDS:.0f} s)")
+            if self.stop.wait(pause):
+                raise Stopped
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+class Worker:
+    """Works on the resources of one stack, and writes down what happens to each."""
+
+    def __init__(self, stack: StackRecord, tools: Tools) -> None:
+        self._stack, self._tools = stack, tools
+        self._identity = Identity(stack.stack_id, stack.name, stack.account_id, stack.region)
+
+    def environment(self, prepared: Prepared, unknown: set[str], imports: set[str]) -> Environment:
+        """Values as they are now; those of resources in `unknown` are UNKNOWN.
+
+        The names of the exports that get imported are added to `imports`.
+        """
+
+        def imported(name: str) -> str:
+            imports.add(name)
+            return prepared.environment.imported(name)
+
+        return replace(
+            prepared.environment,
+            reference=partial(self._reference, unknown),
+            attribute=partial(self._attribute, unknown),
+            imported=imported,
+        )
+
+    def _reference(self, unknown: set[str], name: str) -> Any:
+        resource = self._stack.resources.get(name)
+        return resource.physical_id if resource and name not in unknown else UNKNOWN
+
+    def _attribute(self, unknown: set[str], name: str, attribute: str) -> Any:
+        resource = self._stack.resources.get(name)
+        if resource is None or name in unknown:
+            return UNKNOWN
+        if resource.attributes is None:
+            resource.attributes = dict(
+                _handler(resource).attributes(self._context(resource), resource.physical_id, resource.properties)
+            )
+        return resource.attributes[attribute]
+
+    def create(self, prepared: Prepared, logical_id: str, environment: Environment) -> StackResource:
+        """Make a resource; it is in the stack from the first moment, and returned.
+
+        Raises ResourceFailed after the failed event was written.
+        """
+        resource = StackResource(prepared.template.resources[logical_id], {}, prepared.needs[logical_id])
+        self._stack.resources[logical_id] = resource
+        self._event(resource, "CREATE_IN_PROGRESS")
+        try:
+            resource.properties = resolved_properties(prepared, logical_id, environment)
+            require_valid(prepared, logical_id, resource.properties)
+            self._make(resource)
+        except _FAILURES as error:
+            raise self._failed(resource, "CREATE_FAILED", error) from error
+        self._event(resource, "CREATE_COMPLETE")
+        return resource
+
+    def _make(self, resource: StackResource) -> None:
+        handler, context = _handler(resource), self._context(resource)
+        resource.physical_id = handler.create(context, resource.properties)
+        self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+        handler.settle(context, resource.physical_id, resource.properties)
+
+    def remake(self, resource: StackResource) -> None:
+        """Make a resource again that was deleted to make room for its replacement."""
+        try:
+            self._make(resource)
+        except _FAILURES as error:
+            raise self._failed(resource, "UPDATE_FAILED", error) from error
+
+    def update(self, old: StackResource, new: StackResource) -> None:
+        """Change a resource in place from `old` to `new`, which takes its place in the stack."""
+        self._stack.resources[new.logical_id] = new
+        self._event(new, "UPDATE_IN_PROGRESS")
+        handler = _handler(new)
+        try:
+            changed = changed_properties(old.properties, new.properties)
+            if refused := sorted(changed - handler.updatable):
+                raise ResourceFailed(f"an update of {', '.join(refused)} is not emulated by the local cloud")
+            handler.update(self._context(new), new.physical_id, old.properties, new.properties)
+        except _FAILURES as error:
+            raise self._failed(new, "UPDATE_FAILED", error) from error
+        self._event(new, "UPDATE_COMPLETE")
+
+    def replacing(self, old: StackResource, new: StackResource) -> None:
+        """Say that `new` begins to take the place of `old`."""
+        self._stack.resources[new.logical_id] = new
+        new.physical_id = old.physical_id
+        reason = "Requested update requires the creation of a new physical resource; hence creating one."
+        self._event(new, "UPDATE_IN_PROGRESS", reason)
+        new.physical_id = ""
+
+    def replace(self, new: StackResource) -> None:
+        """Make the physical resource of `new`. Raises ResourceFailed after the event."""
+        handler, context = _handler(new), self._context(new)
+        try:
+            new.physical_id = handler.create(context, new.properties)
+            self._event(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
+            handler.settle(context, new.physical_id, new.properties)
+        except _FAILURES as error:
+            raise self._failed(new, "UPDATE_FAILED", error) from error
+        self._event(new, "UPDATE_COMPLETE")
+
+    def delete(self, resource: StackResource) -> bool:
+        """Delete a resource; whether it is gone. A resource that never got an id is."""
+        self._event(resource, "DELETE_IN_PROGRESS")
+        try:
+            self.remove(resource)
+        except _FAILURES as error:
+            self._failed(resource, "DELETE_FAILED", error)
+            return False
+        self._event(resource, "DELETE_COMPLETE")
+        return True
+
+    def remove(self, resource: StackResource) -> None:
+        """Delete the physical resource without a word; one that is gone already is no error."""
+        handler = _handler(resource)
+        if not resource.physical_id:
+            return
+        try:
+            handler.delete(self._context(resource), resource.physical_id, resource.properties)
+        except CALL_ERRORS as error:
+            if code_of(error) not in handler.gone:
+                raise
+
+    def skip(self, resource: StackResource) -> None:
+        """Leave a resource behind, as its policy says."""
+        self._event(resource, "DELETE_SKIPPED")
+
+    def _context(self, resource: StackResource) -> Context:
+        return self._tools.context(self._identity, resource.logical_id)
+
+    def _event(self, resource: StackResource, status: str, reason: str = "") -> None:
+        text = json.dumps(resource.properties, default=str)
+        self._stack.resource_status(resource, status, reason, text)
+
+    def _failed(self, resource: StackResource, status: str, error: Exception) -> ResourceFailed:
+        """Write the failed event; the error to raise names the resource."""
+        if isinstance(error, (KeyError, TypeError, ValueError)):
+            reason = f"Internal failure of the local cloud: {type(error).__name__}: {error}"
+        else:
+            reason = reason_of(error, _handler(resource).service)
+        self._event(resource, status, reason)
+        return ResourceFailed(resource.logical_id)
+
+
+def _handler(resource: StackResource) -> Handler:
+    return HANDLERS[resource.declaration.type_name]
+
+
+def changed_properties(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """The names of the properties that differ."""
+    return {name for name in {*old, *new} if old.get(name) != new.get(name)}

@@ -1,0 +1,207 @@
+"""Requests of the AWS API, read far enough to know the operation and the resources it names.
+
+What belongs here: the protocols (JSON, query, EC2, REST JSON, REST XML, CBOR). What does not: who
+asks (credentials), and what is allowed. Smithy: "AWS protocols".
+"""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+from urllib.parse import parse_qsl, unquote
+from xml.etree import ElementTree
+
+from labkit.cloud.door.buckets import region_of_host, to_path_style
+from labkit.cloud.door.credentials import Signature
+from labkit.cloud.door.routes import routes_of
+
+Environ = dict[str, object]
+Wire = Literal["json", "query", "ec2", "rest-json", "rest-xml", "cbor"]
+
+_CBOR_PATH = re.compile(r"/service/[^/]+/operation/([A-Za-z0-9]+)/?").fullmatch
+_FORM = "application/x-www-form-urlencoded"
+#: operations that change nothing that has to be brought to life
+_READS = re.compile(
+    r"(Get|List|Describe|Head|BatchGet|TransactGet|Query|Scan|Select|Search|Lookup|Filter|Invoke|Validate"
+    r"|Simulate|Estimate|Test)"
+).match
+
+
+class Unreadable(Exception):
+    """The request can't be read as one call; the text says why."""
+
+
+class _Input(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+@dataclass
+class Asked:
+    """One request: its protocol, its operation ("" where none fits) and its input."""
+
+    wire: Wire
+    service: str
+    operation: str
+    region: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def mutates(self) -> bool:
+        """Whether the call may change something."""
+        return not _READS(self.operation)
+
+
+class Body:
+    """The body of a request, read when first wanted and then left there for the application."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+        self._data: bytes | None = None
+
+    def read(self) -> bytes:
+        """All of it."""
+        if self._data is None:
+            source: _Input = self._environ["wsgi.input"]  # type: ignore[assignment]
+            length = str(self._environ.get("CONTENT_LENGTH") or "0")
+            self._data = source.read(int(length)) if length.isdigit() else b""
+            self._environ["wsgi.input"] = io.BytesIO(self._data)
+        return self._data
+
+
+def read_call(environ: Environ, signature: Signature | None, body: Body) -> Asked:
+    """What a request asks for. Puts S3's requests into path style, in place.
+
+    Raises Unreadable when two parts of the request name different operations.
+    """
+    service = signature.service if signature else ""
+    region = (signature.region if signature else "") or region_of_host(environ) or "us-east-1"
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
+    if service == "s3" or (not service and not target and not _is_form(environ)):
+        return _read_s3(environ, region, body)
+    cbor = _CBOR_PATH(str(environ.get("PATH_INFO", "")))
+    if cbor and environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
+        return Asked("cbor", service, cbor[1], region)
+    if target:
+        return _read_json(environ, service, region, target, body)
+    form = _form(environ, body)
+    if "Action" in form:
+        wire: Wire = "ec2" if service == "ec2" else "query"
+        return Asked(wire, service or "sts", form["Action"], region, form)
+    return _read_rest(environ, service, region, body)
+
+
+def _is_form(environ: Environ) -> bool:
+    return str(environ.get("CONTENT_TYPE", "")).lower().startswith(_FORM)
+
+
+def _read_json(environ: Environ, service: str, region: str, target: str, body: Body) -> Asked:
+    if _is_form(environ) or "Action" in _query(environ):
+        raise Unreadable("X-Amz-Target and Action name two operations")
+    try:
+        parameters = json.loads(body.read() or b"{}")
+    except ValueError as error:
+        raise Unreadable("the body is no JSON") from error
+    if not isinstance(parameters, dict):
+        raise Unreadable("the body is no JSON object")
+    return Asked("json", service, target.rpartition(".")[2], region, parameters)
+
+
+def _form(environ: Environ, body: Body) -> dict[str, str]:
+    """The parameters of a query protocol, from the body, or from the URL where the body has none."""
+    query = _query(environ)
+    text = body.read().decode("utf-8", "replace") if _is_form(environ) else ""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    form: dict[str, str] = {}
+    for name, value in pairs:
+        form.setdefault(name, value)
+    if ("Action" in form and "Action" in query) or sum(name == "Action" for name, _ in pairs) > 1:
+        raise Unreadable("Action is given more than once")
+    return form or query
+
+
+def _query(environ: Environ) -> dict[str, str]:
+    query = str(environ.get("QUERY_STRING", ""))
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        if name == "Action" and name in found:
+            raise Unreadable("Action is given more than once")
+        found.setdefault(name, value)
+    return found
+
+
+def _read_rest(environ: Environ, service: str, region: str, body: Body) -> Asked:
+    routes = routes_of(service)
+    if routes is None:
+        raise Unreadable(f"the service {service or '(none)'} has no such request")
+    if _hides_an_action(environ, body):
+        raise Unreadable("the body names an operation of another protocol")
+    wire: Wire = "rest-xml" if routes.protocol == "rest-xml" else "rest-json"
+    matched = routes.match(
+        str(environ["REQUEST_METHOD"]), _decoded_path(environ), _query(environ), lambda n: _header(environ, n)
+    )
+    if matched is None:
+        return Asked(wire, service, "", region)
+    parameters: dict[str, object] = dict(_json_members(body)) if wire == "rest-json" else {}
+    return Asked(wire, service, matched.operation, region, parameters | dict(matched.parameters))
+
+
+def _hides_an_action(environ: Environ, body: Body) -> bool:
+    if _is_form(environ):
+        return True
+    data = body.read()
+    return b"Action=" in data and not data.lstrip()[:1] in (b"{", b"[", b'"')
+
+
+def _json_members(body: Body) -> Mapping[str, object]:
+    data = body.read()
+    if not data.lstrip().startswith(b"{") or len(data) > 1 << 20:
+        return {}  # a blob, for example a function's input
+    try:
+        members = json.loads(data)
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
+    to_path_style(environ, region)
+    routes = routes_of("s3")
+    method = str(environ["REQUEST_METHOD"])
+    matched = routes.match(
+        method, _decoded_path(environ), _query(environ), lambda name: _header(environ, name)
+    ) if routes else None
+    if matched is None:
+        return _read_post_object(environ, method, region)
+    parameters: dict[str, object] = dict(matched.parameters)
+    if matched.operation == "DeleteObjects":
+        parameters["Keys"] = _keys_to_delete(body.read())
+    return Asked("rest-xml", "s3", matched.operation, region, parameters)
+
+
+def _read_post_object(environ: Environ, method: str, region: str) -> Asked:
+    """An upload by an HTML form, the one operation that botocore does not describe."""
+    bucket, _, key = _decoded_path(environ).strip("/").partition("/")
+    form = method == "POST" and bucket and not key
+    parameters = {"Bucket": bucket} | ({"Key": "*"} if form else {"Key": key} if key else {})
+    return Asked("rest-xml", "s3", "PostObject" if form else "", region, parameters)
+
+
+def _keys_to_delete(document: bytes) -> list[str]:
+    try:
+        root = ElementTree.fromstring(document)
+    except ElementTree.ParseError:
+        return []
+    return [element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "Key"]
+
+
+def _decoded_path(environ: Environ) -> str:
+    raw = str(environ.get("RAW_URI", ""))
+    if raw.startswith("/"):
+        return unquote(raw.partition("?")[0])
+    return str(environ.get("PATH_INFO", "/")).encode("latin-1").decode("utf-8", "replace")
+
+
+def _header(environ: Environ, name: str) -> str:
+    return str(environ.get("HTTP_" + name.upper().replace("-", "_"), ""))

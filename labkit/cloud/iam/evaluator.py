@@ -1,0 +1,131 @@
+"""Whether a request is allowed: the decision, and the statement that made it.
+
+What belongs here: the logic that turns policies into one decision, as a pure function. What does not:
+fetching policies, reading requests, wording denials.
+AWS IAM: "Policy evaluation logic", "Policy evaluation for requests within a single account".
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labkit.cloud.iam.matching import Context
+from labkit.cloud.iam.principals import named
+from labkit.cloud.iam.statements import Statement, statements
+from labkit.cloud.records import PolicyDocument, Principal
+
+Reason = Literal["allow", "implicit-deny", "explicit-deny"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Who wants to do what with which resources; the keys of `context` are in lower case."""
+
+    principal: Principal
+    action: str
+    resources: Sequence[str] = ("*",)
+    context: Context = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, and why.
+
+    `policy` and `statement` name what allowed or denied ("" where nothing spoke), `kind` says whether
+    that hangs on the caller or on the resource; `action` and `resource` are what was decided about.
+    """
+
+    allowed: bool
+    reason: Reason
+    kind: Literal["", "identity", "resource"] = ""
+    policy: str = ""
+    statement: str = ""
+    action: str = ""
+    resource: str = ""
+
+
+def evaluate(
+    request: Request,
+    identity_policies: Iterable[PolicyDocument] = (),
+    resource_policies: Iterable[PolicyDocument] = (),
+    *,
+    trust: bool = False,
+) -> Decision:
+    """Decide about `request` within one account; every one of its resources must be allowed.
+
+    An explicit deny anywhere wins; else an allow in either kind of policy suffices. The account's
+    root needs no allow. With `trust`, the resource policies are a role's trust policy, whose allow
+    is needed in any case (AWS STS: AssumeRole).
+    """
+    hanging_on_caller, hanging_on_resource = list(identity_policies), list(resource_policies)
+    decision = Decision(False, "implicit-deny", action=request.action)
+    for resource in request.resources:
+        matched = _Matched(request, resource)
+        matched.read_identity(hanging_on_caller)
+        matched.read_resource(hanging_on_resource)
+        decision = matched.decide(trust=trust)
+        if not decision.allowed:
+            return decision
+    return decision
+
+
+_Where = tuple[Literal["identity", "resource"], str, str]
+
+
+class _Matched:
+    """What the policies say about one resource."""
+
+    def __init__(self, request: Request, resource: str) -> None:
+        self._request = request
+        self._resource = resource
+        self._action = request.action.lower()
+        self.denied: _Where | None = None
+        self.by_identity: _Where | None = None
+        self.by_resource: _Where | None = None
+        self.by_account: _Where | None = None
+
+    def read_identity(self, policies: Sequence[PolicyDocument]) -> None:
+        for policy in policies:
+            for statement in statements(policy.document):
+                if statement.covers(self._action, self._resource, self._request.context):
+                    where: _Where = ("identity", policy.name, statement.sid)
+                    if statement.effect == "Deny":
+                        self.denied = self.denied or where
+                    else:
+                        self.by_identity = self.by_identity or where
+
+    def read_resource(self, policies: Sequence[PolicyDocument]) -> None:
+        for policy in policies:
+            for statement in statements(policy.document):
+                how = _names(statement, self._request.principal)
+                if how and statement.covers(self._action, self._resource, self._request.context):
+                    where: _Where = ("resource", policy.name, statement.sid)
+                    if statement.effect == "Deny":
+                        self.denied = self.denied or where
+                    elif how == "direct":
+                        self.by_resource = self.by_resource or where
+                    else:
+                        self.by_account = self.by_account or where
+
+    def decide(self, *, trust: bool) -> Decision:
+        if self.denied:
+            return self._decision(False, "explicit-deny", self.denied)
+        allowing = self.by_identity
+        if self._request.principal.kind == "root":
+            allowing = allowing or ("identity", "root", "")
+        if trust:
+            allowing = allowing and self.by_account
+        allowing = allowing or self.by_resource
+        if allowing:
+            return self._decision(True, "allow", allowing)
+        return self._decision(False, "implicit-deny", None)
+
+    def _decision(self, allowed: bool, reason: Reason, where: _Where | None) -> Decision:
+        kind, policy, statement = where or ("", "", "")
+        return Decision(allowed, reason, kind, policy, statement, self._request.action, self._resource)
+
+
+def _names(statement: Statement, principal: Principal) -> str:
+    if statement.not_principal is not None:
+        return "" if named(statement.not_principal, principal) else "direct"
+    return named(statement.principal, principal)

@@ -1,0 +1,225 @@
+"""What pip's commands do: install, list, show, freeze, uninstall, --version."""
+
+import os
+import re
+import sys
+
+from pip import __version__
+from pip.shelf import SHELF, Distribution, normal, shelf
+
+IGNORED = ("pip", "setuptools", "wheel")
+#: on sale here no more than on PyPI: the kit itself
+WITHHELD = ("labkit", "moto", "pytest")
+WITH_VALUE = ("-c", "--constraint", "-t", "--target", "-i", "--index-url", "--extra-index-url", "-f", "--find-links")
+
+
+class Refused(Exception):
+    """pip's words for why it can't install something."""
+
+
+def prefix():
+    """Where this Python's own files lie: the environment, or /usr/local for the system's Python."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
+    return "/usr/local" if own == "/usr" else own
+
+
+def packages():
+    """This Python's site-packages."""
+    return f"{prefix()}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+
+
+def wanted(words):
+    """The requirements on a command line, those in -r files included."""
+    rest, found = list(words), []
+    while rest:
+        word = rest.pop(0)
+        if word in ("-r", "--requirement") and rest:
+            found += from_file(rest.pop(0))
+        elif word.startswith("--requirement="):
+            found += from_file(word.partition("=")[2])
+        elif word in WITH_VALUE and rest:
+            rest.pop(0)
+        elif not word.startswith("-"):
+            found.append(word)
+    return found
+
+
+def from_file(path):
+    """The requirements in a requirements file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in file]
+    except OSError as error:
+        raise Refused(
+            f"Could not open requirements file: [Errno {error.errno}] {error.strerror}: '{path}'"
+        ) from error
+    nested = [line.split(None, 1)[1] for line in lines if line.startswith("-r ")]
+    plain = [line for line in lines if line and not line.startswith("-")]
+    return plain + [each for path in nested for each in from_file(path)]
+
+
+def split(requirement):
+    """(name, extras, version condition) of a requirement."""
+    match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*\(?([^;)]*)", requirement)
+    if match is None:
+        raise Refused(f"Invalid requirement: '{requirement}'")
+    extras = {normal(extra.strip()) for extra in (match[2] or "")[1:-1].split(",") if extra.strip()}
+    return match[1], extras, match[3].strip()
+
+
+def satisfies(version, condition):
+    """Whether `version` meets `condition`."""
+    if not condition:
+        return True
+    if condition == f"=={version}":
+        return True
+    sys.path.append(SHELF)
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    sys.path.remove(SHELF)
+    try:
+        return SpecifierSet(condition).contains(version, prereleases=True)
+    except InvalidSpecifier as error:
+        raise Refused(f"Invalid requirement: '{condition}'") from error
+
+
+def resolve(requirements):
+    """The distributions to install, requirements of requirements included."""
+    have = shelf()
+    chosen, todo = {}, [(text, False, True) for text in requirements]
+    while todo:
+        text, optional, asked = todo.pop(0)
+        name, extras, condition = split(text)
+        key = normal(name)
+        found = have.get(key)
+        if key in IGNORED or (found is None and optional) or (key in chosen and not extras):
+            continue
+        if found is None or key in WITHHELD:
+            raise no_version(text, "none", text)
+        if asked and not satisfies(found.version, condition):
+            raise no_version(text, found.version, text)
+        chosen[key] = found
+        todo += [(each, marked, False) for each, marked in found.requirements(extras)]
+    return chosen
+
+
+def no_version(requirement, versions, shown):
+    """pip's two lines about something that is not to be had."""
+    return Refused(
+        f"Could not find a version that satisfies the requirement {shown} (from versions: {versions})\n"
+        f"ERROR: No matching distribution found for {requirement}"
+    )
+
+
+def install(words):
+    """pip install."""
+    names = wanted(words)
+    if not names:
+        raise Refused("You must give at least one requirement to install (see \"pip help install\")")
+    chosen = resolve(names)
+    place = packages()
+    os.makedirs(place, exist_ok=True)
+    fresh = [d for d in chosen.values() if not os.path.lexists(f"{place}/{os.path.basename(d.folder)}")]
+    for distribution in chosen.values():
+        if distribution not in fresh:
+            print(f"Requirement already satisfied: {distribution.name} in {place} ({distribution.version})")
+    for distribution in fresh:
+        print(f"Collecting {distribution.name}")
+        put(distribution, place)
+    if fresh:
+        print("Installing collected packages: " + ", ".join(d.name for d in fresh))
+        print("Successfully installed " + " ".join(f"{d.name}-{d.version}" for d in fresh))
+    return 0
+
+
+def put(distribution, place):
+    """Make one distribution importable, and its commands callable."""
+    for entry in distribution.entries():
+        if os.path.exists(f"{SHELF}/{entry}") and not os.path.lexists(f"{place}/{entry}"):
+            os.symlink(f"{SHELF}/{entry}", f"{place}/{entry}")
+    folder = f"{prefix()}/bin"
+    os.makedirs(folder, exist_ok=True)
+    for command, module, function in distribution.scripts():
+        with open(f"{folder}/{command}", "w", encoding="utf-8") as file:
+            file.write(f"#!{sys.executable}\nimport sys\n\nfrom {module} import {function.split('.')[0]}\n\n")
+            file.write(f"sys.exit({function}())\n")
+        os.chmod(f"{folder}/{command}", 0o755)
+
+
+def installed():
+    """The distributions that this Python sees."""
+    place = packages()
+    names = os.listdir(place) if os.path.isdir(place) else ()
+    return {normal(n.split("-")[0]): Distribution(f"{place}/{n}") for n in sorted(names) if n.endswith(".dist-info")}
+
+
+def uninstall(words):
+    """pip uninstall."""
+    have = installed()
+    for name in (word for word in words if not word.startswith("-")):
+        found = have.get(normal(name))
+        if found is None:
+            print(f"WARNING: Skipping {name} as it is not installed.", file=sys.stderr)
+            continue
+        for entry in found.entries():
+            if os.path.islink(f"{packages()}/{entry}"):
+                os.unlink(f"{packages()}/{entry}")
+        print(f"Successfully uninstalled {found.name}-{found.version}")
+    return 0
+
+
+def show_list(words):
+    """pip list."""
+    rows = [("Package", "Version"), ("-------", "-------"), ("pip", __version__)]
+    rows += [(d.name, d.version) for d in installed().values()]
+    print("\n".join(f"{name:<20} {version}" for name, version in rows))
+    return 0
+
+
+def freeze(words):
+    """pip freeze."""
+    print("".join(f"{d.name}=={d.version}\n" for d in installed().values()), end="")
+    return 0
+
+
+def show(words):
+    """pip show."""
+    have = installed()
+    status = 0
+    for name in words:
+        found = have.get(normal(name))
+        if found is None:
+            print(f"WARNING: Package(s) not found: {name}", file=sys.stderr)
+            status = 1
+        else:
+            print(f"Name: {found.name}\nVersion: {found.version}\nLocation: {packages()}")
+    return status
+
+
+def check(words):
+    """pip check."""
+    print("No broken requirements found.")
+    return 0
+
+
+COMMANDS = {
+    "install": install, "uninstall": uninstall, "list": show_list, "freeze": freeze, "show": show, "check": check,
+}  # fmt: skip
+
+
+def main(words):
+    """Carry out one command line; returns pip's exit status."""
+    if "--version" in words or "-V" in words:
+        release = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        print(f"pip {__version__} from {packages()}/pip (python {release})")
+        return 0
+    command = next((word for word in words if not word.startswith("-")), "help")
+    if command not in COMMANDS:
+        print(f'ERROR: unknown command "{command}"' if command != "help" else "Usage: pip <command> [options]")
+        return command != "help"
+    rest = [word for word in words if word != command]
+    try:
+        return COMMANDS[command](rest)
+    except Refused as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1

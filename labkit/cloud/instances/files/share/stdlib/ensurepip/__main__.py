@@ -1,0 +1,5 @@
+"""python -m ensurepip."""
+
+import ensurepip
+
+ensurepip.main()

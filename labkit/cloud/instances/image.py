@@ -1,0 +1,178 @@
+"""What "Amazon Linux 2023" looks like from inside an instance: files, links, and a layer over /usr.
+
+What belongs here: what lies where. What does not: what the programs do; each is a small file in the
+folder `files` beside this module, run inside the instance by the instance's own interpreter.
+
+The layer hides what this machine has and a fresh AMI has not (python3.11, pip, apt): its links lead
+to /var/lib/lab/bin on the instance's disk, where `dnf install` puts what they then lead to.
+"""
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.cloud import addresses
+from labkit.cloud.records import InstanceRecord
+from labkit.sandbox.spec import Bind
+
+_FILES = Path(__file__).with_name("files")
+_INSTALLED = "/var/lib/lab/bin"
+_PYTHON = "/run/lab/python"
+_RELEASE = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+_MINORS = range(6, 21)
+#: programs that share one file, which looks at the name it is called by
+_NAMES = {
+    "call": ("systemctl", "journalctl", "cloud-init", "reboot", "poweroff", "halt", "shutdown"),
+    "accounts": ("useradd", "adduser", "usermod", "groupadd"),
+    "dnf": ("dnf", "yum"),
+}
+#: not there until installed, or never on Amazon Linux
+_HIDDEN = (
+    "python", "python2", "pip", "pip3", "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
+    *(f"{name}{minor}" for name in ("python3.", "pip3.", "pip-3.") for minor in _MINORS),
+)  # fmt: skip
+
+OS_RELEASE = """NAME="Amazon Linux"
+VERSION="2023"
+ID="amzn"
+ID_LIKE="fedora"
+VERSION_ID="2023"
+PLATFORM_ID="platform:al2023"
+PRETTY_NAME="Amazon Linux 2023"
+ANSI_COLOR="0;33"
+CPE_NAME="cpe:2.3:o:amazon:amazon_linux:2023"
+HOME_URL="https://aws.amazon.com/linux/amazon-linux-2023/"
+DOCUMENTATION_URL="https://docs.aws.amazon.com/linux/"
+SUPPORT_URL="https://aws.amazon.com/premiumsupport/"
+BUG_REPORT_URL="https://github.com/amazonlinux/amazon-linux-2023"
+VENDOR_NAME="AWS"
+VENDOR_URL="https://aws.amazon.com/"
+SUPPORT_END="2029-06-30"
+"""
+_PASSWD = """root:x:0:0:root:/root:/bin/bash
+bin:x:1:1:bin:/bin:/sbin/nologin
+daemon:x:2:2:daemon:/sbin:/sbin/nologin
+mail:x:8:12:mail:/var/spool/mail:/sbin/nologin
+nobody:x:65534:65534:Kernel Overflow User:/:/sbin/nologin
+systemd-network:x:192:192:systemd Network Management:/:/usr/sbin/nologin
+sshd:x:74:74:Privilege-separated SSH:/usr/share/empty.sshd:/sbin/nologin
+ec2-user:x:1000:1000:EC2 Default User:/home/ec2-user:/bin/bash
+"""
+_GROUP = """root:x:0:
+bin:x:1:
+daemon:x:2:
+adm:x:4:ec2-user
+wheel:x:10:ec2-user
+systemd-journal:x:190:ec2-user
+nobody:x:65534:
+ec2-user:x:1000:
+"""
+#: how boto3 and the AWS CLI find the local cloud; AWS's own image has no such file, and no region either
+_AWS_CONFIG = f"[default]\nendpoint_url = {addresses.ENDPOINT_URL}\n"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image: the layer's folder. The folder is the caller's to remove."""
+
+    layer: str
+
+    def binds(self) -> tuple[Bind, ...]:
+        """The interpreter's program, which the layer hides below /usr."""
+        program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+        return (Bind(program, f"{_PYTHON}/bin/{_RELEASE}"),)
+
+    def links(self) -> dict[str, str]:
+        """Links that are made at each boot: the interpreter's installation, and the shelf of pip."""
+        standard = sysconfig.get_path("stdlib")
+        base = os.path.dirname(standard)
+        compact = _RELEASE.replace(".", "")
+        names = ("python", "python3", *(f"python3.{minor}" for minor in range(11, sys.version_info[1])))
+        return {
+            **{f"{_PYTHON}/bin/{name}": _RELEASE for name in names},
+            f"{_PYTHON}/lib/{_RELEASE}": standard,
+            f"{_PYTHON}/lib64": "lib" if sys.platlibdir == "lib" else os.path.join(base, "..", sys.platlibdir),
+            f"{_PYTHON}/include": os.path.join(sys.base_prefix, "include"),
+            # first on the interpreter's path, before the standard library: what replaces parts of it
+            f"{_PYTHON}/lib/{compact}.zip": "/usr/share/lab/stdlib",
+            "/run/lab/site": sysconfig.get_path("purelib"),
+        }
+
+
+def build(folder: Path) -> Image:
+    """Make the layer below `folder`, an existing empty folder that others may read."""
+    usr = folder / "usr"
+    programs = usr / "bin"
+    programs.mkdir(parents=True)
+    for source in sorted((_FILES / "bin").iterdir()):
+        for name in _NAMES.get(source.name, (source.name,)):
+            _program(source, programs / name)
+    _in_sbin(usr)
+    shutil.copytree(_FILES / "share", usr / "share" / "lab", ignore=shutil.ignore_patterns("__pycache__"))
+    (programs / "python3").symlink_to(f"{_PYTHON}/bin/{_RELEASE}")
+    for name in _HIDDEN:
+        (programs / name).symlink_to(f"{_INSTALLED}/{name}")
+    _python_home(usr)
+    for place in [usr, *usr.rglob("*")]:
+        if not place.is_symlink():
+            place.chmod(0o755 if place.is_dir() or place.parent == programs else 0o644)
+    return Image(str(usr))
+
+
+def _program(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+def _in_sbin(usr: Path) -> None:
+    """Where /usr/sbin is a folder of its own, what lies there too comes first on the path."""
+    if os.path.islink("/usr/sbin") or not os.path.isdir("/usr/sbin"):
+        return
+    (usr / "sbin").mkdir()
+    for name in ("useradd", "adduser", "usermod", "groupadd", "reboot", "poweroff", "halt", "shutdown"):
+        (usr / "sbin" / name).symlink_to(f"../bin/{name}")
+
+
+def _python_home(usr: Path) -> None:
+    """Make /usr a Python environment of its own: this machine's packages are not the instance's.
+
+    Its site-packages is /usr/local/lib/python3.x/site-packages, as on Amazon Linux.
+    """
+    (usr / "pyvenv.cfg").write_text(f"home = {_PYTHON}/bin\ninclude-system-site-packages = false\n")
+    for name in ("lib", "lib64"):
+        if os.path.isdir(f"/usr/{name}") and not os.path.islink(f"/usr/{name}"):
+            (usr / name / _RELEASE).mkdir(parents=True)
+            (usr / name / _RELEASE / "site-packages").symlink_to(f"/usr/local/lib/{_RELEASE}/site-packages")
+
+
+def hostname(record: InstanceRecord) -> str:
+    """The private DNS name that EC2 gives (IP-based naming).
+
+    AWS: EC2, "Amazon EC2 instance hostname types"
+    (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html).
+    """
+    domain = "ec2.internal" if record.region == "us-east-1" else f"{record.region}.compute.internal"
+    return f"ip-{record.private_ip.replace('.', '-')}.{domain}"
+
+
+def skeleton(record: InstanceRecord) -> Mapping[str, str]:
+    """The files on the disk of a new instance, path → text."""
+    name = hostname(record)
+    return {
+        "/etc/os-release": OS_RELEASE,
+        "/etc/system-release": "Amazon Linux release 2023.9 (Amazon Linux)\n",
+        "/etc/passwd": _PASSWD,
+        "/etc/group": _GROUP,
+        "/etc/hostname": name + "\n",
+        "/etc/hosts": "127.0.0.1 localhost localhost.localdomain\n"
+        f"{record.private_ip} {name} {name.partition('.')[0]}\n"
+        f"{addresses.IMAGE_HOST_ADDRESS} {addresses.IMAGE_HOST_NAME}\n",
+        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "/etc/locale.conf": "LANG=C.UTF-8\n",
+        "/root/.aws/config": _AWS_CONFIG,
+        "/home/ec2-user/.aws/config": _AWS_CONFIG,
+        "/root/.bashrc": "# .bashrc\n",
+    }

@@ -1,0 +1,359 @@
+"""EC2's data plane: boots, stops, reboots and ends instances, each a sandbox with a disk and an address.
+
+What belongs here: what an instance consists of (disk, interface, sockets, process) and its life. What
+does not: what happens inside (init), what the reports say (guest), when to do it (the reconciler).
+"""
+
+import base64
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from labkit.cloud import addresses
+from labkit.cloud.instances import messages
+from labkit.cloud.instances.environment import BASE
+from labkit.cloud.instances.guest import Boot, Guest
+from labkit.cloud.instances.image import Image, hostname, skeleton
+from labkit.cloud.instances.watching import Watcher
+from labkit.cloud.metadata import MetadataService
+from labkit.cloud.ports import CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
+from labkit.cloud.records import Caller, InstanceRecord, InterfaceRecord
+from labkit.errors import LabError
+from labkit.events import Emit, Event, ignore
+from labkit.sandbox.spec import Limits, SandboxSpec
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: what the warm parent must have imported before it forks instances
+ENTRY_MODULE = "labkit.cloud.instances.init"
+_ENTRY = f"{ENTRY_MODULE}:main"
+_DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv")
+_LISTEN = (
+    (addresses.ENDPOINT_ADDRESS, addresses.ENDPOINT_PORT),
+    (addresses.METADATA_ADDRESS, addresses.METADATA_PORT),
+)
+_LOOPBACK = (addresses.ENDPOINT_ADDRESS, addresses.METADATA_ADDRESS)
+#: EC2 waits longer; a unit that needs more than this to stop is ended
+STOP_SECONDS = 10.0
+#: memory of an instance type's size in MiB, never more than this machine can give to a class of them
+_MEMORY_MB = {"nano": 512, "micro": 1024, "small": 2048}
+_MOST_MEMORY_MB = 2048
+
+
+@dataclass
+class _Machine:
+    """One instance: its record, what is known of it, and what it consists of while it runs."""
+
+    record: InstanceRecord
+    guest: Guest = field(default_factory=Guest)
+    has_disk: bool = False
+    sandbox: Sandbox | None = None
+    channel: socket.socket | None = None
+    console: int = -1
+    busy: threading.RLock = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What instances are made with and connected to."""
+
+    sandboxes: Sandboxes
+    fabric: Fabric
+    credentials: CredentialIssuer
+    serving: Serving
+    #: the AWS API as this caller sees it
+    endpoint: Callable[[Caller], "WSGIApplication"]
+    image: Image
+    emit: Emit = ignore
+
+
+class InstanceManager:
+    """Runs instances. Safe to call from many threads; calls about one instance wait for each other."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._machines: dict[str, _Machine] = {}
+        self._lock = threading.Lock()
+        self._watcher = Watcher()
+        self._closing = False
+
+    # -- life -------------------------------------------------------------------------------------------
+
+    def start(self, record: InstanceRecord) -> None:
+        """Boot it: with its user data the first time, from its disk later. Nothing when it runs.
+
+        Raises SandboxError where the machine refuses; the boot is then "failed" and says why.
+        """
+        with self._lock:
+            machine = self._machines.setdefault(record.instance_id, _Machine(record))
+        with machine.busy:
+            if machine.sandbox is None:
+                machine.record = record
+                self._boot(machine)
+
+    def refresh(self, record: InstanceRecord) -> None:
+        """Take over what changed of a running instance: tags, groups, public address, options."""
+        machine = self._machine(record.instance_id)
+        with machine.busy:
+            machine.record = record
+            if machine.sandbox is not None:
+                self._around.fabric.change(interface_of(record))
+
+    def stop(self, instance_id: str) -> None:
+        """Shut it down: units are stopped, then the process; the disk stays. Nothing when it is down."""
+        machine = self._machine(instance_id)
+        with machine.busy:
+            self._shut_down(machine, STOP_SECONDS)
+            self._disconnect(machine)
+
+    def reboot(self, instance_id: str) -> None:
+        """Shut it down and boot it again with the same disk and addresses."""
+        machine = self._machine(instance_id)
+        with machine.busy:
+            self._shut_down(machine, STOP_SECONDS)
+            self._run(machine)
+
+    def terminate(self, instance_id: str) -> None:
+        """End it at once and drop its disk. What is known of it (console, boot) stays until `forget`."""
+        machine = self._machine(instance_id)
+        with machine.busy:
+            self._shut_down(machine, 0)
+            self._disconnect(machine)
+            if machine.has_disk:
+                machine.has_disk = False
+                self._around.sandboxes.remove_disk(instance_id)
+
+    def close(self) -> None:
+        """End every instance."""
+        self._closing = True
+        for instance_id in list(self._machines):
+            self.terminate(instance_id)
+        self._watcher.close()
+
+    # -- questions ----------------------------------------------------------------------------------------
+
+    def console_output(self, instance_id: str) -> bytes:
+        """The newest 64 KB of the console of this boot, as GetConsoleOutput gives them.
+
+        AWS: EC2, GetConsoleOutput
+        (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html).
+        """
+        return self._machine(instance_id).guest.console()
+
+    def boot(self, instance_id: str) -> Boot:
+        """How its boot stands; "pending" for an instance never heard of."""
+        machine = self._machines.get(instance_id)
+        return machine.guest.boot() if machine else Boot()
+
+    def wait_booted(self, instance_id: str, timeout: float) -> Boot:
+        """Its boot once user data has ended, or as it stands after `timeout` seconds."""
+        return self._machine(instance_id).guest.wait_booted(timeout)
+
+    def wait_unit(self, instance_id: str, unit: str, state: str, timeout: float) -> bool:
+        """Whether `unit` ("flask-app.service") is or becomes `state` within `timeout` seconds."""
+        return self._machine(instance_id).guest.wait_unit(unit, state, timeout)
+
+    def units(self, instance_id: str) -> Mapping[str, messages.UnitState]:
+        """The units started since boot, as process 1 reports them (not to be trusted)."""
+        return self._machine(instance_id).guest.units()
+
+    def journal(self, instance_id: str, unit: str = "", lines: int = 100) -> tuple[str, ...]:
+        """The last lines of the journal (of `unit`); nothing when it is down or does not answer."""
+        machine = self._machine(instance_id)
+        question = machine.guest.question()
+        if not self._send(machine, {"do": "journal", "question": question, "unit": unit, "lines": lines}):
+            return ()
+        return machine.guest.answer(question)
+
+    # -- the steps ------------------------------------------------------------------------------------------
+
+    def _machine(self, instance_id: str) -> _Machine:
+        machine = self._machines.get(instance_id)
+        if machine is None:
+            raise LabError(f"No instance {instance_id} runs in this cloud.", hint="List them: ./lab status")
+        return machine
+
+    def _boot(self, machine: _Machine) -> None:
+        record = machine.record
+        try:
+            if not machine.has_disk:
+                limits = limits_of(record)
+                self._around.sandboxes.make_disk(record.instance_id, size_mb=limits.disk_mb, files=limits.files)
+                machine.has_disk = True
+            self._connect(machine)
+            self._run(machine)
+        except BaseException as error:
+            self._disconnect(machine)
+            machine.guest.end(why=str(error))
+            raise
+
+    def _connect(self, machine: _Machine) -> None:
+        """Its interface, and on it the AWS API and the metadata service."""
+        record, around = machine.record, self._around
+        name = record.instance_id
+        listeners = around.fabric.attach(interface_of(record), loopback=_LOOPBACK, listen=_LISTEN)
+        endpoint, metadata = listeners
+        around.serving.serve(endpoint, around.endpoint(Caller("instance", name)), name=f"{name}/endpoint")
+        service = MetadataService(lambda: machine.record, around.credentials)
+        around.serving.serve(metadata, service, name=f"{name}/metadata")
+
+    def _disconnect(self, machine: _Machine) -> None:
+        name = machine.record.instance_id
+        self._around.serving.stop(f"{name}/endpoint")
+        self._around.serving.stop(f"{name}/metadata")
+        self._around.fabric.detach(name)
+
+    def _run(self, machine: _Machine) -> None:
+        """Start process 1 and read what it says."""
+        machine.guest.begin()
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        own, theirs = socket.socketpair()
+        try:
+            machine.sandbox = self._around.sandboxes.start(
+                spec_of(machine.record, self._around.image), stdout=writer, stderr=writer, channel=theirs.fileno()
+            )
+        except BaseException:
+            os.close(reader)
+            own.close()
+            raise
+        finally:
+            os.close(writer)
+            theirs.close()
+        machine.console, machine.channel = reader, own
+        self._watch(machine)
+
+    def _watch(self, machine: _Machine) -> None:
+        assert machine.channel is not None and machine.sandbox is not None
+        lines = messages.Lines()
+        sandbox = machine.sandbox
+
+        def console(data: bytes) -> bool:
+            machine.guest.console_said(data)
+            return True
+
+        def channel(data: bytes) -> bool:
+            try:
+                complete = lines.feed(data)
+            except ValueError:
+                return False  # no report is that long: listen no more
+            for line in complete:
+                self._told(machine, messages.decode(line))
+            return True
+
+        self._watcher.read(machine.console, console)
+        self._watcher.read(machine.channel.fileno(), channel)
+        self._watcher.ready(sandbox.fileno(), lambda: self._ended_by_itself(machine, sandbox))
+
+    def _told(self, machine: _Machine, report: messages.Report | None) -> None:
+        if report is None:
+            return
+        machine.guest.told(report)
+        if isinstance(report, messages.UserDataEnded):
+            boot = machine.guest.boot()
+            text = f"{machine.record.instance_id}: user data ended after {boot.seconds:.2f} s"
+            failed = f" with exit status {boot.exit_code}" if boot.exit_code else ""
+            self._around.emit(Event("warning" if failed else "note", text + failed, {"tail": list(boot.tail)}))
+
+    def _ended_by_itself(self, machine: _Machine, sandbox: Sandbox) -> None:
+        """Process 1 ended without being asked: a power off or reboot from inside, or a crash."""
+        threading.Thread(target=self._after_end, args=(machine, sandbox), name="instance end", daemon=True).start()
+
+    def _after_end(self, machine: _Machine, sandbox: Sandbox) -> None:
+        with machine.busy:
+            if machine.sandbox is not sandbox or self._closing:
+                return
+            again = machine.guest.reboot_asked
+            self._shut_down(machine, 0)
+            if again:
+                self._run(machine)
+            else:
+                self._disconnect(machine)
+                self._around.emit(Event("note", f"{machine.record.instance_id}: shut down from inside"))
+
+    def _shut_down(self, machine: _Machine, grace: float) -> None:
+        """End the process, kindly for `grace` seconds, and let go of what it was read from."""
+        sandbox, channel = machine.sandbox, machine.channel
+        if sandbox is None or channel is None:
+            return
+        if grace and self._send(machine, {"do": "stop"}):
+            sandbox.wait(grace)
+        sandbox.kill()
+        sandbox.wait()
+        for descriptor in (machine.console, channel.fileno(), sandbox.fileno()):
+            self._watcher.forget(descriptor)
+        self._last_words(machine)
+        os.close(machine.console)
+        channel.close()
+        machine.sandbox, machine.channel, machine.console = None, None, -1
+        machine.guest.end()
+
+    def _last_words(self, machine: _Machine) -> None:
+        """What the console still holds; no more than a pipe can."""
+        os.set_blocking(machine.console, False)
+        with contextlib.suppress(BlockingIOError):
+            machine.guest.console_said(os.read(machine.console, 1 << 20))
+
+    def _send(self, machine: _Machine, request: Mapping[str, object]) -> bool:
+        """Ask process 1 something; False when it is not there, or does not listen."""
+        channel = machine.channel
+        if channel is None:
+            return False
+        data = json.dumps(request).encode() + b"\n"
+        try:
+            return channel.send(data, socket.MSG_DONTWAIT) == len(data)
+        except OSError:
+            return False
+
+
+def interface_of(record: InstanceRecord) -> InterfaceRecord:
+    """The instance's one network interface; it is called as the instance."""
+    return InterfaceRecord(
+        name=record.instance_id,
+        vpc_id=record.vpc_id,
+        subnet_id=record.subnet_id,
+        address=record.private_ip,
+        public_ip=record.public_ip,
+        security_group_ids=record.security_group_ids,
+    )
+
+
+def limits_of(record: InstanceRecord) -> Limits:
+    """What an instance of this type may use."""
+    memory = _MEMORY_MB.get(record.instance_type.partition(".")[2], _MOST_MEMORY_MB)
+    return Limits(
+        memory_mb=memory, processes=128, cpu_seconds=24 * 3600, file_mb=128, open_files=4096, disk_mb=256, files=16384
+    )
+
+
+def spec_of(record: InstanceRecord, image: Image) -> SandboxSpec:
+    """The sandbox of one boot."""
+    arguments = {
+        "instance_id": record.instance_id,
+        "hostname": hostname(record),
+        "user_data": base64.b64encode(record.user_data).decode(),
+        "skeleton": dict(skeleton(record)),
+        "links": image.links(),
+    }
+    return SandboxSpec(
+        name=record.instance_id,
+        entry=_ENTRY,
+        arguments=arguments,
+        env=BASE,
+        cwd="/",
+        hostname=hostname(record).partition(".")[0],
+        interface=record.instance_id,
+        binds=image.binds(),
+        usr_layers=(image.layer,),
+        disk=record.instance_id,
+        disk_paths=_DISK_PATHS,
+        writable_root=True,
+        uid=0,
+        pretend_root=True,
+        limits=limits_of(record),
+    )

@@ -1,0 +1,161 @@
+"""Starting and signalling processes inside the instance.
+
+What belongs here: system calls about processes. What does not: which processes, and when (services).
+Runs inside the instance: standard library only.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from labkit.cloud.instances.environment import (
+    PATH,
+    Account,
+    MissingFile,
+    UnknownUser,
+    accounts,
+    arguments,
+    unit_environment,
+)
+from labkit.cloud.instances.services import SpawnError
+from labkit.cloud.instances.units import Command, Service
+
+#: what this Python handles or ignores, and a program must find at its default
+_DEFAULT_SIGNALS = (
+    signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPWR,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A process ready to start: program, arguments, environment, directory."""
+
+    program: str
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    directory: str
+
+
+def prepare(service: Service, command: Command, invocation: str) -> Prepared:
+    """What `command` of `service` would be. Raises SpawnError with systemd's status and words."""
+    try:
+        values = unit_environment(service, invocation, read=read_text, passwd=passwd())
+    except MissingFile as error:
+        raise SpawnError(1, f"Failed to load environment files: {error}: No such file or directory") from error
+    except UnknownUser as error:
+        raise SpawnError(217, f"Failed to determine user credentials: No such process ({error})") from error
+    words = arguments(command, values)
+    return Prepared(locate(words[0]), words, values, _directory(service, words[0]))
+
+
+def _directory(service: Service, program: str) -> str:
+    if os.path.isdir(service.working_directory):
+        return service.working_directory
+    if service.working_directory_optional:
+        return "/"
+    raise SpawnError(
+        200,
+        f"Changing to the requested working directory failed: No such file or directory"
+        f" ({service.working_directory}). Failed at step CHDIR spawning {program}: No such file or directory",
+    )
+
+
+def locate(program: str) -> str:
+    """The program's absolute path. Raises SpawnError (203/EXEC) when there is none."""
+    candidates = [program] if program.startswith("/") else [f"{d}/{program}" for d in PATH.split(":")]
+    found = next((c for c in candidates if os.path.exists(c)), "")
+    if found and os.access(found, os.X_OK) and not os.path.isdir(found):
+        return found
+    why = "Permission denied" if found else "No such file or directory"
+    raise SpawnError(203, f"Failed at step EXEC spawning {program}: {why}")
+
+
+def passwd() -> Mapping[str, Account]:
+    """The instance's accounts."""
+    return accounts(read_text("/etc/passwd"))
+
+
+def read_text(path: str) -> str:
+    """The text of a small file."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def spawn(prepared: Prepared, stdout: int, stderr: int) -> int:
+    """Start it in a session of its own; returns its process id. Raises SpawnError (203/EXEC)."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, stdout, 1),
+        (os.POSIX_SPAWN_DUP2, stderr, 2),
+    ]
+    try:
+        os.chdir(prepared.directory)
+        return os.posix_spawn(
+            prepared.program,
+            prepared.words,
+            prepared.environment,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=_DEFAULT_SIGNALS,
+        )
+    except OSError as error:
+        raise SpawnError(203, f"Failed at step EXEC spawning {prepared.program}: {_why(error)}") from error
+    finally:
+        os.chdir("/")
+
+
+def _why(error: OSError) -> str:
+    return "Exec format error" if error.errno == errno.ENOEXEC else error.strerror or str(error)
+
+
+def signal_run(invocation: str, leaders: set[int], number: int) -> bool:
+    """Signal every process of one run of a unit; False when there is none. 0 only asks.
+
+    Without control groups a process is known by the session it was started in, and, when it has left
+    that, by the INVOCATION_ID in the environment that systemd gave it.
+    """
+    found = False
+    for pid in _processes():
+        if _session(pid) in leaders or f"INVOCATION_ID={invocation}".encode() in _environment(pid):
+            found = _send(pid, number) or found
+    return found
+
+
+def _processes() -> Iterator[int]:
+    own = os.getpid()
+    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid) if _alive(pid) else -1
+    except OSError:
+        return -1
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs: a zombie has ended, only its parent has not looked yet."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return file.read().split(b"\0")
+    except OSError:
+        return []
+
+
+def _send(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True

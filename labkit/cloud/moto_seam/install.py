@@ -1,0 +1,69 @@
+"""What the rest of the cloud calls before it serves moto: the hooks, the corrections, the warming up.
+
+What belongs here: the list of corrections, and how they reach the data plane. What does not: the corrections.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labkit.cloud.moto_seam.dynamodb_items import correct_items
+from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
+from labkit.cloud.moto_seam.ec2_dependencies import correct_dependencies
+from labkit.cloud.moto_seam.ec2_lifecycle import correct_lifecycle, correct_reports
+from labkit.cloud.moto_seam.ec2_run import correct_run
+from labkit.cloud.moto_seam.lambda_functions import correct_functions
+from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
+from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
+from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.moto_seam.s3_buckets import correct_buckets
+from labkit.cloud.moto_seam.speed import speed_up
+from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
+from labkit.cloud.moto_seam.sts_keys import correct_sts
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the control plane asks of the data plane and of IAM.
+
+    `invoke` runs a function (see lambda_invoke.Invoke). `console_output` is an instance's boot log.
+    `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
+    `role_allows(role ARN, action, resource ARN)` says whether the role's policies allow the action.
+    """
+
+    invoke: Invoke
+    console_output: Callable[[str], bytes]
+    instance_status: Callable[[str], str]
+    role_allows: Callable[[str, str, str], bool] = lambda role, action, resource: True
+
+
+def install(hooks: Hooks) -> Replacements:
+    """Correct moto, once, before it serves; `undo` of the answer gives plain moto back.
+
+    Raises CloudError when moto is not the version that the corrections were written for.
+    """
+    import_services()
+    replacements = Replacements()
+    know_regions(replacements)
+    speed_up(replacements)
+    correct_sts(replacements)
+    correct_managed_policies(replacements)
+    correct_buckets(replacements)
+    correct_items(replacements)
+    correct_run(replacements)
+    correct_addresses(replacements)
+    correct_lifecycle(replacements)
+    correct_reports(replacements, hooks.console_output, hooks.instance_status)
+    correct_dependencies(replacements)
+    correct_functions(replacements, hooks.role_allows)
+    correct_invoke(replacements, hooks.invoke)
+    return replacements
+
+
+def warm(region: str) -> dict[str, float]:
+    """Import the lab's services and make their state in `region`; seconds by service.
+
+    Optional: without it the first request to each service pays.
+    """
+    took = import_services()
+    made = make_backends(region)
+    return {service: took[service] + made[service] for service in took}

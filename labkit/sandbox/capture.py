@@ -1,0 +1,115 @@
+"""One sandbox from start to end, within a time and an amount of output.
+
+What belongs here: collecting what a sandbox says without being flooded or kept waiting. What does
+not: starting it (host.py), or believing it: what comes out is data.
+"""
+
+import os
+import select
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Literal
+
+from labkit.sandbox.host import SandboxHost
+from labkit.sandbox.process import SandboxProcess
+from labkit.sandbox.spec import SandboxSpec
+
+Reason = Literal["exit", "memory", "killed", "time", "output"]
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a sandbox left: its exit code (negative: a signal), why it ended, and what it said."""
+
+    code: int
+    reason: Reason
+    output: bytes
+    errors: bytes
+
+
+def run(
+    host: SandboxHost,
+    spec: SandboxSpec,
+    *,
+    seconds: float,
+    output_bytes: int = 256 << 10,
+    started: Callable[[SandboxProcess], None] = lambda _: None,
+) -> Finished:
+    """Run `spec` to its end, at most `seconds`, keeping at most `output_bytes` of each stream.
+
+    More time or output than that ends it, and the reason says so. `started` is called with the
+    running sandbox, for example to serve its listeners. Raises SandboxError when it can't start.
+    """
+    with ExitStack() as stack:
+        readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
+        for reader in readers:
+            stack.callback(os.close, reader)
+        try:
+            sandbox = host.start(spec, stdout=writers[0], stderr=writers[1])
+        finally:
+            for writer in writers:
+                os.close(writer)
+        stack.callback(sandbox.kill)
+        started(sandbox)
+        collector = _Collector(sandbox, readers, output_bytes)
+        reason = collector.collect(time.monotonic() + seconds)
+        code = sandbox.wait()
+    kept = [bytes(collector.kept[reader]) for reader in readers]
+    assert code is not None
+    return Finished(code, reason or sandbox.ended_by or "exit", *kept)
+
+
+class _Collector:
+    """Reads the streams of one sandbox until its end, and ends it when it exceeds a bound."""
+
+    def __init__(self, sandbox: SandboxProcess, readers: tuple[int, ...], most: int) -> None:
+        self.kept = {reader: bytearray() for reader in readers}
+        self._sandbox, self._most = sandbox, most
+        self._poll = select.poll()
+        for descriptor in (*readers, sandbox.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
+
+    def collect(self, deadline: float) -> Reason | None:
+        """Read until the end; the bound that was exceeded, or None."""
+        reason: Reason | None = None
+        ended = False
+        while not ended:
+            left = max(0.0, deadline - time.monotonic())
+            ready = [descriptor for descriptor, _ in self._poll.poll(None if reason else left * 1000)]
+            ended = self._sandbox.fileno() in ready
+            if not (reason or ended or (left and self._read_all(ready))):
+                reason = "output" if left else "time"
+                self._sandbox.kill()
+        self._drain()
+        return reason
+
+    def _read_all(self, ready: list[int]) -> bool:
+        """Read once from each ready stream; False when one has said too much."""
+        within = [self._read(reader) for reader in ready if reader in self.kept]
+        return all(within)
+
+    def _read(self, reader: int) -> bool:
+        piece = os.read(reader, _PIECE)
+        kept = self.kept[reader]
+        if not piece:
+            self._poll.unregister(reader)
+        room = self._most - len(kept)
+        kept += piece[:room]
+        return len(piece) <= room
+
+    def _drain(self) -> None:
+        """What still lies in the pipes; every writer is dead, so the end comes."""
+        for reader in self.kept:
+            os.set_blocking(reader, False)
+            while len(self.kept[reader]) < self._most and (piece := _read_now(reader)):
+                self.kept[reader] += piece[: self._most - len(self.kept[reader])]
+
+
+def _read_now(reader: int) -> bytes:
+    try:
+        return os.read(reader, _PIECE)
+    except BlockingIOError:
+        return b""

@@ -1,0 +1,126 @@
+"""A lab in a folder of its own, driven through the commands a student types."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit
+
+ROOT = Path(labkit.__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command left."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events of a `--json` run."""
+        return [line["event"] for line in self._lines() if "event" in line]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The result of a `--json` run that went through."""
+        return next(line["result"] for line in self._lines() if "result" in line)
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The error of a `--json` run that did not."""
+        return next(line["error"] for line in self._lines() if "error" in line)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.output.splitlines()]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The commands of one lab whose work and state lie in `base`."""
+
+    base: Path
+
+    def run(self, *arguments: str, timeout: float = 90) -> Run:
+        """Run `./lab …` to its end."""
+        process = self.start(*arguments)
+        output, errors = process.communicate(timeout=timeout)
+        return Run(process.returncode, output, errors)
+
+    def step(self, number: str, *arguments: str, timeout: float = 90) -> Run:
+        """Run steps/NN_*.py with --json to its end."""
+        script = next((ROOT / "steps").glob(f"{number}_*.py"))
+        process = self._popen([sys.executable, str(script), "--json", *arguments])
+        output, errors = process.communicate(timeout=timeout)
+        return Run(process.returncode, output, errors)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start `./lab …`."""
+        return self._popen(["/bin/sh", str(ROOT / "lab"), *arguments])
+
+    def kill_after(self, events: int, *arguments: str, whom: Callable[[int], int] = lambda pid: pid) -> bool:
+        """Start a command with --json and kill −9 after so many events; False when it ended before.
+
+        `whom` gives the process to kill, from the command's own: by default the command itself.
+        """
+        process = self.start(*arguments, "--json")
+        assert process.stdout is not None
+        seen = 0
+        for line in process.stdout:
+            seen += "event" in json.loads(line)
+            if seen == events:
+                os.kill(whom(process.pid), signal.SIGKILL)
+        process.communicate(timeout=90)
+        return seen >= events
+
+    def cloud_pid(self) -> int:
+        """The process of this lab's local cloud."""
+        return int(json.loads((self.base / ".lab" / "cloud" / "state.json").read_text())["pid"])
+
+    def workspace(self, student: str) -> Path:
+        """The folder with the student's files."""
+        return self.base / "work" / student
+
+    def _popen(self, command: list[str]) -> "subprocess.Popen[str]":
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.base / "home"), "LAB_BASE": str(self.base), "LANG": "C.UTF-8",
+        }  # fmt: skip
+        return subprocess.Popen(
+            command, env=environment, cwd=self.base, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A lab of its own for one test; its cloud is stopped afterwards."""
+    made = Lab(tmp_path)
+    yield made
+    stopped = made.run("cloud", "stop")
+    assert stopped.status == 0, stopped
+
+
+@pytest.fixture(scope="module")
+def deployed_solution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab with the reference solution deployed, shared by the tests of one module."""
+    made = Lab(tmp_path_factory.mktemp("solution"))
+    for number in ("01", "03"):
+        run = made.step(number, "--student", "ada@uni.edu", "--solution")
+        assert run.status == 0, run
+    yield made
+    assert made.run("cloud", "stop").status == 0
+
+
+@pytest.fixture
+def images() -> Path:
+    """The folder of sample pictures that the kit ships."""
+    return ROOT / "images"

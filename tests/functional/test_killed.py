@@ -1,0 +1,75 @@
+"""Kill −9 at any event: the same command, run again, carries on, and nothing is left behind.
+
+CI takes a fixed sample of the events; LAB_TEST_EVERY=1 takes every one.
+"""
+
+import json
+import os
+
+import pytest
+
+ADA = ("--student", "ada@uni.edu", "--solution")
+EVERY = bool(os.environ.get("LAB_TEST_EVERY"))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def sample(*some: int, of: int) -> list[int]:
+    return list(range(1, of + 1)) if EVERY else list(some)
+
+
+@pytest.mark.parametrize("events", sample(1, 2, of=4))
+def test_a_killed_generate_is_finished_by_the_next(lab, events: int) -> None:
+    lab.kill_after(events, "generate", *ADA)
+    assert lab.step("01", *ADA).status == 0
+
+
+@pytest.mark.parametrize("events", sample(2, 12, 30, of=60))
+def test_a_killed_deploy_is_finished_by_the_next(lab, events: int) -> None:
+    lab.step("01", *ADA)
+    lab.kill_after(events, "deploy", *ADA)
+    assert lab.step("03", *ADA).status == 0
+    assert lab.step("05", *ADA).status == 0
+
+
+@pytest.mark.parametrize("events", sample(1, 8, of=40))
+def test_a_killed_destroy_is_finished_by_the_next(lab, events: int) -> None:
+    lab.step("01", *ADA)
+    assert lab.step("03", *ADA).status == 0
+    lab.kill_after(events, "destroy", *ADA)
+    run = lab.step("10", *ADA)
+    assert run.status == 0, run
+
+
+@pytest.mark.parametrize("events", sample(3, 20, of=60))
+def test_a_killed_cloud_is_cleared_and_started_again(lab, events: int) -> None:
+    lab.step("01", *ADA)
+    lab.kill_after(events, "deploy", *ADA, whom=lambda _: lab.cloud_pid())
+    run = lab.step("03", *ADA)
+    assert run.status == 0, run
+    assert any("ended without being stopped" in e["text"] for e in run.events if e["kind"] == "warning")
+    assert lab.step("05", *ADA).status == 0
+
+
+def test_the_killed_clouds_processes_end_with_it(lab, until) -> None:
+    lab.step("01", *ADA)
+    assert lab.step("03", *ADA).status == 0
+    pid = lab.cloud_pid()
+    family = descendants(pid)
+    assert len(family) > 2, "a warm parent, an instance and its service run below the cloud"
+    os.kill(pid, 9)
+    until(lambda: not [p for p in family if os.path.exists(f"/proc/{p}")], what="the end of every process")
+    state = json.loads(lab.run("cloud", "status", "--json").output.splitlines()[-1])
+    assert state["result"] == {"running": False}
+
+
+def descendants(pid: int) -> list[int]:
+    """Process ids of everything below `pid`."""
+    found, todo = [], [pid]
+    while todo:
+        parent = todo.pop()
+        for task in os.listdir(f"/proc/{parent}/task"):
+            with open(f"/proc/{parent}/task/{task}/children") as file:
+                children = [int(child) for child in file.read().split()]
+            found += children
+            todo += children
+    return found
