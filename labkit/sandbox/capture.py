@@ -74,17 +74,24 @@ class _Collector:
 
     def collect(self, deadline: float) -> Reason | None:
         """Read until the end; the bound that was exceeded, or None."""
-        reason: Reason | None = None
-        ended = False
-        while not ended:
-            left = max(0.0, deadline - time.monotonic())
-            ready = [descriptor for descriptor, _ in self._poll.poll(None if reason else left * 1000)]
-            ended = self._sandbox.fileno() in ready
-            if not (reason or ended or (left and self._read_all(ready))):
-                reason = "output" if left else "time"
-                self._sandbox.kill()
+        reason = self._listen(deadline)
+        if reason:
+            self._sandbox.kill()
+            self._sandbox.wait()
         self._drain()
         return reason
+
+    def _listen(self, deadline: float) -> Reason | None:
+        """Read until the sandbox ends (None) or exceeds a bound."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return "time"
+            ready = [descriptor for descriptor, _ in self._poll.poll(left * 1000)]
+            if self._sandbox.fileno() in ready:
+                return None
+            if not self._read_all(ready):
+                return "output"
 
     def _read_all(self, ready: list[int]) -> bool:
         """Read once from each ready stream; False when one has said too much."""

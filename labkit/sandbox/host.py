@@ -48,7 +48,8 @@ class SandboxHost:
         """A host whose warm parent has imported the modules `preload`, proved by one trial sandbox.
 
         Call it before secrets are loaded: what it starts inherits nothing but descriptors named. Raises
-        SandboxUnavailable, with the reason and the fix, where this machine refuses namespaces.
+        SandboxUnavailable, with the reason and the fix, where this machine refuses namespaces; SandboxError
+        when a module can't be imported.
         """
         try:
             if sys.platform != "linux":
@@ -60,6 +61,8 @@ class SandboxHost:
                 host.close()
                 raise
         except Refused as refused:
+            if refused.stage == COMMAND:
+                raise _sandbox_error("The sandboxes' warm parent did not start", refused) from refused
             reason, fix = explain(refused, facts_of_this_machine())
             raise SandboxUnavailable(
                 f"This machine can't run the lab's sandbox: {reason}", hint=fix

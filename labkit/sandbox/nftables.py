@@ -263,7 +263,7 @@ def _peer(offset: int, peer: str) -> bytes:
         return b""
     if peer.startswith("@"):
         return _address(offset) + _lookup(peer[1:])
-    network = ipaddress.IPv4Network(peer)
+    network = ipaddress.IPv4Network(peer, strict=False)
     if not network.prefixlen:
         return b""
     return _address(offset) + _masked(network.netmask.packed) + _compare(network.network_address.packed)

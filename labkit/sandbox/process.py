@@ -88,8 +88,11 @@ class SandboxProcess:
             self._code = os.waitstatus_to_exitcode(*struct.unpack("i", report)) if report else -signal.SIGKILL
 
     def memory_bytes(self) -> int:
-        """Memory of everything in it, a shared page divided among its users; 0 after its end."""
-        return memory.exact(self.pid) if not self._has_ended(0) else 0
+        """Resident private and shared memory of everything in it; 0 after its end.
+
+        Pages that a fork left in common count for each process that has them, as tools show it.
+        """
+        return memory.upper_bound(self.pid) if not self._has_ended(0) else 0
 
 
 def _readable(descriptor: int, timeout: float | None) -> bool:

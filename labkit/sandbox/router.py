@@ -117,6 +117,8 @@ class Network:
     def set_public(self, router: str, private: str, public: str | None) -> None:
         """Give a private address a public one, as AWS's internet gateway translates it, or take it away."""
         found = self._router(router)
+        if found.public.get(private) == public:
+            return
         old = found.public.pop(private, None)
         changes = nftables.unmap_public(private, old) if old else []
         changes += nftables.map_public(private, public) if public else []

@@ -9,6 +9,7 @@ namespace (vsock) does not.
 """
 
 import errno
+import functools
 import socket
 import struct
 from collections.abc import Iterable, Mapping
@@ -174,6 +175,7 @@ def _only_families(families: Iterable[int]) -> bytes:
     return _when(_SOCKET, _op(_LOAD, _argument(0)) + known + allowed + _refuse(errno.EAFNOSUPPORT))
 
 
+@functools.cache
 def program(*, pretend_root: bool = False) -> bytes:
     """The filter as classic BPF. `pretend_root` answers success to chown, setuid and the like."""
     return b"".join(

@@ -25,7 +25,7 @@ ROUTER: Final = "private network"
 ALL: Final = (OWNER, PROCESSES, MOUNTS, NETWORK, FILES, LIMITS, FILTER, COMMAND, ROUTER)
 
 
-@dataclass
+@dataclass(eq=False)
 class Refused(Exception):
     """The machine, or a mistake in the request, stopped a sandbox at `stage`."""
 

@@ -28,7 +28,7 @@ PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 24, 38, 47
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
 
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
-_OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH = 1, 4
+_OPEN_TREE_CLONE, _MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_SYMLINKS = 1, 4, 0x10
 _CAPABILITY_VERSION_3 = 0x20080522
 
 X86_64 = platform.machine() == "x86_64"
@@ -87,7 +87,8 @@ def clone_tree(path: str) -> int:
 
 def attach_tree(descriptor: int, target: str) -> None:
     """Mount the detached tree `descriptor` on `target`."""
-    arguments = (descriptor, b"", _AT_FDCWD, _bytes(target), _MOVE_MOUNT_F_EMPTY_PATH)
+    flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_SYMLINKS  # as mount(2) takes its target
+    arguments = (descriptor, b"", _AT_FDCWD, _bytes(target), flags)
     _checked(_libc.syscall(_MOVE_MOUNT, *arguments), f"move_mount to {target}")
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from labkit.sandbox import child, namespaces, rootfs, syscalls, wire
+from labkit.sandbox import child, namespaces, rootfs, seccomp, syscalls, wire
 from labkit.sandbox.sources import Source
 from labkit.sandbox.spec import SandboxSpec
 from labkit.sandbox.stages import COMMAND, FILES, NETWORK, ROUTER, Refused, stage
@@ -154,6 +154,8 @@ def prepare(preload: Sequence[str]) -> Workshop:
     """Import everything, then own the namespaces. Raises Refused, ImportError."""
     for name in (*preload, *_present(_ROUTER_MODULE)):
         importlib.import_module(name)
+    for pretend_root in (False, True):
+        seccomp.program(pretend_root=pretend_root)  # built once, here, for every child
     programs = detach_all(interpreter_folders())
     gc.collect()
     gc.freeze()  # else the collector's bookkeeping copies every page in every child

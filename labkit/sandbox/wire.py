@@ -99,13 +99,17 @@ def _send(connection: socket.socket, message: bytes, descriptors: Sequence[int])
 
 
 def _receive(connection: socket.socket, size: int) -> tuple[bytes, list[int]]:
+    # Not socket.recv_fds: it forgets its flags before Python 3.12, and the descriptors would be inherited.
+    descriptors = array.array("i")
+    room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * descriptors.itemsize)
     try:
-        message, descriptors, _, _ = socket.recv_fds(
-            connection, size, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-        )
+        message, controls, _, _ = connection.recvmsg(size, room, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         return b"", []
-    return message, list(descriptors)
+    for level, kind, data in controls:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return message, descriptors.tolist()
 
 
 def encode_spec(spec: SandboxSpec) -> dict[str, Any]:

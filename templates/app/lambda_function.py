@@ -56,14 +56,14 @@ def result_of(response):
 
 def health():
     """Ask the server how it is: proves the whole way from here to there."""
-    server = os.environ.get("EC2_FLASK_URL")
+    server = os.environ.get("EC2_FLASK_URL", "")
     if not server:
-        return answer(500, error="EC2_FLASK_URL is not set")
+        return answer(500, error="this function's environment has no EC2_FLASK_URL")
     started = time.perf_counter()
     try:
         response = urllib3.request("GET", f"{server}/health", timeout=CONNECT_SECONDS, retries=False)
-    except urllib3.exceptions.HTTPError as error:
-        return answer(504, error=f"nobody answers at {server}: {error}")
+    except urllib3.exceptions.HTTPError as problem:
+        return answer(504, error=f"no answer from {server}: {problem}")
     elapsed = milliseconds_since(started)
     return answer(response.status, server=server, lambda_ec2_call_time_ms=elapsed, result=result_of(response))
 

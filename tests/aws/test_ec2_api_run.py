@@ -152,7 +152,16 @@ def test_user_data_changes_only_while_stopped(moto, refusal):
             aws.ec2.modify_instance_attribute, InstanceId=instance, UserData={"Value": b"#!/bin/sh\n"}
         ).split(":")[0]
 
-    assert moto.compare(scenario) == ("", "IncorrectInstanceState")
+    assert moto.compare(scenario) == ("InvalidUserData.Malformed", "IncorrectInstanceState")
+
+
+def test_user_data_of_a_stopped_instance_changes(aws):
+    """EC2 user guide, "View and update the instance user data"; plain moto takes no text here."""
+    instance = aws.run(UserData="old")["InstanceId"]
+    aws.ec2.stop_instances(InstanceIds=[instance])
+    aws.ec2.modify_instance_attribute(InstanceId=instance, UserData={"Value": b"new"})
+    value = aws.ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    assert base64.b64decode(value["UserData"]["Value"]) == b"new"
 
 
 def test_missing_instance_profile_is_ec2s_error(moto, refusal):

@@ -17,7 +17,13 @@ from labkit.cloud.cloudformation.source import Path
 from labkit.cloud.cloudformation.template import ResourceDeclaration, Template
 
 _BOOLEANS = {"true": True, "false": False}
-_TYPE_NAMES = {"integer": "Integer", "number": "Number", "boolean": "Boolean", "object": "JSONObject", "array": "JSONArray"}
+_TYPE_NAMES = {
+    "integer": "Integer",
+    "number": "Number",
+    "boolean": "Boolean",
+    "object": "JSONObject",
+    "array": "JSONArray",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,10 @@ def check(template: Template, region: str, handlers: Mapping[str, Handler]) -> N
         problems = list(_problems(declaration, region, handlers[declaration.type_name]))
         if problems:
             lines = [f"{item.message}{at(template.source.line(item.path))}" for item in problems]
-            found.append(f"Properties validation failed for resource {declaration.logical_id} with message:\n" + "\n".join(lines))
+            found.append(
+                f"Properties validation failed for resource {declaration.logical_id} with message:\n"
+                + "\n".join(lines)
+            )
     if found:
         raise invalid("\n".join(found))
 
@@ -186,7 +195,11 @@ def _converted(value: Any, type_name: str) -> Any:
 def _found(value: Any) -> str:
     if isinstance(value, (dict, list)):
         return "JSONObject" if isinstance(value, dict) else "JSONArray"
-    return "Null" if value is None else {bool: "Boolean", int: "Integer", float: "Number"}.get(type(value), "String")
+    return (
+        "Null"
+        if value is None
+        else {bool: "Boolean", int: "Integer", float: "Number"}.get(type(value), "String")
+    )
 
 
 def _scalar_problems(value: Any, rule: Mapping[str, Any], path: Path, where: str) -> Iterator[Problem]:

@@ -165,7 +165,9 @@ def _select(argument: Any, _: Environment) -> Any:
 
 def _split(argument: Any, _: Environment) -> list[str]:
     if not isinstance(argument, list) or len(argument) != 2 or not argument[0]:
-        raise invalid("Template error: every Fn::Split object requires two parameters, a delimiter and a string")
+        raise invalid(
+            "Template error: every Fn::Split object requires two parameters, a delimiter and a string"
+        )
     return as_text(argument[1]).split(as_text(argument[0]))
 
 
@@ -243,7 +245,9 @@ def _test(value: Any, env: Environment, named: Callable[[str], bool]) -> bool:
         return (all if function == "Fn::And" else any)([_test(item, env, named) for item in items])
     if function == "Fn::Not" and isinstance(items, list) and len(items) == 1:
         return not _test(items[0], env, named)
-    raise invalid("Template format error: Every Condition must use Fn::And, Fn::Equals, Fn::Not or Fn::Or correctly")
+    raise invalid(
+        "Template format error: Every Condition must use Fn::And, Fn::Equals, Fn::Not or Fn::Or correctly"
+    )
 
 
 def _comparable(value: Any) -> Any:

@@ -22,8 +22,19 @@ _SSM_VALUE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 _LIST = re.compile(r"List<(.+)>")
 _PLAIN = frozenset({"String", "Number", "CommaDelimitedList", "AWS::SSM::Parameter::Name"})
 _KEYS = frozenset(
-    "Type Default Description NoEcho AllowedValues AllowedPattern ConstraintDescription MinLength MaxLength "
-    "MinValue MaxValue".split()
+    [
+        "Type",
+        "Default",
+        "Description",
+        "NoEcho",
+        "AllowedValues",
+        "AllowedPattern",
+        "ConstraintDescription",
+        "MinLength",
+        "MaxLength",
+        "MinValue",
+        "MaxValue",
+    ]
 )
 #: AWS-specific types: the EC2 call that knows the value, and the argument that names it
 _EC2_TYPES: Mapping[str, tuple[str, str]] = {
@@ -59,7 +70,9 @@ def resolve(template: Template, given: Mapping[str, str], client: ClientOf) -> d
         raise invalid(f"Parameters: {names(unknown)} do not exist in the template")
     declared = template.parameters
     if missing := [key for key in declared if key not in given and "Default" not in declared[key]]:
-        raise invalid(f"Parameters: {names(missing)} must have values", template.line("Parameters", missing[0]))
+        raise invalid(
+            f"Parameters: {names(missing)} must have values", template.line("Parameters", missing[0])
+        )
     return {key: _parameter(template, key, given, client) for key in declared}
 
 
@@ -156,7 +169,9 @@ def _from_ssm(name: str, client: ClientOf) -> str:
         message = f"Unable to fetch parameters {names([name])} from parameter store for this account."
         raise invalid(message) from error
     if found["Type"] == "SecureString":
-        raise invalid(f"Parameters {names([name])} referenced by template have types not supported by CloudFormation.")
+        raise invalid(
+            f"Parameters {names([name])} referenced by template have types not supported by CloudFormation."
+        )
     return str(found["Value"])
 
 
@@ -170,8 +185,9 @@ def _check_exists(
     try:
         getattr(client("ec2"), operation)(**{argument: wanted})
     except ClientError as error:
-        message = f"Parameter validation failed: parameter value {', '.join(wanted)} for parameter name {key} does not exist"
-        raise invalid(message, line) from error
+        values = ", ".join(wanted)
+        message = f"parameter value {values} for parameter name {key} does not exist"
+        raise invalid(f"Parameter validation failed: {message}", line) from error
 
 
 def summary(template: Template) -> Iterable[dict[str, Any]]:
@@ -183,5 +199,7 @@ def summary(template: Template) -> Iterable[dict[str, Any]]:
             "Description": entry.get("Description"),
             "DefaultValue": _as_text(entry["Default"]) if "Default" in entry else None,
             "ParameterType": entry["Type"],
-            "ParameterConstraints": {"AllowedValues": [_as_text(item) for item in entry.get("AllowedValues", [])]},
+            "ParameterConstraints": {
+                "AllowedValues": [_as_text(item) for item in entry.get("AllowedValues", [])]
+            },
         }

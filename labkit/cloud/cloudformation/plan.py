@@ -49,7 +49,9 @@ def changes(stack: StackRecord, prepared: Prepared, worker: Worker) -> list[Chan
             type_name = prepared.template.resources[logical_id].type_name
             found.append(Change("Add", logical_id, "", type_name))
             continue
-        change = _modification(stack, prepared, logical_id, resolved_properties(prepared, logical_id, environment))
+        change = _modification(
+            stack, prepared, logical_id, resolved_properties(prepared, logical_id, environment)
+        )
         if change and change.replacement != "False":
             unknown.add(logical_id)
         found += [change] if change else []

@@ -125,7 +125,8 @@ def prepare(
     wanted = {name: item for name, item in parsed.resources.items() if truths.get(item.condition, True)}
     _check_wanted(parsed, wanted, truths)
     needs = {
-        name: tuple(need for need in references.dependencies(parsed, name) if need in wanted) for name in wanted
+        name: tuple(need for need in references.dependencies(parsed, name) if need in wanted)
+        for name in wanted
     }
     order = references.sort({name: list(wants) for name, wants in needs.items()})
     environment = Environment(**{**vars(environment), "conditions": truths})
@@ -136,12 +137,15 @@ def _check_wanted(parsed: Template, wanted: Mapping[str, Any], truths: Mapping[s
     """A reference that is evaluated must not lead to a resource whose condition is false."""
     absent = set(parsed.resources) - set(wanted)
     blocks = [("Resources", name, parsed.resources[name].properties) for name in wanted]
-    blocks += [("Outputs", name, item) for name, item in parsed.outputs.items() if truths.get(str(item.get("Condition", "")), True)]
+    blocks += [
+        ("Outputs", name, item)
+        for name, item in parsed.outputs.items()
+        if truths.get(str(item.get("Condition", "")), True)
+    ]
     for block, name, value in blocks:
         for reference in references.find(_chosen(value, truths), (block, name)):
             if reference.kind in ("Ref", "GetAtt") and reference.name in absent:
-                message = f"Template format error: Unresolved resource dependencies {names([reference.name])} in the {block} block of the template"
-                raise invalid(message, parsed.line(block, name))
+                raise references.unresolved(parsed, reference.name, block, (block, name))
 
 
 def _chosen(value: Any, truths: Mapping[str, bool]) -> Any:
@@ -228,7 +232,12 @@ def require_valid(prepared: Prepared, logical_id: str, properties: Mapping[str, 
     untagged = {name: value for name, value in properties.items() if name != "Tags"}
     problems = check.resolved_problems(declaration, untagged, prepared.identity.region)
     if problems:
-        raise ResourceFailed("Properties validation failed for resource " + logical_id + " with message:\n" + "\n".join(problems))
+        raise ResourceFailed(
+            "Properties validation failed for resource "
+            + logical_id
+            + " with message:\n"
+            + "\n".join(problems)
+        )
 
 
 def outputs(prepared: Prepared, environment: Environment) -> list[Output]:
@@ -240,7 +249,10 @@ def outputs(prepared: Prepared, environment: Environment) -> list[Output]:
         value = evaluate(entry["Value"], environment)
         if value is NO_VALUE or isinstance(value, (dict, list)):
             line = prepared.template.line("Outputs", key)
-            raise invalid("Template format error: Output " + key + " is malformed. The Value field must be a string", line)
+            raise invalid(
+                "Template format error: Output " + key + " is malformed. The Value field must be a string",
+                line,
+            )
         export = evaluate((entry.get("Export") or {}).get("Name", ""), environment)
         found.append(Output(key, as_text(value), str(entry.get("Description", "")), as_text(export)))
     return found

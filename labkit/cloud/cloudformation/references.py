@@ -9,19 +9,43 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.cloudformation.errors import invalid, names
+from labkit.cloud.cloudformation.errors import ApiError, invalid, names
 from labkit.cloud.cloudformation.source import Path
 from labkit.cloud.cloudformation.template import Template
 
 FUNCTIONS = frozenset(
-    "Fn::And Fn::Base64 Fn::Cidr Fn::Equals Fn::FindInMap Fn::GetAtt Fn::GetAZs Fn::If Fn::ImportValue "
-    "Fn::Join Fn::Not Fn::Or Fn::Select Fn::Split Fn::Sub Ref".split()
+    [
+        "Fn::And",
+        "Fn::Base64",
+        "Fn::Cidr",
+        "Fn::Equals",
+        "Fn::FindInMap",
+        "Fn::GetAtt",
+        "Fn::GetAZs",
+        "Fn::If",
+        "Fn::ImportValue",
+        "Fn::Join",
+        "Fn::Not",
+        "Fn::Or",
+        "Fn::Select",
+        "Fn::Split",
+        "Fn::Sub",
+        "Ref",
+    ]
 )
 _REFUSED = frozenset({"Fn::Transform", "Fn::ForEach", "Fn::Length", "Fn::ToJsonString"})
 _CONDITION_FUNCTIONS = frozenset({"Fn::And", "Fn::Or", "Fn::Not", "Fn::Equals"})
 PSEUDO_PARAMETERS = frozenset(
-    "AWS::AccountId AWS::NoValue AWS::NotificationARNs AWS::Partition AWS::Region AWS::StackId "
-    "AWS::StackName AWS::URLSuffix".split()
+    [
+        "AWS::AccountId",
+        "AWS::NoValue",
+        "AWS::NotificationARNs",
+        "AWS::Partition",
+        "AWS::Region",
+        "AWS::StackId",
+        "AWS::StackName",
+        "AWS::URLSuffix",
+    ]
 )
 SUBSTITUTION = re.compile(r"\$\{([^{}]*)\}")
 
@@ -39,11 +63,11 @@ class Reference:
     path: Path
 
 
-def function_of(value: Any) -> str | None:
+def function_of(value: object) -> str | None:
     """The function that `value` is a call of, or None when it is plain data."""
     if isinstance(value, dict) and len(value) == 1:
-        (key,) = value
-        if key == "Ref" or (isinstance(key, str) and key.startswith("Fn::")):
+        key = str(next(iter(value)))
+        if key == "Ref" or key.startswith("Fn::"):
             return key
     return None
 
@@ -89,7 +113,10 @@ def _in_function(function: str, argument: Any, path: Path) -> Iterator[Reference
 def _check_known(function: str, path: Path) -> None:
     if function not in FUNCTIONS and function not in _REFUSED:
         supported = names(sorted(FUNCTIONS))
-        message = f"Template format error: Encountered unsupported function: {function} Supported functions are: {supported}"
+        message = (
+            f"Template format error: Encountered unsupported function: {function} "
+            f"Supported functions are: {supported}"
+        )
         raise Misplaced(message, path)
     if function in _REFUSED:
         raise Misplaced(f"The function {function} is not emulated by the local cloud", path)
@@ -114,7 +141,10 @@ def in_condition(value: Any, path: Path) -> Iterator[Reference]:
 def _get_att(argument: Any, path: Path) -> Iterator[Reference]:
     parts = argument.split(".", 1) if isinstance(argument, str) else argument
     if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[0], str):
-        message = "Template error: every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
+        message = (
+            "Template error: every Fn::GetAtt object requires two non-empty parameters, "
+            "the resource name and the resource attribute"
+        )
         raise Misplaced(message, path)
     yield Reference("GetAtt", parts[0], parts[1] if isinstance(parts[1], str) else "", path)
     yield from find(parts[1], path)
@@ -123,7 +153,11 @@ def _get_att(argument: Any, path: Path) -> Iterator[Reference]:
 def _sub(argument: Any, path: Path) -> Iterator[Reference]:
     text, variables = argument if isinstance(argument, list) and len(argument) == 2 else (argument, {})
     if not isinstance(text, str) or not isinstance(variables, dict):
-        message = "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first argument, and an optional second argument to specify a mapping of values to replace in the string"
+        message = (
+            "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments. "
+            "Specify a string as first argument, and an optional second argument to specify a mapping of "
+            "values to replace in the string"
+        )
         raise Misplaced(message, path)
     for name in SUBSTITUTION.findall(text):
         if name.startswith("!") or name in variables:
@@ -170,19 +204,21 @@ def _check_block(template: Template, block: str, supports: AttributeCheck) -> No
             _check_names(template, Reference("Condition", condition, "", path), block)
         for target in template.resources[name].depends_on if block == "Resources" else ():
             if target not in template.resources:
-                raise _unresolved(template, target, block, (block, name, "DependsOn"))
+                raise unresolved(template, target, block, (block, name, "DependsOn"))
 
 
 def _check_reference(template: Template, reference: Reference, block: str, supports: AttributeCheck) -> None:
     _check_names(template, reference, block)
     known = {*template.resources, *template.parameters, *PSEUDO_PARAMETERS}
     if reference.kind == "Ref" and reference.name not in known:
-        raise _unresolved(template, reference.name, block, reference.path)
+        raise unresolved(template, reference.name, block, reference.path)
     if reference.kind != "GetAtt":
         return
     line = template.source.line(reference.path)
     if reference.name not in template.resources:
-        raise invalid(f"Template error: instance of Fn::GetAtt references undefined resource {reference.name}", line)
+        raise invalid(
+            f"Template error: instance of Fn::GetAtt references undefined resource {reference.name}", line
+        )
     if reference.attribute:
         problem = supports(template.resources[reference.name].type_name, reference.attribute)
         if problem:
@@ -192,21 +228,30 @@ def _check_reference(template: Template, reference: Reference, block: str, suppo
 def _check_names(template: Template, reference: Reference, block: str) -> None:
     line = template.source.line(reference.path)
     if reference.kind == "Condition" and reference.name not in template.conditions:
-        message = f"Template format error: Unresolved condition dependency {reference.name} in the {block} block of the template"
+        message = (
+            f"Template format error: Unresolved condition dependency {reference.name} "
+            f"in the {block} block of the template"
+        )
         raise invalid(message, line)
     if reference.kind == "Mapping" and reference.name not in template.mappings:
-        raise invalid(f"Template error: Mapping named '{reference.name}' is not present in the 'Mappings' section of template.", line)
+        raise invalid(
+            f"Template error: Mapping named '{reference.name}' is not present in the 'Mappings' section of template.",
+            line,
+        )
 
 
-def _unresolved(template: Template, name: str, block: str, path: Path) -> Exception:
-    message = f"Template format error: Unresolved resource dependencies {names([name])} in the {block} block of the template"
-    return invalid(message, template.source.line(path))
+def unresolved(template: Template, name: str, block: str, path: Path) -> ApiError:
+    """The error for a reference to something that the stack does not have."""
+    message = f"Unresolved resource dependencies {names([name])} in the {block} block of the template"
+    return invalid(f"Template format error: {message}", template.source.line(path))
 
 
 def dependencies(template: Template, logical_id: str) -> tuple[str, ...]:
     """The resources that `logical_id` needs: by Ref, GetAtt, Sub or DependsOn."""
     declaration = template.resources[logical_id]
-    found = [item.name for item in find(declaration.properties, declaration.path) if item.kind in ("Ref", "GetAtt")]
+    found = [
+        item.name for item in find(declaration.properties, declaration.path) if item.kind in ("Ref", "GetAtt")
+    ]
     wanted = [name for name in (*found, *declaration.depends_on) if name in template.resources]
     return tuple(dict.fromkeys(wanted))
 
@@ -225,7 +270,9 @@ def sort(needs: Mapping[str, list[str]]) -> list[str]:
     ordered: list[str] = []
     waiting = dict(needs)
     while waiting:
-        ready = next((name for name, wants in waiting.items() if not any(want in waiting for want in wants)), None)
+        ready = next(
+            (name for name, wants in waiting.items() if not any(want in waiting for want in wants)), None
+        )
         if ready is None:
             raise invalid(f"Circular dependency between resources: {names(_cycle(waiting))}")
         ordered.append(ready)
@@ -241,5 +288,3 @@ def _cycle(waiting: Mapping[str, list[str]]) -> list[str]:
         if following in trail:
             return trail[trail.index(following) :]
         trail.append(following)
-
-

@@ -22,8 +22,29 @@ Path = tuple[str | int, ...]
 MAX_DEPTH = 100
 _FULL_NAMES = {"Ref": "Ref", "Condition": "Condition"}
 _SHORT_FORMS = frozenset(
-    "And Base64 Cidr Condition Equals FindInMap ForEach GetAZs GetAtt If ImportValue Join Length Not Or Ref "
-    "Select Split Sub ToJsonString Transform".split()
+    [
+        "And",
+        "Base64",
+        "Cidr",
+        "Condition",
+        "Equals",
+        "FindInMap",
+        "ForEach",
+        "GetAZs",
+        "GetAtt",
+        "If",
+        "ImportValue",
+        "Join",
+        "Length",
+        "Not",
+        "Or",
+        "Ref",
+        "Select",
+        "Split",
+        "Sub",
+        "ToJsonString",
+        "Transform",
+    ]
 )
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")

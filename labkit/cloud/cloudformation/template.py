@@ -14,11 +14,20 @@ from labkit.cloud.cloudformation.source import Path, Source, read
 
 MAX_BODY_BYTES = 51_200
 _SECTIONS = frozenset(
-    "AWSTemplateFormatVersion Description Metadata Parameters Mappings Conditions Resources Outputs".split()
+    [
+        "AWSTemplateFormatVersion",
+        "Description",
+        "Metadata",
+        "Parameters",
+        "Mappings",
+        "Conditions",
+        "Resources",
+        "Outputs",
+    ]
 )
 _REFUSED_SECTIONS = frozenset({"Transform", "Rules", "Hooks"})
 _ATTRIBUTES = frozenset(
-    "Type Properties DependsOn Condition DeletionPolicy UpdateReplacePolicy Metadata".split()
+    ["Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"]
 )
 _REFUSED_ATTRIBUTES = frozenset({"CreationPolicy", "UpdatePolicy"})
 _POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
@@ -141,7 +150,9 @@ def _resource(source: Source, logical_id: str, entry: Mapping[str, Any]) -> Reso
         type_name=type_name,
         properties=_properties(source, path, entry),
         depends_on=_depends_on(source, path, entry),
-        condition=_text(entry.get("Condition", ""), f"Condition of {logical_id}", source, (*path, "Condition")),
+        condition=_text(
+            entry.get("Condition", ""), f"Condition of {logical_id}", source, (*path, "Condition")
+        ),
         deletion_policy=_policy(source, path, entry, "DeletionPolicy"),
         update_replace_policy=_policy(source, path, entry, "UpdateReplacePolicy"),
     )

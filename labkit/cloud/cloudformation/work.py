@@ -12,9 +12,22 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from labkit.cloud.cloudformation.errors import CALL_ERRORS, ApiError, ResourceFailed, Stopped, code_of, reason_of
+from labkit.cloud.cloudformation.errors import (
+    CALL_ERRORS,
+    ApiError,
+    ResourceFailed,
+    Stopped,
+    code_of,
+    reason_of,
+)
 from labkit.cloud.cloudformation.intrinsics import UNKNOWN, Environment
-from labkit.cloud.cloudformation.prepare import ClientFactory, Identity, Prepared, require_valid, resolved_properties
+from labkit.cloud.cloudformation.prepare import (
+    ClientFactory,
+    Identity,
+    Prepared,
+    require_valid,
+    resolved_properties,
+)
 from labkit.cloud.cloudformation.records import StackRecord, StackResource
 from labkit.cloud.cloudformation.resources.base import Context, Handler
 from labkit.cloud.cloudformation.resources.registry import HANDLERS
@@ -95,7 +108,9 @@ class Worker:
             return UNKNOWN
         if resource.attributes is None:
             resource.attributes = dict(
-                _handler(resource).attributes(self._context(resource), resource.physical_id, resource.properties)
+                _handler(resource).attributes(
+                    self._context(resource), resource.physical_id, resource.properties
+                )
             )
         return resource.attributes[attribute]
 
@@ -122,6 +137,23 @@ class Worker:
         self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
         handler.settle(context, resource.physical_id, resource.properties)
 
+    def absent(self, logical_id: str) -> bool:
+        """Whether the stack has no such resource, or one that was never finished: that goes first."""
+        resource = self._stack.resources.get(logical_id)
+        if resource is None or resource.status != "CREATE_FAILED":
+            return resource is None
+        self.delete(resource)
+        return True
+
+    def wanted(self, prepared: Prepared, logical_id: str, environment: Environment) -> dict[str, Any]:
+        """The properties that a resource is to have. Raises ResourceFailed after the event."""
+        try:
+            properties = resolved_properties(prepared, logical_id, environment)
+            require_valid(prepared, logical_id, properties)
+        except _FAILURES as error:
+            raise self._failed(self._stack.resources[logical_id], "UPDATE_FAILED", error) from error
+        return properties
+
     def remake(self, resource: StackResource) -> None:
         """Make a resource again that was deleted to make room for its replacement."""
         try:
@@ -140,7 +172,8 @@ class Worker:
                 raise ResourceFailed(f"an update of {', '.join(refused)} is not emulated by the local cloud")
             handler.update(self._context(new), new.physical_id, old.properties, new.properties)
         except _FAILURES as error:
-            raise self._failed(new, "UPDATE_FAILED", error) from error
+            self._stack.resources[new.logical_id] = old  # what the next update compares with
+            raise self._failed(old, "UPDATE_FAILED", error) from error
         self._event(new, "UPDATE_COMPLETE")
 
     def replacing(self, old: StackResource, new: StackResource) -> None:

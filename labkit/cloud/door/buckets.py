@@ -6,6 +6,7 @@ S3 user guide: "Virtual hosting of general purpose buckets".
 
 import ipaddress
 import re
+from functools import lru_cache
 
 Environ = dict[str, object]
 
@@ -42,6 +43,7 @@ def region_of_host(environ: Environ) -> str:
     return (match["region"] or "") if match else ""
 
 
+@lru_cache(maxsize=256)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name.strip("[]"))

@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl, quote
 Environ = Mapping[str, object]
 
 _HEADER = re.compile(
-    r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request\s*,"
+    r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([A-Za-z0-9-]+)/([A-Za-z0-9-]+)/aws4_request\s*,"
     r"\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([0-9a-f]+)\s*"
 ).fullmatch
-_SCOPE = re.compile(r"([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request").fullmatch
+_SCOPE = re.compile(r"([^/]+)/(\d{8})/([A-Za-z0-9-]+)/([A-Za-z0-9-]+)/aws4_request").fullmatch
 _VERSION_2 = re.compile(r"AWS ([^:\s]+):").match
 _SPACES = re.compile(r" +")
 
@@ -142,8 +142,9 @@ def _header(environ: Environ, name: str) -> str:
     key = name.upper().replace("-", "_")
     value = environ.get(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else environ.get(f"HTTP_{key}")
     text = str(value or "").strip()
-    # WSGI holds header bytes as latin-1; they were signed as UTF-8
-    return _SPACES.sub(" ", text.encode("latin-1").decode("utf-8", "replace"))
+    if not text.isascii():  # WSGI holds header bytes as latin-1; they were signed as UTF-8
+        text = text.encode("latin-1").decode("utf-8", "replace")
+    return _SPACES.sub(" ", text) if "  " in text else text
 
 
 def _payload_hash(signature: Signature, environ: Environ, body: Callable[[], bytes]) -> str:

@@ -151,7 +151,7 @@ def _hides_an_action(environ: Environ, body: Body) -> bool:
     if _is_form(environ):
         return True
     data = body.read()
-    return b"Action=" in data and not data.lstrip()[:1] in (b"{", b"[", b'"')
+    return b"Action=" in data and data.lstrip()[:1] not in (b"{", b"[", b'"')
 
 
 def _json_members(body: Body) -> Mapping[str, object]:
@@ -169,14 +169,18 @@ def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
     to_path_style(environ, region)
     routes = routes_of("s3")
     method = str(environ["REQUEST_METHOD"])
-    matched = routes.match(
-        method, _decoded_path(environ), _query(environ), lambda name: _header(environ, name)
-    ) if routes else None
+    matched = (
+        routes.match(method, _decoded_path(environ), _query(environ), lambda name: _header(environ, name))
+        if routes
+        else None
+    )
     if matched is None:
         return _read_post_object(environ, method, region)
     parameters: dict[str, object] = dict(matched.parameters)
     if matched.operation == "DeleteObjects":
         parameters["Keys"] = _keys_to_delete(body.read())
+    if matched.operation == "PutBucketPolicy":
+        parameters["Policy"] = body.read()
     return Asked("rest-xml", "s3", matched.operation, region, parameters)
 
 

@@ -36,9 +36,8 @@ class Route:
     labels: tuple[str, ...]
     fixed: Mapping[str, str]
     needed_query: frozenset[str]
-    needed_headers: frozenset[str]
+    needed_headers: Mapping[str, str]
     query: Mapping[str, str]
-    headers: Mapping[str, str]
     deprecated: bool
 
     def score(self, query: Mapping[str, str], headers: Callable[[str], str]) -> int:
@@ -55,7 +54,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Matched:
-    """The operation of a request and its input from path, query and headers, by parameter name."""
+    """The operation of a request and its input from path, query and required headers, by parameter."""
 
     operation: str
     parameters: Mapping[str, str]
@@ -88,7 +87,7 @@ class Routes:
         _, route, found = best
         parameters = dict(zip(route.labels, found.groups(), strict=True))
         parameters |= {member: query[name] for name, member in route.query.items() if name in query}
-        parameters |= {m: value for name, m in route.headers.items() if (value := headers(name))}
+        parameters |= {member: headers(name) for name, member in route.needed_headers.items()}
         return Matched(route.operation, parameters)
 
 
@@ -120,9 +119,8 @@ def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
         labels=_labels(uri, members),
         fixed=dict(parse_qsl(query, keep_blank_values=True)),
         needed_query=frozenset(name for name, member in in_query.items() if member in required),
-        needed_headers=frozenset(name for name, member in in_headers.items() if member in required),
+        needed_headers={name: member for name, member in in_headers.items() if member in required},
         query=in_query,
-        headers=in_headers,
         deprecated=bool(operation.get("deprecated")),
     )
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from labkit.cloud.functions.errors import TooManyRequests
+from labkit.cloud.functions.errors import ServiceClosed, TooManyRequests
 from labkit.cloud.records import FunctionRecord, InvocationResult
 
 RETRY_SECONDS = (60.0, 120.0)
@@ -96,6 +96,8 @@ class EventQueue:
             result = self._attempt(pending.function, pending.payload, pending.request_id)
         except TooManyRequests:
             self._throttled(pending)
+        except ServiceClosed:
+            return  # events don't outlive the cloud
         except Exception as error:
             self._failed(error)
         else:

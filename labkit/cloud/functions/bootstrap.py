@@ -18,6 +18,8 @@ import time
 import types
 from collections.abc import Iterable, Mapping, Sequence
 
+from labkit.cloud.functions import sdk
+
 #: what AWS's Python runtime offers beside the standard library
 SDK = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
 _RUNTIME = frozenset({"awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"})
@@ -31,11 +33,6 @@ _LOADED_FIRST = frozenset(
     | {"reprlib", "site", "stat", "string", "struct", "sys", "textwrap", "threading", "time", "token"}
     | {"tokenize", "traceback", "types", "typing", "warnings", "weakref"}
 )
-_WARM_MODELS = (
-    *(("endpoints",), ("partitions",), ("_retry",), ("sdk-default-configuration",)),
-    *(("s3", "service-2"), ("s3", "endpoint-rule-set-1"), ("s3", "paginators-1")),
-    *(("dynamodb", "service-2"), ("dynamodb", "endpoint-rule-set-1"), ("dynamodb", "paginators-1")),
-)
 _OUT_OF_MEMORY = 137
 
 
@@ -46,11 +43,9 @@ def preload() -> None:
     fixed one, unless the variable names another.
     """
     os.environ.setdefault("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
-    for name in ("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client", "boto3.session"):
+    for name in ("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client"):
         importlib.import_module(name)
-    for name in ("botocore.handlers", "botocore.httpsession", "botocore.signers", "s3transfer.manager"):
-        importlib.import_module(name)
-    _keep_models()
+    sdk.preload()
 
 
 def main(arguments: Mapping[str, object]) -> None:
@@ -155,35 +150,3 @@ class _Offered(importlib.abc.MetaPathFinder):
         if path is not None or name not in _OFFERED:
             return None
         return importlib.machinery.PathFinder.find_spec(name, self._site, target)
-
-
-# Models of services, parsed once.
-
-
-def _keep_models() -> None:
-    """Let botocore's file loader keep what it parsed here, so that a function's first client is quick."""
-    loaders = importlib.import_module("botocore.loaders")
-    if loaders.Loader.FILE_LOADER_CLASS is not loaders.JSONFileLoader:
-        return
-    cache: dict[str, object] = {}
-
-    class KeepingLoader(loaders.JSONFileLoader):  # type: ignore[name-defined, misc]
-        """The usual loader, with what was parsed before the fork."""
-
-        def load_file(self, file_path: str) -> object:
-            """The parsed file, or None where there is none."""
-            return cache.get(file_path) or super().load_file(file_path)
-
-    loaders.Loader.FILE_LOADER_CLASS = KeepingLoader
-    loader = loaders.Loader()
-    for model in _WARM_MODELS:
-        path = _model_path(loader, model)
-        cache[path] = loaders.JSONFileLoader().load_file(path)
-
-
-def _model_path(loader: object, model: tuple[str, ...]) -> str:
-    """Where botocore's loader looks for a model: data/<name>, or data/<service>/<newest version>/<name>."""
-    data = str(loader.BUILTIN_DATA_PATH)  # type: ignore[attr-defined]
-    if len(model) == 1:
-        return os.path.join(data, model[0])
-    return os.path.join(data, model[0], max(os.listdir(os.path.join(data, model[0]))), model[1])

@@ -47,6 +47,16 @@ class RequestTooLarge(FunctionServiceError):
         )
 
 
+class InvalidRequestContent(FunctionServiceError):
+    """The event is no JSON (AWS Lambda, API reference of Invoke)."""
+
+    code = "InvalidRequestContentException"
+    status = 400
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Could not parse request body into json: {why}")
+
+
 class InvalidCode(FunctionServiceError):
     """The deployment package can't be used (AWS Lambda, API reference of CreateFunction)."""
 
@@ -56,9 +66,6 @@ class InvalidCode(FunctionServiceError):
 
 class ServiceClosed(FunctionServiceError):
     """The cloud is shutting down."""
-
-    code = "ServiceException"
-    status = 500
 
     def __init__(self) -> None:
         super().__init__("The service is shutting down.")

@@ -24,13 +24,16 @@ class Housekeeper:
         self._thread.start()
 
     def submit(self, task: Task) -> None:
-        """Run `task` soon."""
-        self._tasks.put(task)
+        """Run `task` soon; at once, here, when the thread has ended."""
+        if self._thread.is_alive():
+            self._tasks.put(task)
+        else:
+            self._try(task)
 
     def flush(self) -> None:
         """Wait until everything submitted so far has run."""
         done = threading.Event()
-        self._tasks.put(done.set)
+        self.submit(done.set)
         done.wait()
 
     def close(self) -> None:

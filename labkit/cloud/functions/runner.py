@@ -7,6 +7,7 @@ AWS Lambda, "Understanding the Lambda execution environment lifecycle": init has
 fails, it is repeated with the first invocation, within the function's time-out.
 """
 
+import secrets
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from labkit.cloud.functions.runtime_api import Event, Message
 TAIL_BYTES = 4096
 #: credentials must outlive an invocation by this much
 _CREDENTIAL_MARGIN = 300
+#: reading the memory of a process takes longer than a warm invocation: not more often than this
+_MEASURE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Runner:
         self._process: RuntimeProcess | None = None
         self._lines: list[Line] = []
         self._memory = 0
+        self._measured = 0.0
         self._init_ms: float | None = None
         self._killed = False
 
@@ -59,7 +63,7 @@ class Runner:
         fresh = self._placement is not None and self._placement.expires_at - time.time() > margin
         return fresh and self._process is not None and self._process.alive()
 
-    def invoke(self, request_id: str, payload: bytes) -> Completion:
+    def invoke(self, request_id: str, payload: bytes, client_context: str = "") -> Completion:
         """Run the function once, after its init when it is the first time.
 
         Raises what keeps the environment from being made at all (LabError, InvalidCode).
@@ -67,10 +71,12 @@ class Runner:
         failed = self._begin() if self._process is None else None
         started = time.monotonic()
         deadline = started + self._function.timeout_seconds
+        failed = failed or self._await_runtime(deadline)
         if failed is not None:
+            self._end_process()
             failed = self._init(deadline, phase="invoke")
         self._say(report.start(request_id, self._function.version))
-        ending = failed or self._run(request_id, payload, deadline)
+        ending = failed or self._run(deadline, self._event(request_id, payload, client_context, deadline))
         return self._complete(request_id, ending, started)
 
     def kill(self) -> None:
@@ -114,17 +120,27 @@ class Runner:
         self._say(report.init_report(init_ms, phase=phase, status=status, error_type=init_error_type(ending)))
         return ending
 
-    def _run(self, request_id: str, payload: bytes, deadline: float) -> Ending:
-        """Hand over the event and wait for what comes of it."""
-        process = self._process
-        if process is None:
+    def _await_runtime(self, deadline: float) -> Ending | None:
+        """None when the runtime waits for an event; else what has become of it since the last one."""
+        if self._process is None:
             return Exited(0)
-        ending = process.wait_ready(deadline)
-        if ending != Message("ready"):
-            return ending
-        left_ms = (deadline - time.monotonic()) * 1000
-        process.deliver(Event(request_id, payload, self._function.arn, int(time.time() * 1000 + left_ms)))
-        return process.wait(deadline)
+        ending = self._process.wait_ready(deadline)
+        self._take_lines()
+        return None if ending == Message("ready") else ending
+
+    def _event(self, request_id: str, payload: bytes, client_context: str, deadline: float) -> Event:
+        deadline_ms = int((time.time() + deadline - time.monotonic()) * 1000)
+        headers = {"Lambda-Runtime-Trace-Id": _trace_id()}
+        if client_context:
+            headers["Lambda-Runtime-Client-Context"] = " ".join(client_context.splitlines())
+        return Event(request_id, payload, self._function.arn, deadline_ms, headers)
+
+    def _run(self, deadline: float, event: Event) -> Ending:
+        """Hand over the event and wait for what comes of it."""
+        if self._process is None:
+            return Exited(0)
+        self._process.deliver(event)
+        return self._process.wait(deadline)
 
     def _complete(self, request_id: str, ending: Ending, started: float) -> Completion:
         duration_ms = (time.monotonic() - started) * 1000
@@ -149,11 +165,13 @@ class Runner:
         self._say(report.report(request_id, usage, status=result.status, error_type=result.error_type))
 
     def _measure_memory(self, result: Outcome) -> None:
-        """The most that it has used, as seen after each invocation, and never over the limit."""
-        used = self._process.memory_bytes() >> 20 if self._process is not None else 0
+        """The most that it has used, as seen after invocations, and never over the limit."""
+        limit, now = self._function.memory_mb, time.monotonic()
         if result.error_type == "Runtime.OutOfMemory":
-            used = self._function.memory_mb
-        self._memory = min(max(self._memory, used), self._function.memory_mb)
+            self._memory = limit
+        elif self._process is not None and now - self._measured >= _MEASURE_SECONDS:
+            self._memory = min(max(self._memory, self._process.memory_bytes() >> 20), limit)
+            self._measured = time.monotonic()
 
     def _end_process(self) -> None:
         if self._process is not None:
@@ -166,3 +184,8 @@ class Runner:
     def _take_lines(self) -> None:
         if self._process is not None:
             self._lines += self._process.lines()
+
+
+def _trace_id() -> str:
+    """What the function finds in _X_AMZN_TRACE_ID (AWS X-Ray, "Tracing header"); never sampled here."""
+    return f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Parent={secrets.token_hex(8)};Sampled=0"

@@ -97,7 +97,6 @@ class RuntimeApi:
             sock = self._listener.accept()[0]
         except BlockingIOError:
             return None
-        sock.settimeout(10)
         connection = Connection(sock, max_body=MAX_RESPONSE)
         self._connections.add(connection)
         self._selector.register(sock, selectors.EVENT_READ, lambda: self._read(connection))

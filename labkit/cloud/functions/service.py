@@ -4,6 +4,7 @@ What belongs here: the one object that the rest of the cloud uses, joining the p
 What does not: AWS's API in front of it, which turns errors.py into AWS's answers.
 """
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ from labkit.cloud.functions import report
 from labkit.cloud.functions.asynchronous import RETRY_SECONDS, EventQueue
 from labkit.cloud.functions.code import CodeStore, Packages
 from labkit.cloud.functions.environment import Environment, State
-from labkit.cloud.functions.errors import MAX_EVENT, MAX_REQUEST, RequestTooLarge
+from labkit.cloud.functions.errors import MAX_EVENT, MAX_REQUEST, InvalidRequestContent, RequestTooLarge
 from labkit.cloud.functions.housekeeping import Housekeeper
 from labkit.cloud.functions.logs import Line
 from labkit.cloud.functions.placement import Surroundings
@@ -76,17 +77,24 @@ class FunctionService:
         self._events = EventQueue(self._attempt, failed=self._failed, retry_seconds=retry_seconds)
 
     def invoke(
-        self, function: FunctionRecord, payload: bytes, *, request_id: str, tail: bool = False
+        self,
+        function: FunctionRecord,
+        payload: bytes,
+        *,
+        request_id: str,
+        tail: bool = False,
+        client_context: str = "",
     ) -> InvocationResult:
         """Run the function once and return what it answers, or how it failed.
 
-        Raises RequestTooLarge, TooManyRequests, InvalidCode, ServiceClosed; LabError when this machine
+        An empty payload is `{}`; `client_context` is JSON, as the runtime takes it. Raises RequestTooLarge,
+        InvalidRequestContent, TooManyRequests, InvalidCode, ServiceClosed; LabError when this machine
         can't run it. AWS Lambda, API reference of Invoke (RequestResponse).
         """
-        _check_size(payload, "RequestResponse", MAX_REQUEST)
+        payload = _checked(payload, "RequestResponse", MAX_REQUEST)
         runner = self._pool.acquire(function)
         try:
-            completion = runner.invoke(request_id, payload or b"{}")
+            completion = runner.invoke(request_id, payload, client_context)
         except BaseException:
             self._pool.release(runner, reusable=False)
             raise
@@ -100,10 +108,9 @@ class FunctionService:
     def invoke_event(self, function: FunctionRecord, payload: bytes, *, request_id: str) -> None:
         """Take an asynchronous invocation; it runs soon, and twice more when it fails.
 
-        Raises RequestTooLarge. AWS Lambda, API reference of Invoke (Event).
+        Raises RequestTooLarge, InvalidRequestContent. AWS Lambda, API reference of Invoke (Event).
         """
-        _check_size(payload, "Event", MAX_EVENT)
-        self._events.submit(function, payload, request_id)
+        self._events.submit(function, _checked(payload, "Event", MAX_EVENT), request_id)
 
     def reconcile(self, functions: Iterable[FunctionRecord]) -> None:
         """End the environments of functions that are gone or changed; busy ones finish first."""
@@ -113,8 +120,8 @@ class FunctionService:
         self._housekeeper.submit(lambda: self._code.forget_unused(hashes))
 
     def environments(self) -> list[EnvironmentState]:
-        """Every environment that has not ended."""
-        return [_describe(runner.environment) for runner in self._pool.runners()]
+        """Every environment that has not been cleared away."""
+        return [_describe(runner) for runner in self._pool.runners()]
 
     def flush(self) -> None:
         """Wait until the logs of finished invocations are written and ended environments are gone."""
@@ -156,13 +163,21 @@ class FunctionService:
         self._emit(Event("warning", f"Lambda: {error}", {"type": type(error).__name__}))
 
 
-def _check_size(payload: bytes, invocation_type: str, limit: int) -> None:
+def _checked(payload: bytes, invocation_type: str, limit: int) -> bytes:
+    """The event as the function gets it. Raises RequestTooLarge, InvalidRequestContent."""
     if len(payload) > limit:
         raise RequestTooLarge(len(payload), invocation_type=invocation_type, limit=limit)
+    try:
+        json.loads(payload or b"{}")
+    except ValueError as error:
+        raise InvalidRequestContent(str(error)) from error
+    return payload or b"{}"
 
 
-def _describe(environment: Environment) -> EnvironmentState:
-    function = environment.function
-    return EnvironmentState(
-        environment.name, function.arn, function.revision, environment.log_stream, environment.state
-    )
+def _describe(runner: Runner) -> EnvironmentState:
+    """An environment whose process has died while idle has ended, if nobody has noticed yet."""
+    environment, function = runner.environment, runner.environment.function
+    state = environment.state
+    if state is State.READY and not runner.usable():
+        state = State.ENDED
+    return EnvironmentState(environment.name, function.arn, function.revision, environment.log_stream, state)

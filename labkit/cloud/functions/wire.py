@@ -11,6 +11,7 @@ from dataclasses import dataclass
 #: an error's X-Ray cause travels in a header of up to 1 MB
 _MAX_HEAD = 2 << 20
 _READ = 1 << 18
+_WRITE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,28 +29,25 @@ class BadRequest(Exception):
 
 
 class Connection:
-    """One keep-alive connection: reading never waits, writing waits as long as the socket's time-out."""
+    """One keep-alive connection: reading never waits, writing waits for a slow reader, with a limit."""
 
     def __init__(self, sock: socket.socket, *, max_body: int) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
         self.socket = sock
         self._max_body = max_body
         self._data = bytearray()
 
     def receive(self) -> bool:
         """Take in what has arrived; False when the peer has gone."""
-        while True:
-            try:
-                chunk = self.socket.recv(_READ, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                return True
-            except OSError:
-                return False
-            if not chunk:
-                return False
-            self._data += chunk
-            if len(chunk) < _READ:
-                return True
+        try:
+            chunk = self.socket.recv(_READ)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self._data += chunk
+        return bool(chunk)
 
     def next_request(self) -> Request | None:
         """The next whole request that has arrived. Raises BadRequest."""
@@ -74,7 +72,9 @@ class Connection:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         start = f"HTTP/1.1 {status}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1", "replace")
         try:
+            self.socket.settimeout(_WRITE_SECONDS)
             self.socket.sendall(start + body)
+            self.socket.setblocking(False)
         except OSError:
             return False
         return True

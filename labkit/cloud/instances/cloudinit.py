@@ -73,7 +73,9 @@ def running(stage: str, when: float, up: float) -> str:
 
 def finished(when: float, up: float) -> str:
     """The last line of the boot log."""
-    return f"Cloud-init v. {VERSION} finished at {stamp(when)}. Datasource DataSourceEc2.  Up {up:.2f} seconds\n"
+    return (
+        f"Cloud-init v. {VERSION} finished at {stamp(when)}. Datasource DataSourceEc2.  Up {up:.2f} seconds\n"
+    )
 
 
 def warning(module: str, text: str, when: float) -> str:
@@ -86,7 +88,11 @@ def failed(code: int, when: float) -> str:
     """The lines about a script that ended with an exit status other than 0, or with a signal."""
     return (
         warning("util.py", f"Failed running {SCRIPT} [{code}]", when)
-        + warning("cc_scripts_user.py", f"Failed to run module scripts-user (scripts in {FOLDER}/instance/scripts)", when)
+        + warning(
+            "cc_scripts_user.py",
+            f"Failed to run module scripts-user (scripts in {FOLDER}/instance/scripts)",
+            when,
+        )
         + warning(
             "util.py",
             "Running module scripts-user (<module 'cloudinit.config.cc_scripts_user' from "

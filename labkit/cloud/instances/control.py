@@ -55,7 +55,19 @@ class Surroundings:
     power: Callable[[bool], None]
 
 
-_HAS_VALUE = ("-t", "--type", "-p", "--property", "-n", "--lines", "-s", "--signal", "-o", "--output", "--state")
+_HAS_VALUE = (
+    "-t",
+    "--type",
+    "-p",
+    "--property",
+    "-n",
+    "--lines",
+    "-s",
+    "--signal",
+    "-o",
+    "--output",
+    "--state",
+)
 _POWER = {"poweroff": False, "halt": False, "reboot": True}
 
 
@@ -108,7 +120,10 @@ class Systemctl:
             except Masked as error:
                 request.fail(1, f"Failed to {verb} {error}: Unit {error} is masked.")
             except UnitError as error:
-                request.fail(1, f"Failed to {verb} {unit_name(name)}: Unit {unit_name(name)} has a bad unit file setting.")
+                request.fail(
+                    1,
+                    f"Failed to {verb} {unit_name(name)}: Unit {unit_name(name)} has a bad unit file setting.",
+                )
                 self._files.say(unit_name(name), str(error))
         return None
 
@@ -169,9 +184,8 @@ class Systemctl:
         request.hold()
 
         def done(run: Run) -> None:
-            if run.result != "success" and run.service.type not in ("simple", "idle"):
-                request.fail(1, _job_failed(run))
-            elif run.result == "start-limit-hit":
+            told_at_once = run.service.type in ("simple", "idle") and run.result != "start-limit-hit"
+            if run.result != "success" and not told_at_once:
                 request.fail(1, _job_failed(run))
             request.release()
 
@@ -218,7 +232,9 @@ class Systemctl:
             self._files.path(name)
             return request.fail(1, f"{name} is not active, cannot reload.")
         if not run.service.reload:
-            return request.fail(1, f"Failed to reload {name}: Job type reload is not applicable for unit {name}.")
+            return request.fail(
+                1, f"Failed to reload {name}: Job type reload is not applicable for unit {name}."
+            )
         return self._services.reload(name)
 
     def _enable(self, name: str, options: dict[str, str], request: Request) -> None:

@@ -126,7 +126,9 @@ class Guest:
     def wait_unit(self, unit: str, state: str, timeout: float) -> bool:
         """Whether `unit` reached `state` ("active", "failed") within `timeout` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: unit in self._units and self._units[unit].state == state, timeout)
+            return self._changed.wait_for(
+                lambda: unit in self._units and self._units[unit].state == state, timeout
+            )
 
     def units(self) -> Mapping[str, UnitState]:
         """The units that were started since boot."""
@@ -149,11 +151,7 @@ class Guest:
         """The answer to `question`; nothing when none comes in time."""
         with self._changed:
             self._changed.wait_for(
-                lambda: question in self._answers or self._boot.state in ("stopped", "failed", "pending")
-                and question in self._answers,
-                timeout,
+                lambda: question in self._answers or self._boot.state == "stopped", timeout
             )
             self._questions.discard(question)
             return self._answers.pop(question, ())
-
-

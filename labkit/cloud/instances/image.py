@@ -16,12 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.cloud import addresses
+from labkit.cloud.metadata import private_name
 from labkit.cloud.records import InstanceRecord
 from labkit.sandbox.spec import Bind
 
 _FILES = Path(__file__).with_name("files")
 _INSTALLED = "/var/lib/lab/bin"
 _PYTHON = "/run/lab/python"
+#: Debian's interpreter looks here too, whatever its prefix
+_DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
 _RELEASE = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _MINORS = range(6, 21)
 #: programs that share one file, which looks at the name it is called by
@@ -95,7 +98,9 @@ class Image:
         return {
             **{f"{_PYTHON}/bin/{name}": _RELEASE for name in names},
             f"{_PYTHON}/lib/{_RELEASE}": standard,
-            f"{_PYTHON}/lib64": "lib" if sys.platlibdir == "lib" else os.path.join(base, "..", sys.platlibdir),
+            f"{_PYTHON}/lib64": "lib"
+            if sys.platlibdir == "lib"
+            else os.path.join(base, "..", sys.platlibdir),
             f"{_PYTHON}/include": os.path.join(sys.base_prefix, "include"),
             # first on the interpreter's path, before the standard library: what replaces parts of it
             f"{_PYTHON}/lib/{compact}.zip": "/usr/share/lab/stdlib",
@@ -146,21 +151,14 @@ def _python_home(usr: Path) -> None:
         if os.path.isdir(f"/usr/{name}") and not os.path.islink(f"/usr/{name}"):
             (usr / name / _RELEASE).mkdir(parents=True)
             (usr / name / _RELEASE / "site-packages").symlink_to(f"/usr/local/lib/{_RELEASE}/site-packages")
-
-
-def hostname(record: InstanceRecord) -> str:
-    """The private DNS name that EC2 gives (IP-based naming).
-
-    AWS: EC2, "Amazon EC2 instance hostname types"
-    (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-naming.html).
-    """
-    domain = "ec2.internal" if record.region == "us-east-1" else f"{record.region}.compute.internal"
-    return f"ip-{record.private_ip.replace('.', '-')}.{domain}"
+    if os.path.isdir(_DEBIAN_PACKAGES):
+        (usr / "lib" / "python3").mkdir()
+        (usr / "lib" / "python3" / "dist-packages").symlink_to(f"{_PYTHON}/none")
 
 
 def skeleton(record: InstanceRecord) -> Mapping[str, str]:
     """The files on the disk of a new instance, path → text."""
-    name = hostname(record)
+    name = private_name(record)
     return {
         "/etc/os-release": OS_RELEASE,
         "/etc/system-release": "Amazon Linux release 2023.9 (Amazon Linux)\n",

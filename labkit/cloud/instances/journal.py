@@ -4,7 +4,7 @@ What belongs here: writing, selecting and showing lines. What does not: where th
 Runs inside the instance: standard library only.
 """
 
-import _strptime  # noqa: F401 — time.strptime imports it late, when no file of ours is in sight
+import _strptime  # type: ignore[import-not-found]  # noqa: F401 — time.strptime imports it late, when no file of ours is in sight
 import calendar
 import os
 import re
@@ -80,6 +80,10 @@ class Journal:
                 self._rotate()
         except OSError:
             return
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     def select(self, query: Query) -> list[Entry]:
         """The entries asked for, oldest first unless reversed."""
@@ -232,4 +236,3 @@ def moment(text: str, now: float) -> float:
     if re.fullmatch(r"@[\d.]+", text):
         return float(text[1:])
     raise JournalctlError(f"Failed to parse timestamp: {text}")
-

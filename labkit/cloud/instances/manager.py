@@ -18,9 +18,9 @@ from labkit.cloud import addresses
 from labkit.cloud.instances import messages
 from labkit.cloud.instances.environment import BASE
 from labkit.cloud.instances.guest import Boot, Guest
-from labkit.cloud.instances.image import Image, hostname, skeleton
+from labkit.cloud.instances.image import Image, skeleton
 from labkit.cloud.instances.watching import Watcher
-from labkit.cloud.metadata import MetadataService
+from labkit.cloud.metadata import MetadataService, private_name
 from labkit.cloud.ports import CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
 from labkit.cloud.records import Caller, InstanceRecord, InterfaceRecord
 from labkit.errors import LabError
@@ -103,7 +103,7 @@ class InstanceManager:
         with machine.busy:
             machine.record = record
             if machine.sandbox is not None:
-                self._around.fabric.change(interface_of(record))
+                self._around.fabric.update_interface(interface_of(record))
 
     def stop(self, instance_id: str) -> None:
         """Shut it down: units are stopped, then the process; the disk stays. Nothing when it is down."""
@@ -184,7 +184,9 @@ class InstanceManager:
         try:
             if not machine.has_disk:
                 limits = limits_of(record)
-                self._around.sandboxes.make_disk(record.instance_id, size_mb=limits.disk_mb, files=limits.files)
+                self._around.sandboxes.make_disk(
+                    record.instance_id, size_mb=limits.disk_mb, files=limits.files
+                )
                 machine.has_disk = True
             self._connect(machine)
             self._run(machine)
@@ -216,7 +218,10 @@ class InstanceManager:
         own, theirs = socket.socketpair()
         try:
             machine.sandbox = self._around.sandboxes.start(
-                spec_of(machine.record, self._around.image), stdout=writer, stderr=writer, channel=theirs.fileno()
+                spec_of(machine.record, self._around.image),
+                stdout=writer,
+                stderr=writer,
+                channel=theirs.fileno(),
             )
         except BaseException:
             os.close(reader)
@@ -229,7 +234,8 @@ class InstanceManager:
         self._watch(machine)
 
     def _watch(self, machine: _Machine) -> None:
-        assert machine.channel is not None and machine.sandbox is not None
+        assert machine.channel is not None
+        assert machine.sandbox is not None
         lines = messages.Lines()
         sandbox = machine.sandbox
 
@@ -258,11 +264,15 @@ class InstanceManager:
             boot = machine.guest.boot()
             text = f"{machine.record.instance_id}: user data ended after {boot.seconds:.2f} s"
             failed = f" with exit status {boot.exit_code}" if boot.exit_code else ""
-            self._around.emit(Event("warning" if failed else "note", text + failed, {"tail": list(boot.tail)}))
+            self._around.emit(
+                Event("warning" if failed else "note", text + failed, {"tail": list(boot.tail)})
+            )
 
     def _ended_by_itself(self, machine: _Machine, sandbox: Sandbox) -> None:
         """Process 1 ended without being asked: a power off or reboot from inside, or a crash."""
-        threading.Thread(target=self._after_end, args=(machine, sandbox), name="instance end", daemon=True).start()
+        threading.Thread(
+            target=self._after_end, args=(machine, sandbox), name="instance end", daemon=True
+        ).start()
 
     def _after_end(self, machine: _Machine, sandbox: Sandbox) -> None:
         with machine.busy:
@@ -327,7 +337,13 @@ def limits_of(record: InstanceRecord) -> Limits:
     """What an instance of this type may use."""
     memory = _MEMORY_MB.get(record.instance_type.partition(".")[2], _MOST_MEMORY_MB)
     return Limits(
-        memory_mb=memory, processes=128, cpu_seconds=24 * 3600, file_mb=128, open_files=4096, disk_mb=256, files=16384
+        memory_mb=memory,
+        processes=128,
+        cpu_seconds=24 * 3600,
+        file_mb=128,
+        open_files=4096,
+        disk_mb=256,
+        files=16384,
     )
 
 
@@ -335,7 +351,7 @@ def spec_of(record: InstanceRecord, image: Image) -> SandboxSpec:
     """The sandbox of one boot."""
     arguments = {
         "instance_id": record.instance_id,
-        "hostname": hostname(record),
+        "hostname": private_name(record),
         "user_data": base64.b64encode(record.user_data).decode(),
         "skeleton": dict(skeleton(record)),
         "links": image.links(),
@@ -346,7 +362,7 @@ def spec_of(record: InstanceRecord, image: Image) -> SandboxSpec:
         arguments=arguments,
         env=BASE,
         cwd="/",
-        hostname=hostname(record).partition(".")[0],
+        hostname=private_name(record).partition(".")[0],
         interface=record.instance_id,
         binds=image.binds(),
         usr_layers=(image.layer,),

@@ -191,6 +191,8 @@ class Services:
 
     def _control_ended(self, run: Run, ending: Ending) -> None:
         run.control_pid = 0
+        if not run.queue:  # the run was given up while this command was under way
+            return self._check_stopped()
         command, result = run.queue.pop(0), result_of(ending, run.service)
         if result != "success" and not command.ignore_failure and run.state != "deactivating":
             self._machine.note(run.name, f"{run.name}: Control process exited, {ending.describe()}")

@@ -7,7 +7,7 @@ Runs inside the instance: standard library only.
 import errno
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from labkit.cloud.instances.environment import (
@@ -33,7 +33,7 @@ class Prepared:
     """A process ready to start: program, arguments, environment, directory."""
 
     program: str
-    words: Sequence[str]
+    words: list[str]
     environment: Mapping[str, str]
     directory: str
 
@@ -43,7 +43,9 @@ def prepare(service: Service, command: Command, invocation: str) -> Prepared:
     try:
         values = unit_environment(service, invocation, read=read_text, passwd=passwd())
     except MissingFile as error:
-        raise SpawnError(1, f"Failed to load environment files: {error}: No such file or directory") from error
+        raise SpawnError(
+            1, f"Failed to load environment files: {error}: No such file or directory"
+        ) from error
     except UnknownUser as error:
         raise SpawnError(217, f"Failed to determine user credentials: No such process ({error})") from error
     words = arguments(command, values)

@@ -50,7 +50,9 @@ class UnitFiles:
         path = self.path(name)
         if os.path.realpath(path) == os.path.realpath(self.root + "/dev/null"):
             raise Masked(name)
-        loaded = service(name, self._text(name, path), path=path.removeprefix(self.root), hostname=self.hostname)
+        loaded = service(
+            name, self._text(name, path), path=path.removeprefix(self.root), hostname=self.hostname
+        )
         for warning in loaded.warnings:
             self.say(name, f"{loaded.path}: {warning}")
         self._loaded[name] = loaded
@@ -146,7 +148,7 @@ class UnitFiles:
 
     def at_boot(self) -> list[str]:
         """The units to start at boot, in the order of their names."""
-        found = set()
+        found: set[str] = set()
         for target in BOOT_TARGETS:
             directory = f"{self.root}{ETC}/{target}.wants"
             if os.path.isdir(directory):

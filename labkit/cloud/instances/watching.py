@@ -129,7 +129,9 @@ class Watcher:
 
     def _timeout(self) -> float | None:
         with self._lock:
-            return max(0.0, min(when for when, _ in self._paused) - time.monotonic()) if self._paused else None
+            return (
+                max(0.0, min(when for when, _ in self._paused) - time.monotonic()) if self._paused else None
+            )
 
     def _resume(self) -> None:
         with self._lock:

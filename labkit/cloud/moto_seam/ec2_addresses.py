@@ -19,6 +19,7 @@ def correct_addresses(replacements: Replacements) -> None:
     """Give every interface an address of its subnet that nobody has, and Elastic IPs that stay."""
     import moto.ec2.models.elastic_ip_addresses as elastic_ips
     import moto.ec2.models.elastic_network_interfaces as interfaces
+    import moto.ec2.models.nat_gateways as nat_gateways
     import moto.ec2.models.subnets as subnets
     import moto.ec2.models.vpcs as vpcs
     from moto.ec2.utils import random_public_ip
@@ -27,8 +28,9 @@ def correct_addresses(replacements: Replacements) -> None:
     replacements.put(subnets.Subnet, "request_ip", _request_address)
     replacements.around(interfaces.NetworkInterfaceBackend, "create_network_interface")(_create_interface)
     replacements.around(interfaces.NetworkInterfaceBackend, "delete_network_interface")(_delete_interface)
-    # an interface endpoint's address is moto's from anywhere; none makes _create_interface choose
-    replacements.put(vpcs, "random_private_ip", lambda: None)
+    for module in (vpcs, nat_gateways):
+        # moto's address for an endpoint or NAT gateway is from anywhere; none makes _create_interface choose
+        replacements.put(module, "random_private_ip", lambda: None)
     replacements.put(elastic_ips, "random_ip", random_public_ip)  # moto's are 127.…, this machine itself
     replacements.around(interfaces.NetworkInterface, "stop")(_unless_elastic)
     replacements.around(interfaces.NetworkInterface, "start")(_unless_elastic)
@@ -70,7 +72,8 @@ def _taken(subnet: Any) -> set[str]:
         if interface.subnet.id == subnet.id
         for address in interface.private_ip_addresses
     }
-    return in_interfaces | set(subnet._subnet_ips)
+    # owners without an interface: an instance on its way, or another service's mount target
+    return in_interfaces | {address for address, owner in subnet._subnet_ips.items() if owner is not None}
 
 
 def _create_interface(

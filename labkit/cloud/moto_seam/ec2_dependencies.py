@@ -1,6 +1,7 @@
-"""What EC2 refuses to delete because something else still needs it.
+"""What EC2 refuses to delete because something else still needs it, and what goes with what is deleted.
 
-What belongs here: the checks before a delete or detach. What does not: the deleting, which is moto's.
+What belongs here: the checks before a delete or detach, and its consequences. What does not: instances
+(ec2_lifecycle), and the deleting itself, which is moto's.
 
 AWS: Amazon EC2 API reference, "Error codes for the Amazon EC2 API" (DependencyViolation).
 """
@@ -17,6 +18,7 @@ from labkit.cloud.moto_seam.replacing import Replacements
 def correct_dependencies(replacements: Replacements) -> None:
     """Refuse a delete that would leave something without what it stands on."""
     import moto.ec2.models.internet_gateways as gateways
+    import moto.ec2.models.nat_gateways as nat_gateways
     import moto.ec2.models.route_tables as tables
     import moto.ec2.models.security_groups as groups
     import moto.ec2.models.subnets as subnets
@@ -24,6 +26,8 @@ def correct_dependencies(replacements: Replacements) -> None:
     import moto.ec2.responses.elastic_network_interfaces as interface_responses
     import moto.ec2.responses.security_groups as group_responses
 
+    replacements.around(nat_gateways.NatGatewayBackend, "delete_nat_gateway")(_delete_nat_gateway)
+    replacements.around(vpcs.VPCBackend, "create_vpc_endpoint")(_create_endpoint)
     replacements.around(vpcs.VPCBackend, "delete_vpc")(_delete_vpc)
     replacements.around(subnets.SubnetBackend, "delete_subnet")(_delete_subnet)
     replacements.around(groups.SecurityGroupBackend, "delete_security_group")(_delete_group)
@@ -117,3 +121,30 @@ def _attach_gateway(original: Any, self: Any, internet_gateway_id: str, vpc_id: 
 
 def _route_state(getter: Any, self: Any) -> str:
     return "blackhole" if target_of(self) == BLACKHOLE else "active"
+
+
+def _delete_nat_gateway(original: Any, self: Any, nat_gateway_id: str) -> Any:
+    """Its interface and its Elastic IP are free again; plain moto keeps both for ever."""
+    gateway = self.nat_gateways.get(nat_gateway_id)
+    if gateway is None:
+        message = f"NAT gateway {nat_gateway_id} was not found"
+        raise ec2_error("NatGatewayNotFound", message)
+    for elastic in self.addresses:
+        if elastic.eni is gateway._eni:
+            self.disassociate_address(association_id=elastic.association_id)
+    if gateway._eni.id in self.enis:
+        self.delete_network_interface(gateway._eni.id)
+    return original(self, nat_gateway_id)
+
+
+def _create_endpoint(
+    original: Any,
+    self: Any,
+    vpc_id: str,
+    service_name: str,
+    endpoint_type: str | None,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    # AWS's default; plain moto can't delete an endpoint that has no type
+    return original(self, vpc_id, service_name, endpoint_type or "Gateway", *args, **kwargs)

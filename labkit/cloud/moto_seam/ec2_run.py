@@ -6,6 +6,7 @@ What does not: the life of an instance (ec2_lifecycle) and its addresses (ec2_ad
 AWS: Amazon EC2 API reference, RunInstances; EC2 user guide, "Run commands when you launch an instance".
 """
 
+import base64
 import functools
 from typing import Any
 
@@ -30,6 +31,7 @@ def correct_run(replacements: Replacements) -> None:
     replacements.around(instances.InstanceBackend, "modify_instance_attribute")(_modify_attribute)
     replacements.around(subnets.SubnetBackend, "create_subnet")(_create_subnet)
     replacements.around(responses, "filter_iam_instance_profiles")(_find_profile)
+    replacements.around(responses, "parse_user_data")(_parse_user_data)
 
 
 def _run_instances(
@@ -43,11 +45,24 @@ def _run_instances(
     _choose_default_subnet(self, kwargs)
     _check_groups(self, kwargs)
     _name_profile(kwargs)
-    reservation = original(self, image_id, count, user_data, groups, **kwargs)
+    known = set(self.reservations)
+    try:
+        reservation = original(self, image_id, count, user_data, groups, **kwargs)
+    except Exception:
+        _withdraw(self, known)
+        raise
     for instance in reservation.instances:
         # moto shows no group where the default one or an interface's own applies
         instance.security_groups = list(instance.nics[0].group_set)
     return reservation
+
+
+def _withdraw(ec2: Any, known: set[str]) -> None:
+    """All of the instances run, or none: what a refused call has made goes away again."""
+    for reservation_id in set(ec2.reservations) - known:
+        for instance in ec2.reservations[reservation_id].instances:
+            instance.terminate()
+        del ec2.reservations[reservation_id]
 
 
 def _check_user_data(user_data: Any) -> None:
@@ -155,6 +170,11 @@ def _find_profile(
     if not profile.roles:
         raise ec2_error("InvalidParameterValue", f"{begin}IAM Instance Profile has no associated IAM Roles")
     return profile
+
+
+def _parse_user_data(original: Any, value: Any) -> Any:
+    """ModifyInstanceAttribute gives bytes, already decoded; plain moto decodes them a second time."""
+    return original(base64.b64encode(value) if isinstance(value, bytes) else value)
 
 
 def _modify_attribute(original: Any, self: Any, instance_id: str, key: str, value: Any) -> Any:

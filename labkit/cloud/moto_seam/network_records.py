@@ -93,7 +93,10 @@ def _routes(ec2: Any, table: Any) -> Iterator[RouteRecord]:
 
 def _prefix_list(ec2: Any, prefix_list_id: str) -> list[str]:
     known = ec2.managed_prefix_lists.get(prefix_list_id)
-    return [entry["Cidr"] for entry in known.entries.get(known.version) or ()] if known else []
+    if known is None or not known.entries:
+        return []
+    newest = known.version or max(known.entries)  # AWS's own lists show no version
+    return [entry["Cidr"] for entry in known.entries.get(newest) or ()]
 
 
 def _groups(ec2: Any) -> Iterator[GroupRecord]:

@@ -22,6 +22,8 @@ OWNER_ENFORCED = "BucketOwnerEnforced"
 ACLS_DISABLED = "The bucket does not allow ACLs"
 #: canned ACLs that say nothing more than that the bucket's owner owns all
 HARMLESS_ACLS = frozenset({"", "private", "bucket-owner-full-control"})
+GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
+GRANT_HEADERS = tuple(f"x-amz-grant-{grant}" for grant in GRANTS)
 
 
 def correct_buckets(replacements: Replacements) -> None:
@@ -146,8 +148,11 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _acl_from_headers(original: Any, self: Any, headers: Any) -> Any:
-    granted = any(name.lower().startswith("x-amz-grant-") for name, _ in headers.items())
-    if granted or headers.get("x-amz-acl", "") not in HARMLESS_ACLS:
+    canned = headers.get("x-amz-acl", "")
+    granted = any(name in headers for name in GRANT_HEADERS)
+    if not canned and not granted:
+        return None  # as moto's answer, without its look at each header
+    if granted or canned not in HARMLESS_ACLS:
         bucket = self.backend.buckets.get(self.bucket_name)
         kept = bucket.ownership_rule if bucket is not None else None
         if headers.get("x-amz-object-ownership", kept) == OWNER_ENFORCED:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jmespath
+import jmespath  # type: ignore[import-untyped]
 
 from labkit.cloud.cloudformation.errors import ResourceFailed
 from labkit.cloud.cloudformation.names import generated

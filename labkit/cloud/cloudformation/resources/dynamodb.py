@@ -34,8 +34,15 @@ class Table(ApiResource):
     type_name = "AWS::DynamoDB::Table"
     service = "dynamodb"
     arguments: ClassVar[Mapping[str, str]] = same(
-        *"TableName AttributeDefinitions KeySchema BillingMode ProvisionedThroughput TableClass".split(),
-        *"DeletionProtectionEnabled LocalSecondaryIndexes GlobalSecondaryIndexes".split(),
+        *[
+            "TableName",
+            "AttributeDefinitions",
+            "KeySchema",
+            "BillingMode",
+            "ProvisionedThroughput",
+            "TableClass",
+        ],
+        *["DeletionProtectionEnabled", "LocalSecondaryIndexes", "GlobalSecondaryIndexes"],
     )
     settings: ClassVar[Mapping[str, Setting]] = {
         "PointInTimeRecoverySpecification": _recovery,
@@ -102,7 +109,9 @@ class Table(ApiResource):
         return True
 
     def _wait(self, ctx: Context, name: str) -> None:
-        ctx.until(lambda: self._description(ctx, name)["TableStatus"] == "ACTIVE", f"table {name} to be active")
+        ctx.until(
+            lambda: self._description(ctx, name)["TableStatus"] == "ACTIVE", f"table {name} to be active"
+        )
 
     def _description(self, ctx: Context, name: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.call(ctx, "describe_table", TableName=name)["Table"]
@@ -129,7 +138,9 @@ def _specifications(new: Properties, old: Properties | None = None) -> dict[str,
         changes["SSESpecification"] = {"Enabled": wanted.pop("SSEEnabled"), **wanted}
     if new.get("StreamSpecification") != before.get("StreamSpecification"):
         stream = new.get("StreamSpecification")
-        changes["StreamSpecification"] = {"StreamEnabled": True, **stream} if stream else {"StreamEnabled": False}
+        changes["StreamSpecification"] = (
+            {"StreamEnabled": True, **stream} if stream else {"StreamEnabled": False}
+        )
     return changes
 
 

@@ -3,6 +3,7 @@
 What belongs here: groups, and rules as resources of their own. What does not: other networking.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from labkit.cloud.cloudformation.resources.base import ApiResource, Context, Properties
@@ -39,15 +40,22 @@ class SecurityGroup(Ec2Resource):
     type_name = "AWS::EC2::SecurityGroup"
     tag_type = "security-group"
     create_call, identity = "create_security_group", "GroupId"
-    arguments = {"GroupDescription": "Description", "GroupName": "GroupName", "VpcId": "VpcId"}
+    arguments: ClassVar[Mapping[str, str]] = {
+        "GroupDescription": "Description",
+        "GroupName": "GroupName",
+        "VpcId": "VpcId",
+    }
     emulated = frozenset({*arguments, "SecurityGroupIngress", "SecurityGroupEgress"})
-    inside = {"SecurityGroupIngress": _INGRESS, "SecurityGroupEgress": _EGRESS}
+    inside: ClassVar[Mapping[str, frozenset[str]]] = {
+        "SecurityGroupIngress": _INGRESS,
+        "SecurityGroupEgress": _EGRESS,
+    }
     updatable = frozenset({"SecurityGroupIngress", "SecurityGroupEgress"})
     name_property = "GroupName"
     delete_call, id_argument = "delete_security_group", "GroupId"
     gone = frozenset({"InvalidGroup.NotFound"})
     read_call, read_argument, read_path = "describe_security_groups", "GroupIds", "SecurityGroups[0]"
-    paths = {"GroupId": "GroupId", "Id": "GroupId", "VpcId": "VpcId"}
+    paths: ClassVar[Mapping[str, str]] = {"GroupId": "GroupId", "Id": "GroupId", "VpcId": "VpcId"}
 
     def create_arguments(self, ctx: Context, new: Properties) -> dict[str, Any]:
         """A group without a name gets one."""
@@ -85,7 +93,9 @@ class _Rule(ApiResource):
 
     service = "ec2"
     way: ClassVar[str] = ""
-    gone = frozenset({"InvalidGroup.NotFound", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound"})
+    gone = frozenset(
+        {"InvalidGroup.NotFound", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound"}
+    )
     attribute_names = frozenset({"Id"})
     updatable = frozenset({"Description"})
 

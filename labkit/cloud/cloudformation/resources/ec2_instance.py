@@ -5,18 +5,27 @@ What belongs here: what RunInstances takes. What does not: networks, groups.
 
 import base64
 import binascii
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from labkit.cloud.cloudformation.errors import ResourceFailed
 from labkit.cloud.cloudformation.resources.base import Context, Properties, same
 from labkit.cloud.cloudformation.resources.ec2 import Ec2Resource
 
 _INTERFACE = frozenset(
-    "AssociatePublicIpAddress DeleteOnTermination Description DeviceIndex GroupSet NetworkInterfaceId "
-    "PrivateIpAddress SubnetId".split()
+    [
+        "AssociatePublicIpAddress",
+        "DeleteOnTermination",
+        "Description",
+        "DeviceIndex",
+        "GroupSet",
+        "NetworkInterfaceId",
+        "PrivateIpAddress",
+        "SubnetId",
+    ]
 )
 _INTERFACE_ARGUMENTS = {"GroupSet": "Groups"}
-_METADATA = frozenset("HttpEndpoint HttpPutResponseHopLimit HttpTokens InstanceMetadataTags".split())
+_METADATA = frozenset(["HttpEndpoint", "HttpPutResponseHopLimit", "HttpTokens", "InstanceMetadataTags"])
 _METADATA_DEFAULTS = {
     "HttpEndpoint": "enabled",
     "HttpPutResponseHopLimit": 1,
@@ -31,27 +40,52 @@ class Instance(Ec2Resource):
 
     type_name = "AWS::EC2::Instance"
     tag_type = "instance"
-    arguments = same(
-        *"ImageId InstanceType KeyName SubnetId SecurityGroupIds SecurityGroups PrivateIpAddress".split(),
-        *"BlockDeviceMappings DisableApiTermination EbsOptimized MetadataOptions LaunchTemplate".split(),
+    arguments: ClassVar[Mapping[str, str]] = same(
+        *[
+            "ImageId",
+            "InstanceType",
+            "KeyName",
+            "SubnetId",
+            "SecurityGroupIds",
+            "SecurityGroups",
+            "PrivateIpAddress",
+        ],
+        *[
+            "BlockDeviceMappings",
+            "DisableApiTermination",
+            "EbsOptimized",
+            "MetadataOptions",
+            "LaunchTemplate",
+        ],
         "InstanceInitiatedShutdownBehavior",
     )
     emulated = frozenset(
         {*arguments, "UserData", "IamInstanceProfile", "NetworkInterfaces", "AvailabilityZone", "Tenancy"}
         | {"Monitoring", "SourceDestCheck", "PropagateTagsToVolumeOnCreation"}
     )
-    inside = {"NetworkInterfaces": _INTERFACE, "MetadataOptions": _METADATA}
+    inside: ClassVar[Mapping[str, frozenset[str]]] = {
+        "NetworkInterfaces": _INTERFACE,
+        "MetadataOptions": _METADATA,
+    }
     updatable = frozenset(
-        "InstanceType UserData SecurityGroupIds DisableApiTermination SourceDestCheck MetadataOptions "
-        "IamInstanceProfile InstanceInitiatedShutdownBehavior".split()
+        [
+            "InstanceType",
+            "UserData",
+            "SecurityGroupIds",
+            "DisableApiTermination",
+            "SourceDestCheck",
+            "MetadataOptions",
+            "IamInstanceProfile",
+            "InstanceInitiatedShutdownBehavior",
+        ]
     )
     replaces = frozenset(
-        "BlockDeviceMappings EbsOptimized Monitoring PropagateTagsToVolumeOnCreation Tenancy".split()
+        ["BlockDeviceMappings", "EbsOptimized", "Monitoring", "PropagateTagsToVolumeOnCreation", "Tenancy"]
     )
     gone = frozenset({"InvalidInstanceID.NotFound"})
     read_call, read_argument = "describe_instances", "InstanceIds"
     read_path = "Reservations[0].Instances[0]"
-    paths = {
+    paths: ClassVar[Mapping[str, str]] = {
         **same("InstanceId", "VpcId", "State"),
         "PrivateIp": "PrivateIpAddress",
         "PublicIp": "PublicIpAddress || ''",
@@ -98,7 +132,9 @@ class Instance(Ec2Resource):
         description = self.describe(ctx, physical_id)
         if description["State"]["Name"] in _ENDED:
             reason = description.get("StateReason", {}).get("Message") or "no reason was given"
-            raise ResourceFailed(f"Instance {physical_id} failed to stabilize. Current state: terminated. Reason: {reason}")
+            raise ResourceFailed(
+                f"Instance {physical_id} failed to stabilize. Current state: terminated. Reason: {reason}"
+            )
         return bool(description["State"]["Name"] == "running")
 
     def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
@@ -109,7 +145,9 @@ class Instance(Ec2Resource):
         if "SecurityGroupIds" in changed:
             self._modify(ctx, physical_id, Groups=new.get("SecurityGroupIds", []))
         if "DisableApiTermination" in changed:
-            self._modify(ctx, physical_id, DisableApiTermination={"Value": new.get("DisableApiTermination", False)})
+            self._modify(
+                ctx, physical_id, DisableApiTermination={"Value": new.get("DisableApiTermination", False)}
+            )
         if "SourceDestCheck" in changed:
             self._modify(ctx, physical_id, SourceDestCheck={"Value": new.get("SourceDestCheck", True)})
         if "InstanceInitiatedShutdownBehavior" in changed:
@@ -139,7 +177,9 @@ class Instance(Ec2Resource):
             self.call(ctx, "disassociate_iam_instance_profile", AssociationId=association["AssociationId"])
         if name:
             profile = {"Name": name}
-            self.call(ctx, "associate_iam_instance_profile", InstanceId=physical_id, IamInstanceProfile=profile)
+            self.call(
+                ctx, "associate_iam_instance_profile", InstanceId=physical_id, IamInstanceProfile=profile
+            )
 
     def _modify(self, ctx: Context, physical_id: str, **change: Any) -> None:
         self.call(ctx, "modify_instance_attribute", InstanceId=physical_id, **change)
@@ -147,7 +187,9 @@ class Instance(Ec2Resource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Terminate, and wait until it is."""
         self.call(ctx, "terminate_instances", InstanceIds=[physical_id])
-        ctx.until(lambda: self._state(ctx, physical_id) == "terminated", f"instance {physical_id} to be terminated")
+        ctx.until(
+            lambda: self._state(ctx, physical_id) == "terminated", f"instance {physical_id} to be terminated"
+        )
 
     def _state(self, ctx: Context, physical_id: str) -> str:
         description = self.describe(ctx, physical_id)
@@ -172,7 +214,9 @@ class LaunchTemplate(Ec2Resource):
 
     type_name = "AWS::EC2::LaunchTemplate"
     create_call, identity = "create_launch_template", "LaunchTemplate.LaunchTemplateId"
-    arguments = same("LaunchTemplateName", "LaunchTemplateData", "VersionDescription", "TagSpecifications")
+    arguments: ClassVar[Mapping[str, str]] = same(
+        "LaunchTemplateName", "LaunchTemplateData", "VersionDescription", "TagSpecifications"
+    )
     updatable = frozenset({"LaunchTemplateData", "VersionDescription"})
     replaces = frozenset({"TagSpecifications"})
     name_property = "LaunchTemplateName"
@@ -180,7 +224,7 @@ class LaunchTemplate(Ec2Resource):
     gone = frozenset({"InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.NotFoundException"})
     read_call, read_argument = "describe_launch_templates", "LaunchTemplateIds"
     read_path = "LaunchTemplates[0]"
-    paths = {
+    paths: ClassVar[Mapping[str, str]] = {
         "LaunchTemplateId": "LaunchTemplateId",
         "LatestVersionNumber": "to_string(LatestVersionNumber)",
         "DefaultVersionNumber": "to_string(DefaultVersionNumber)",

@@ -4,7 +4,8 @@ What belongs here: EC2's networking types but security groups (ec2_groups). What
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from labkit.cloud.cloudformation.resources.base import Context, Properties, Setting, require_empty, same
 from labkit.cloud.cloudformation.resources.ec2 import Ec2Resource
@@ -31,8 +32,8 @@ class Vpc(Ec2Resource):
     type_name = "AWS::EC2::VPC"
     tag_type = "vpc"
     create_call, identity = "create_vpc", "Vpc.VpcId"
-    arguments = same("CidrBlock", "InstanceTenancy")
-    settings = {
+    arguments: ClassVar[Mapping[str, str]] = same("CidrBlock", "InstanceTenancy")
+    settings: ClassVar[Mapping[str, Setting]] = {
         "EnableDnsSupport": _vpc_attribute("EnableDnsSupport", True),
         "EnableDnsHostnames": _vpc_attribute("EnableDnsHostnames", False),
     }
@@ -40,7 +41,7 @@ class Vpc(Ec2Resource):
     delete_call, id_argument = "delete_vpc", "VpcId"
     gone = frozenset({"InvalidVpcID.NotFound"})
     read_call, read_argument, read_path = "describe_vpcs", "VpcIds", "Vpcs[0]"
-    paths = {
+    paths: ClassVar[Mapping[str, str]] = {
         "VpcId": "VpcId",
         "CidrBlock": "CidrBlock",
         "CidrBlockAssociations": "CidrBlockAssociationSet[].AssociationId",
@@ -66,12 +67,18 @@ class Subnet(Ec2Resource):
     type_name = "AWS::EC2::Subnet"
     tag_type = "subnet"
     create_call, identity = "create_subnet", "Subnet.SubnetId"
-    arguments = same("VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId")
-    settings = {"MapPublicIpOnLaunch": _subnet_attribute("MapPublicIpOnLaunch")}
+    arguments: ClassVar[Mapping[str, str]] = same(
+        "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"
+    )
+    settings: ClassVar[Mapping[str, Setting]] = {
+        "MapPublicIpOnLaunch": _subnet_attribute("MapPublicIpOnLaunch")
+    }
     delete_call, id_argument = "delete_subnet", "SubnetId"
     gone = frozenset({"InvalidSubnetID.NotFound"})
     read_call, read_argument, read_path = "describe_subnets", "SubnetIds", "Subnets[0]"
-    paths = same("SubnetId", "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId")
+    paths: ClassVar[Mapping[str, str]] = same(
+        "SubnetId", "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"
+    )
 
 
 class InternetGateway(Ec2Resource):
@@ -82,8 +89,12 @@ class InternetGateway(Ec2Resource):
     create_call, identity = "create_internet_gateway", "InternetGateway.InternetGatewayId"
     delete_call, id_argument = "delete_internet_gateway", "InternetGatewayId"
     gone = frozenset({"InvalidInternetGatewayID.NotFound"})
-    read_call, read_argument, read_path = "describe_internet_gateways", "InternetGatewayIds", "InternetGateways[0]"
-    paths = same("InternetGatewayId")
+    read_call, read_argument, read_path = (
+        "describe_internet_gateways",
+        "InternetGatewayIds",
+        "InternetGateways[0]",
+    )
+    paths: ClassVar[Mapping[str, str]] = same("InternetGatewayId")
 
 
 class VpcGatewayAttachment(Ec2Resource):
@@ -115,11 +126,11 @@ class RouteTable(Ec2Resource):
     type_name = "AWS::EC2::RouteTable"
     tag_type = "route-table"
     create_call, identity = "create_route_table", "RouteTable.RouteTableId"
-    arguments = same("VpcId")
+    arguments: ClassVar[Mapping[str, str]] = same("VpcId")
     delete_call, id_argument = "delete_route_table", "RouteTableId"
     gone = frozenset({"InvalidRouteTableID.NotFound"})
     read_call, read_argument, read_path = "describe_route_tables", "RouteTableIds", "RouteTables[0]"
-    paths = same("RouteTableId")
+    paths: ClassVar[Mapping[str, str]] = same("RouteTableId")
 
 
 class Route(Ec2Resource):
@@ -128,9 +139,16 @@ class Route(Ec2Resource):
     type_name = "AWS::EC2::Route"
     create_call = "create_route"
     targets = frozenset(
-        "GatewayId NatGatewayId InstanceId NetworkInterfaceId VpcEndpointId VpcPeeringConnectionId".split()
+        [
+            "GatewayId",
+            "NatGatewayId",
+            "InstanceId",
+            "NetworkInterfaceId",
+            "VpcEndpointId",
+            "VpcPeeringConnectionId",
+        ]
     )
-    arguments = same("RouteTableId", "DestinationCidrBlock", *sorted(targets))
+    arguments: ClassVar[Mapping[str, str]] = same("RouteTableId", "DestinationCidrBlock", *sorted(targets))
     updatable = targets
     gone = frozenset({"InvalidRoute.NotFound", "InvalidRouteTableID.NotFound"})
     attribute_names = frozenset({"CidrBlock"})
@@ -159,7 +177,7 @@ class SubnetRouteTableAssociation(Ec2Resource):
 
     type_name = "AWS::EC2::SubnetRouteTableAssociation"
     create_call, identity = "associate_route_table", "AssociationId"
-    arguments = same("SubnetId", "RouteTableId")
+    arguments: ClassVar[Mapping[str, str]] = same("SubnetId", "RouteTableId")
     delete_call, id_argument = "disassociate_route_table", "AssociationId"
     gone = frozenset({"InvalidAssociationID.NotFound"})
     attribute_names = frozenset({"Id"})
@@ -175,11 +193,11 @@ class NetworkAcl(Ec2Resource):
     type_name = "AWS::EC2::NetworkAcl"
     tag_type = "network-acl"
     create_call, identity = "create_network_acl", "NetworkAcl.NetworkAclId"
-    arguments = same("VpcId")
+    arguments: ClassVar[Mapping[str, str]] = same("VpcId")
     delete_call, id_argument = "delete_network_acl", "NetworkAclId"
     gone = frozenset({"InvalidNetworkAclID.NotFound"})
     read_call, read_argument, read_path = "describe_network_acls", "NetworkAclIds", "NetworkAcls[0]"
-    paths = {"Id": "NetworkAclId"}
+    paths: ClassVar[Mapping[str, str]] = {"Id": "NetworkAclId"}
 
 
 class VpcEndpoint(Ec2Resource):
@@ -188,15 +206,25 @@ class VpcEndpoint(Ec2Resource):
     type_name = "AWS::EC2::VPCEndpoint"
     tag_type = "vpc-endpoint"
     create_call, identity = "create_vpc_endpoint", "VpcEndpoint.VpcEndpointId"
-    arguments = same(
-        *("VpcId ServiceName VpcEndpointType RouteTableIds SubnetIds SecurityGroupIds PolicyDocument".split()),
+    arguments: ClassVar[Mapping[str, str]] = same(
+        *(
+            [
+                "VpcId",
+                "ServiceName",
+                "VpcEndpointType",
+                "RouteTableIds",
+                "SubnetIds",
+                "SecurityGroupIds",
+                "PolicyDocument",
+            ]
+        ),
         "PrivateDnsEnabled",
     )
     updatable = frozenset({"RouteTableIds", "SubnetIds", "PolicyDocument"})
     replaces = frozenset({"SecurityGroupIds", "PrivateDnsEnabled"})
     gone = frozenset({"InvalidVpcEndpointId.NotFound"})
     read_call, read_argument, read_path = "describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints[0]"
-    paths = {"Id": "VpcEndpointId", "NetworkInterfaceIds": "NetworkInterfaceIds"}
+    paths: ClassVar[Mapping[str, str]] = {"Id": "VpcEndpointId", "NetworkInterfaceIds": "NetworkInterfaceIds"}
 
     def create_arguments(self, ctx: Context, new: Properties) -> dict[str, Any]:
         """The policy goes as text."""
@@ -238,13 +266,13 @@ class ElasticIp(Ec2Resource):
     type_name = "AWS::EC2::EIP"
     tag_type = "elastic-ip"
     create_call, identity = "allocate_address", "PublicIp"
-    arguments = same("Domain")
+    arguments: ClassVar[Mapping[str, str]] = same("Domain")
     emulated = frozenset({"Domain", "InstanceId"})
     updatable = frozenset({"InstanceId"})
     replaces = frozenset({"Domain"})
     gone = frozenset({"InvalidAllocationID.NotFound", "InvalidAddress.NotFound"})
     read_call, read_argument, read_path = "describe_addresses", "PublicIps", "Addresses[0]"
-    paths = same("AllocationId", "PublicIp")
+    paths: ClassVar[Mapping[str, str]] = same("AllocationId", "PublicIp")
 
     def tagged_id(self, ctx: Context, physical_id: str) -> str:
         """Tags hang on the allocation."""
@@ -280,11 +308,16 @@ class NatGateway(Ec2Resource):
     type_name = "AWS::EC2::NatGateway"
     tag_type = "natgateway"
     create_call, identity = "create_nat_gateway", "NatGateway.NatGatewayId"
-    arguments = same("SubnetId", "AllocationId", "ConnectivityType", "PrivateIpAddress")
+    arguments: ClassVar[Mapping[str, str]] = same(
+        "SubnetId", "AllocationId", "ConnectivityType", "PrivateIpAddress"
+    )
     id_argument, delete_call = "NatGatewayId", "delete_nat_gateway"
     gone = frozenset({"NatGatewayNotFound"})
     read_call, read_argument, read_path = "describe_nat_gateways", "NatGatewayIds", "NatGateways[0]"
-    paths = {"NatGatewayId": "NatGatewayId", "EniId": "NatGatewayAddresses[0].NetworkInterfaceId"}
+    paths: ClassVar[Mapping[str, str]] = {
+        "NatGatewayId": "NatGatewayId",
+        "EniId": "NatGatewayAddresses[0].NetworkInterfaceId",
+    }
 
     def settle(self, ctx: Context, physical_id: str, new: Properties) -> None:
         """Wait until it is available."""

@@ -59,7 +59,12 @@ class Role(_IamResource):
     type_name = "AWS::IAM::Role"
     create_call, identity = "create_role", "Role.RoleName"
     arguments: ClassVar[Mapping[str, str]] = same(
-        "RoleName", "Path", "Description", "MaxSessionDuration", "AssumeRolePolicyDocument", "PermissionsBoundary"
+        "RoleName",
+        "Path",
+        "Description",
+        "MaxSessionDuration",
+        "AssumeRolePolicyDocument",
+        "PermissionsBoundary",
     )
     settings: ClassVar[Mapping[str, Setting]] = {
         "AssumeRolePolicyDocument": _trust,
@@ -142,8 +147,8 @@ class Policy(_IamResource):
         text = document(new["PolicyDocument"])
         for name, holder, argument in _HOLDERS:
             for item in new.get(name, []):
-                where = {argument: item, "PolicyName": new["PolicyName"]}
-                self.call(ctx, f"put_{holder}_policy", **where, PolicyDocument=text)
+                names = {argument: item, "PolicyName": new["PolicyName"]}
+                self.call(ctx, f"put_{holder}_policy", **names, PolicyDocument=text)
         for where in _places(old):
             if where not in _places(new):
                 self._remove(ctx, where)
@@ -179,7 +184,10 @@ class ManagedPolicy(_IamResource):
 
     type_name = "AWS::IAM::ManagedPolicy"
     create_call, identity = "create_policy", "Policy.Arn"
-    arguments: ClassVar[Mapping[str, str]] = {"ManagedPolicyName": "PolicyName", **same("Path", "Description")}
+    arguments: ClassVar[Mapping[str, str]] = {
+        "ManagedPolicyName": "PolicyName",
+        **same("Path", "Description"),
+    }
     emulated = frozenset({*arguments, "PolicyDocument", "Roles", "Users", "Groups"})
     updatable = frozenset({"PolicyDocument", "Roles", "Users", "Groups"})
     name_property = "ManagedPolicyName"
@@ -199,7 +207,9 @@ class ManagedPolicy(_IamResource):
         if document(old["PolicyDocument"]) != document(new["PolicyDocument"]):
             self._drop_versions(ctx, physical_id, keep=_MANY_VERSIONS - 1)
             text = document(new["PolicyDocument"])
-            self.call(ctx, "create_policy_version", PolicyArn=physical_id, PolicyDocument=text, SetAsDefault=True)
+            self.call(
+                ctx, "create_policy_version", PolicyArn=physical_id, PolicyDocument=text, SetAsDefault=True
+            )
         self._attach(ctx, physical_id, old, new)
 
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
@@ -252,7 +262,9 @@ class InstanceProfile(_IamResource):
         """Another role takes the place."""
         before, after = old.get("Roles", []), new.get("Roles", [])
         for role in [role for role in before if role not in after]:
-            self.call(ctx, "remove_role_from_instance_profile", InstanceProfileName=physical_id, RoleName=role)
+            self.call(
+                ctx, "remove_role_from_instance_profile", InstanceProfileName=physical_id, RoleName=role
+            )
         for role in [role for role in after if role not in before]:
             self.call(ctx, "add_role_to_instance_profile", InstanceProfileName=physical_id, RoleName=role)
 

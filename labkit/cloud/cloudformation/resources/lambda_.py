@@ -42,7 +42,9 @@ class Function(ApiResource):
 
     type_name = "AWS::Lambda::Function"
     service = "lambda"
-    arguments: ClassVar[Mapping[str, str]] = same(*_CONFIGURATION, "FunctionName", "Architectures", "PackageType")
+    arguments: ClassVar[Mapping[str, str]] = same(
+        *_CONFIGURATION, "FunctionName", "Architectures", "PackageType"
+    )
     emulated = frozenset({*arguments, "Code", "ReservedConcurrentExecutions", "Tags"})
     inside: ClassVar[Mapping[str, frozenset[str]]] = {
         "Code": _CODE,
@@ -174,7 +176,7 @@ class Permission(ApiResource):
     type_name = "AWS::Lambda::Permission"
     service = "lambda"
     arguments: ClassVar[Mapping[str, str]] = same(
-        *"Action EventSourceToken FunctionName FunctionUrlAuthType Principal PrincipalOrgID".split(),
+        *["Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType", "Principal", "PrincipalOrgID"],
         "SourceAccount",
         "SourceArn",
     )

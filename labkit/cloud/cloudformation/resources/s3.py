@@ -6,11 +6,25 @@ What belongs here: S3's types. What does not: objects.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from labkit.cloud.cloudformation.resources.base import ApiResource, Context, Handler, Properties, Setting, tag_list
+from labkit.cloud.cloudformation.resources.base import (
+    ApiResource,
+    Context,
+    Handler,
+    Properties,
+    Setting,
+    tag_list,
+)
 from labkit.cloud.cloudformation.resources.iam import document
 
 _RULE = frozenset(
-    "AbortIncompleteMultipartUpload ExpirationInDays Id NoncurrentVersionExpiration Prefix Status".split()
+    [
+        "AbortIncompleteMultipartUpload",
+        "ExpirationInDays",
+        "Id",
+        "NoncurrentVersionExpiration",
+        "Prefix",
+        "Status",
+    ]
 )
 _PRIVATE = dict.fromkeys(
     ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False
@@ -26,7 +40,9 @@ def _public_access(ctx: Context, bucket: str, value: Any) -> None:
     if value is None:
         ctx.client("s3").delete_public_access_block(Bucket=bucket)
     else:
-        ctx.client("s3").put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=_PRIVATE | value)
+        ctx.client("s3").put_public_access_block(
+            Bucket=bucket, PublicAccessBlockConfiguration=_PRIVATE | value
+        )
 
 
 def _encryption(ctx: Context, bucket: str, value: Any) -> None:

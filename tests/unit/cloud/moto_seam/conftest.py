@@ -24,7 +24,7 @@ HELPER = _helper()
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[Any]:
-    """moto on a loopback port, for the whole run."""
+    """Moto on a loopback port, for the whole run."""
     with pytest.MonkeyPatch.context() as patch:
         HELPER.no_outside_settings(patch)
         with HELPER.serving() as moto:

@@ -1,6 +1,7 @@
 """moto on a loopback port, plain or corrected, for tests that compare the two."""
 
 import contextlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from labkit.cloud.moto_seam.backends import forget_everything
@@ -96,10 +98,9 @@ class Aws:
         return dict(found["Reservations"][0]["Instances"][0])
 
     def role(self, name: str = "lab", service: str = "lambda.amazonaws.com") -> str:
-        trust = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"%s"},"Action":"sts:AssumeRole"}]}'
-        return str(
-            self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust % service)["Role"]["Arn"]
-        )
+        allow = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        return str(self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"])
 
 
 class Moto:
@@ -135,11 +136,13 @@ class Moto:
 
 
 def refusal(call: Callable[..., Any], **kwargs: Any) -> str:
-    """"Code: message" of AWS's error, or "" when the call succeeds."""
+    """ "Code: message" of AWS's error, or "" when the call succeeds."""
     try:
         call(**kwargs)
     except ClientError as error:
         return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    except ResponseParserError:
+        return "500: moto broke"
     return ""
 
 

@@ -1,36 +1,49 @@
 """What pip's commands do: install, list, show, freeze, uninstall, --version."""
+# ruff: noqa: T201
 
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 
-from pip import __version__
-from pip.shelf import SHELF, Distribution, normal, shelf
+from . import __version__
+from .shelf import SHELF, Distribution, normal, shelf
 
 IGNORED = ("pip", "setuptools", "wheel")
 #: on sale here no more than on PyPI: the kit itself
 WITHHELD = ("labkit", "moto", "pytest")
-WITH_VALUE = ("-c", "--constraint", "-t", "--target", "-i", "--index-url", "--extra-index-url", "-f", "--find-links")
+WITH_VALUE = (
+    "-c",
+    "--constraint",
+    "-t",
+    "--target",
+    "-i",
+    "--index-url",
+    "--extra-index-url",
+    "-f",
+    "--find-links",
+)
 
 
 class Refused(Exception):
     """pip's words for why it can't install something."""
 
 
-def prefix():
+def prefix() -> str:
     """Where this Python's own files lie: the environment, or /usr/local for the system's Python."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
     return "/usr/local" if own == "/usr" else own
 
 
-def packages():
+def packages() -> str:
     """This Python's site-packages."""
     return f"{prefix()}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 
 
-def wanted(words):
+def wanted(words: Sequence[str]) -> list[str]:
     """The requirements on a command line, those in -r files included."""
-    rest, found = list(words), []
+    rest = list(words)
+    found: list[str] = []
     while rest:
         word = rest.pop(0)
         if word in ("-r", "--requirement") and rest:
@@ -44,7 +57,7 @@ def wanted(words):
     return found
 
 
-def from_file(path):
+def from_file(path: str) -> list[str]:
     """The requirements in a requirements file."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -58,7 +71,7 @@ def from_file(path):
     return plain + [each for path in nested for each in from_file(path)]
 
 
-def split(requirement):
+def split(requirement: str) -> tuple[str, set[str], str]:
     """(name, extras, version condition) of a requirement."""
     match = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*\(?([^;)]*)", requirement)
     if match is None:
@@ -67,7 +80,7 @@ def split(requirement):
     return match[1], extras, match[3].strip()
 
 
-def satisfies(version, condition):
+def satisfies(version: str, condition: str) -> bool:
     """Whether `version` meets `condition`."""
     if not condition:
         return True
@@ -83,10 +96,11 @@ def satisfies(version, condition):
         raise Refused(f"Invalid requirement: '{condition}'") from error
 
 
-def resolve(requirements):
+def resolve(requirements: Sequence[str]) -> dict[str, Distribution]:
     """The distributions to install, requirements of requirements included."""
     have = shelf()
-    chosen, todo = {}, [(text, False, True) for text in requirements]
+    chosen: dict[str, Distribution] = {}
+    todo = [(text, False, True) for text in requirements]
     while todo:
         text, optional, asked = todo.pop(0)
         name, extras, condition = split(text)
@@ -95,27 +109,27 @@ def resolve(requirements):
         if key in IGNORED or (found is None and optional) or (key in chosen and not extras):
             continue
         if found is None or key in WITHHELD:
-            raise no_version(text, "none", text)
+            raise no_version(text, "none")
         if asked and not satisfies(found.version, condition):
-            raise no_version(text, found.version, text)
+            raise no_version(text, found.version)
         chosen[key] = found
         todo += [(each, marked, False) for each, marked in found.requirements(extras)]
     return chosen
 
 
-def no_version(requirement, versions, shown):
-    """pip's two lines about something that is not to be had."""
+def no_version(requirement: str, versions: str) -> Refused:
+    """The two lines about something that is not to be had."""
     return Refused(
-        f"Could not find a version that satisfies the requirement {shown} (from versions: {versions})\n"
+        f"Could not find a version that satisfies the requirement {requirement} (from versions: {versions})\n"
         f"ERROR: No matching distribution found for {requirement}"
     )
 
 
-def install(words):
-    """pip install."""
+def install(words: Sequence[str]) -> int:
+    """Carry out pip install."""
     names = wanted(words)
     if not names:
-        raise Refused("You must give at least one requirement to install (see \"pip help install\")")
+        raise Refused('You must give at least one requirement to install (see "pip help install")')
     chosen = resolve(names)
     place = packages()
     os.makedirs(place, exist_ok=True)
@@ -132,7 +146,7 @@ def install(words):
     return 0
 
 
-def put(distribution, place):
+def put(distribution: Distribution, place: str) -> None:
     """Make one distribution importable, and its commands callable."""
     for entry in distribution.entries():
         if os.path.exists(f"{SHELF}/{entry}") and not os.path.lexists(f"{place}/{entry}"):
@@ -146,15 +160,19 @@ def put(distribution, place):
         os.chmod(f"{folder}/{command}", 0o755)
 
 
-def installed():
+def installed() -> dict[str, Distribution]:
     """The distributions that this Python sees."""
     place = packages()
     names = os.listdir(place) if os.path.isdir(place) else ()
-    return {normal(n.split("-")[0]): Distribution(f"{place}/{n}") for n in sorted(names) if n.endswith(".dist-info")}
+    return {
+        normal(n.split("-")[0]): Distribution(f"{place}/{n}")
+        for n in sorted(names)
+        if n.endswith(".dist-info")
+    }
 
 
-def uninstall(words):
-    """pip uninstall."""
+def uninstall(words: Sequence[str]) -> int:
+    """Carry out pip uninstall."""
     have = installed()
     for name in (word for word in words if not word.startswith("-")):
         found = have.get(normal(name))
@@ -168,22 +186,22 @@ def uninstall(words):
     return 0
 
 
-def show_list(words):
-    """pip list."""
+def show_list(words: Sequence[str]) -> int:
+    """Carry out pip list."""
     rows = [("Package", "Version"), ("-------", "-------"), ("pip", __version__)]
     rows += [(d.name, d.version) for d in installed().values()]
     print("\n".join(f"{name:<20} {version}" for name, version in rows))
     return 0
 
 
-def freeze(words):
-    """pip freeze."""
+def freeze(words: Sequence[str]) -> int:
+    """Carry out pip freeze."""
     print("".join(f"{d.name}=={d.version}\n" for d in installed().values()), end="")
     return 0
 
 
-def show(words):
-    """pip show."""
+def show(words: Sequence[str]) -> int:
+    """Carry out pip show."""
     have = installed()
     status = 0
     for name in words:
@@ -196,18 +214,18 @@ def show(words):
     return status
 
 
-def check(words):
-    """pip check."""
+def check(words: Sequence[str]) -> int:
+    """Carry out pip check."""
     print("No broken requirements found.")
     return 0
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "install": install, "uninstall": uninstall, "list": show_list, "freeze": freeze, "show": show, "check": check,
 }  # fmt: skip
 
 
-def main(words):
+def main(words: Sequence[str]) -> int:
     """Carry out one command line; returns pip's exit status."""
     if "--version" in words or "-V" in words:
         release = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -215,7 +233,9 @@ def main(words):
         return 0
     command = next((word for word in words if not word.startswith("-")), "help")
     if command not in COMMANDS:
-        print(f'ERROR: unknown command "{command}"' if command != "help" else "Usage: pip <command> [options]")
+        print(
+            f'ERROR: unknown command "{command}"' if command != "help" else "Usage: pip <command> [options]"
+        )
         return command != "help"
     rest = [word for word in words if word != command]
     try:

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def main():
+def main() -> None:
     """Link pip into this environment's site-packages and write its commands."""
     release = f"{sys.version_info[0]}.{sys.version_info[1]}"
     packages = f"{sys.prefix}/lib/python{release}/site-packages"
@@ -13,5 +13,7 @@ def main():
         os.symlink("/usr/share/lab/pip", f"{packages}/pip")
     for name in ("pip", "pip3", f"pip{release}"):
         with open(f"{sys.prefix}/bin/{name}", "w", encoding="utf-8") as file:
-            file.write(f"#!{sys.executable}\nimport sys\n\nfrom pip.command import main\n\nsys.exit(main(sys.argv[1:]))\n")
+            file.write(
+                f"#!{sys.executable}\nimport sys\n\nfrom pip.command import main\n\nsys.exit(main(sys.argv[1:]))\n"
+            )
         os.chmod(f"{sys.prefix}/bin/{name}", 0o755)

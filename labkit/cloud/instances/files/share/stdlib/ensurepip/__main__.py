@@ -1,5 +1,5 @@
 """python -m ensurepip."""
 
-import ensurepip
+from . import main
 
-ensurepip.main()
+main()

@@ -1,0 +1,242 @@
+"""All parts of the local cloud, put together: the one module that knows them all.
+
+What belongs here: making the parts, in order, and ending them, in reverse. What does not: what any of
+them does, or the process they live in (labkit.cloud.server).
+"""
+
+import contextlib
+import functools
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.cloud import addresses
+from labkit.cloud.control import Actions, Control
+from labkit.cloud.image_host import ImageHost
+from labkit.cloud.memory import usage
+from labkit.cloud.reconciler import Reconciler, Wanted
+from labkit.cloud.records import Caller, FunctionRecord, InterfaceRecord, InvocationResult, Principal
+from labkit.cloud.serving import Server
+from labkit.events import Emit
+from labkit.sandbox.host import SandboxHost
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+#: modules that the warm parent imports once, so that instances and functions start in milliseconds
+PRELOAD = ("labkit.cloud.functions.preloaded", "labkit.cloud.instances.init")
+BOOT_SECONDS = 120.0
+
+
+class Cloud:
+    """A running local cloud. `close()` ends everything in it; also used as a context manager."""
+
+    def __init__(self, folder: Path, sandboxes: SandboxHost, emit: Emit) -> None:
+        """`folder` holds pictures and the machine image; it is made empty by the caller."""
+        self._ending = contextlib.ExitStack()
+        with contextlib.ExitStack() as undo:
+            undo.push(self._ending)
+            self._make(folder, sandboxes, emit)
+            undo.pop_all()
+
+    def _make(self, folder: Path, sandboxes: SandboxHost, emit: Emit) -> None:
+        from labkit.cloud.moto_seam import facts, identities, sts_keys
+
+        self._sandboxes, self._emit = sandboxes, emit
+        self._started = time.monotonic()
+        self._serving = Server()
+        self._ending.callback(self._serving.close)
+        self._identities = identities.MotoIdentities()
+        self._credentials = sts_keys.MotoCredentials()
+        self._door = self._make_door(facts.MotoFacts())
+        self._fabric = self._make_fabric(sandboxes)
+        self._images = ImageHost(folder / "images")
+        self._open_internet()
+        self._logs = self._make_logs()
+        self._instances = self._make_instances(folder)
+        self._functions = self._make_functions(folder)
+        self._install_seam()
+        self._reconciler = self._make_reconciler()
+
+    # -- the parts, each from those before ----------------------------------------------------------
+
+    def _make_door(self, facts: Any) -> Any:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from labkit.cloud.door import Door
+
+        app = DomainDispatcherApplication(create_backend_app)
+        return Door(app, self._identities, on_change=self._changed, facts=facts)
+
+    def _make_fabric(self, sandboxes: SandboxHost) -> Any:
+        from labkit.cloud.network.fabric import Fabric
+
+        return Fabric(sandboxes.network)
+
+    def _open_internet(self) -> None:
+        """The image host, outside every VPC, at its fixed address."""
+        host = InterfaceRecord(addresses.INTERNET, "", "", addresses.IMAGE_HOST_ADDRESS, "", ())
+        place = [(addresses.IMAGE_HOST_ADDRESS, addresses.IMAGE_HOST_PORT)]
+        (listener,) = self._fabric.attach(host, listen=place)
+        self._serving.serve(listener, self._images, name=addresses.IMAGE_HOST_NAME)
+
+    def _make_logs(self) -> Any:
+        from labkit.cloud.moto_seam.logs import MotoLogs
+
+        logs = MotoLogs(self._role_allows)
+        self._ending.callback(logs.close)
+        return logs
+
+    def _make_instances(self, folder: Path) -> Any:
+        from labkit.cloud.instances.image import build
+        from labkit.cloud.instances.manager import InstanceManager, Surroundings
+
+        (folder / "image").mkdir(parents=True)
+        manager = InstanceManager(
+            Surroundings(
+                self._sandboxes, self._fabric, self._credentials, self._serving,
+                self._door.for_caller, build(folder / "image"), self._emit,
+            )
+        )  # fmt: skip
+        self._ending.callback(manager.close)
+        return manager
+
+    def _make_functions(self, folder: Path) -> Any:
+        from labkit.cloud.functions.service import FunctionService
+        from labkit.cloud.moto_seam.lambda_records import code_zip
+
+        service = FunctionService(
+            self._sandboxes, self._fabric, self._credentials, self._logs, self._serving,
+            self._door.for_caller, code_zip, emit=self._emit, folder=folder,
+        )  # fmt: skip
+        self._ending.callback(service.close)
+        return service
+
+    def _install_seam(self) -> None:
+        from labkit.cloud.cloudformation.engine import Engine
+        from labkit.cloud.moto_seam import cloudformation
+        from labkit.cloud.moto_seam.install import Hooks, install
+
+        hooks = Hooks(
+            invoke=self._invoke, console_output=self._instances.console_output,
+            instance_status=self._instance_status, role_allows=self._role_allows,
+        )  # fmt: skip
+        install(hooks)
+        engine = Engine(self._own_client)
+        self._ending.callback(engine.close)
+        cloudformation.install(engine)
+
+    def _make_reconciler(self) -> Reconciler:
+        from labkit.cloud.moto_seam.ec2_records import instances
+        from labkit.cloud.moto_seam.lambda_records import functions
+        from labkit.cloud.moto_seam.network_records import network_state
+
+        wanted = Wanted(network_state, instances, functions)
+        reconciler = Reconciler(wanted, self._fabric, self._instances, self._functions, self._report)
+        self._ending.callback(reconciler.close)
+        return reconciler
+
+    # -- what the parts ask of each other -------------------------------------------------------------
+
+    def _changed(self, service: str, operation: str) -> None:
+        if service in ("ec2", "lambda"):
+            self._reconciler.wake()
+
+    def _invoke(
+        self, function: FunctionRecord, payload: bytes, *, invocation_type: str, request_id: str, tail: bool
+    ) -> InvocationResult:
+        self._reconciler.settle()
+        if invocation_type == "Event":
+            self._functions.invoke_event(function, payload, request_id=request_id)
+            return InvocationResult(b"")
+        result: InvocationResult = self._functions.invoke(function, payload, request_id=request_id, tail=tail)
+        return result
+
+    def _instance_status(self, instance_id: str) -> str:
+        state = self._instances.boot(instance_id).state
+        return {"ok": "ok", "failed": "ok", "pending": "initializing"}.get(state, "initializing")
+
+    def _role_allows(self, role_arn: str, action: str, resource: str) -> bool:
+        from labkit.cloud.iam import Request, evaluate
+
+        session = Principal("session", role_arn, addresses.ACCOUNT_ID, role_arn=role_arn)
+        policies = list(self._identities.identity_policies(session))
+        return evaluate(Request(session, action, (resource,), {}), policies, []).allowed
+
+    def _report(self, text: str) -> None:
+        from labkit.events import Event
+
+        self._emit(Event("warning", text))
+
+    @functools.cached_property
+    def url(self) -> str:
+        """Where the AWS API answers on this machine; the listener is opened at the first look."""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        port = listener.getsockname()[1]
+        self._serving.serve(listener, self._on_this_machine(), name="host")
+        return f"http://127.0.0.1:{port}"
+
+    @functools.cached_property
+    def token(self) -> str:
+        """What control requests must carry."""
+        return secrets.token_urlsafe(32)
+
+    def _on_this_machine(self) -> "WSGIApplication":
+        actions = Actions(
+            status=self._status, publish=self._images.publish, instance=self._describe_instance,
+            journal=lambda name, unit, lines: list(self._instances.journal(name, unit, lines)),
+            denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
+        )  # fmt: skip
+        return Control(actions, self.token, self._door.for_caller(Caller("host")))
+
+    def _own_client(self, service: str, region: str) -> Any:
+        """CloudFormation's clients: they come in through the door like everybody's."""
+        from labkit.targets import Clients, Target
+
+        return Clients(Target("local", region, self.url)).client(service)
+
+    # -- questions of the kit -----------------------------------------------------------------------------
+
+    def _status(self) -> Mapping[str, Any]:
+        from labkit.cloud.moto_seam.ec2_records import instances
+
+        running = [{"id": r.instance_id, "state": r.state} for r in instances()]
+        environments = [{"id": e.name, "state": e.state.name} for e in self._functions.environments()]
+        memory, processes = usage()
+        return {
+            "instances": running, "functions": environments, "memory_mb": memory >> 20,
+            "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
+        }  # fmt: skip
+
+    def _describe_instance(self, instance_id: str, wait: bool) -> Mapping[str, Any] | None:
+        from labkit.cloud.moto_seam.ec2_records import instances
+
+        if instance_id not in {record.instance_id for record in instances()}:
+            return None
+        self._reconciler.settle()
+        boot = (
+            self._instances.wait_booted(instance_id, BOOT_SECONDS)
+            if wait
+            else self._instances.boot(instance_id)
+        )
+        units = {name: asdict(unit) for name, unit in self._instances.units(instance_id).items()}
+        return {
+            "state": boot.state, "exit_code": boot.exit_code, "seconds": boot.seconds,
+            "log": list(boot.tail), "units": units,
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """End every part; the sandboxes' host is the caller's."""
+        self._ending.close()
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,175 @@
+"""Who asks, and whether they may.
+
+What belongs here: from a signature to a principal, and from a call to a decision, with the policies
+of callers, buckets and roles. What does not: HTTP answers (refusals, middleware).
+"""
+
+import json
+from collections.abc import Sequence
+
+from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.cloud.door import refusals
+from labkit.cloud.door.contexts import RequestContext, Source
+from labkit.cloud.door.credentials import Signature, is_genuine, outlived
+from labkit.cloud.door.reading import Asked, Body, Environ
+from labkit.cloud.iam import Decision, Request, evaluate
+from labkit.cloud.iam.actions import needs
+from labkit.cloud.iam.calls import ApiCall, Need
+from labkit.cloud.iam.public import is_public
+from labkit.cloud.ports import Facts, Identities
+from labkit.cloud.records import Caller, PolicyDocument, Principal
+
+ADMINISTRATOR = Principal("root", f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID, ACCOUNT_ID)
+ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
+
+#: what the account's root may do whatever the bucket's policy says (S3: "Bucket policies for S3")
+_ROOTS_OWN = {"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"}
+_READ_OBJECT = {"GetObject", "HeadObject"}
+
+
+class NoFacts:
+    """Knows no instance profile and no table (ports.Facts)."""
+
+    def profile_role(self, profile: str) -> str | None:
+        """None."""
+        return None
+
+    def partition_key(self, region: str, table: str) -> str | None:
+        """None."""
+        return None
+
+
+class Authority:
+    """Answers who asks, and decides what they may."""
+
+    def __init__(self, identities: Identities, facts: Facts) -> None:
+        self._identities = identities
+        self._facts = facts
+
+    def identify(
+        self, signature: Signature | None, caller: Caller, asked: Asked, environ: Environ, body: Body
+    ) -> Principal:
+        """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired.
+
+        On this machine's own listener a key that the cloud did not give out is the administrator's:
+        there any key is as good as the lab's dummy one. Inside sandboxes it is refused.
+        """
+        if signature is None:
+            if asked.service == "s3" or asked.operation == "AssumeRoleWithWebIdentity":
+                return ANONYMOUS
+            raise refusals.missing_key(asked.wire)
+        key = signature.access_key_id
+        principal = self._identities.principal(key)
+        if principal is None:
+            if self._identities.expired(key):
+                raise refusals.expired_token(asked.wire, asked.service)
+            if caller.place != "host" or self._identities.secret_key(key) is not None:
+                raise refusals.unknown_key(asked.wire, asked.service)
+            return ADMINISTRATOR
+        self._check(signature, asked, environ, body)
+        return principal
+
+    def _check(self, signature: Signature, asked: Asked, environ: Environ, body: Body) -> None:
+        token = self._identities.session_token(signature.access_key_id)
+        if token is not None and token != signature.token:
+            raise refusals.invalid_token(asked.wire, asked.service)
+        secret = self._identities.secret_key(signature.access_key_id)
+        if secret is not None and not is_genuine(signature, secret, environ, body.read):
+            raise refusals.bad_signature(asked.wire, asked.service)
+        if signature.in_query and outlived(environ):
+            raise refusals.Refused(403, "AccessDenied", "Request has expired")
+
+    def check(self, source: Source) -> None:
+        """Raises Refused when the call is not allowed."""
+        asked, principal = source.asked, source.principal
+        decision = self._decide(source)
+        if decision is not None and not decision.allowed:
+            raise refusals.denied(asked.wire, asked.service, principal, decision)
+        if asked.operation == "PutBucketPolicy" and asked.service == "s3":
+            self._check_public_policy(source)
+
+    def check_listing(self, source: Source) -> None:
+        """Raises Refused when who reads an object may not know that there is none.
+
+        S3 API reference, GetObject: without s3:ListBucket a missing object is answered with 403.
+        """
+        if source.asked.operation in _READ_OBJECT:
+            need = Need("s3:ListBucket", [f"arn:aws:s3:::{source.asked.parameters['Bucket']}"])
+            decision = self._evaluate(source, need)
+            if not decision.allowed:
+                raise refusals.denied(source.asked.wire, "s3", source.principal, decision)
+
+    def _decide(self, source: Source) -> Decision | None:
+        """The first denial, or an allow; None where nothing had to be decided."""
+        asked = source.asked
+        if source.principal.kind == "root" and _roots_right(asked):
+            return None
+        call = ApiCall(asked.service, asked.operation, asked.region, ACCOUNT_ID, asked.parameters)
+        decision: Decision | None = None
+        for need in needs(call, self._facts.profile_role):
+            decision = self._evaluate(source, need)
+            if not decision.allowed:
+                break
+        return decision
+
+    def _evaluate(self, source: Source, need: Need) -> Decision:
+        principal = source.principal
+        trust = need.action == "sts:AssumeRole"
+        policies = self._resource_policies(need, trust)
+        if principal.kind == "anonymous":
+            policies = [policy for policy in policies if not self._restricted(policy, need)]
+        request = Request(principal, need.action, need.resources, RequestContext(source, need.context))
+        mine = (
+            () if principal.kind in ("root", "anonymous") else self._identities.identity_policies(principal)
+        )
+        return evaluate(request, mine, policies, trust=trust)
+
+    def _resource_policies(self, need: Need, trust: bool) -> Sequence[PolicyDocument]:
+        if trust:
+            found = self._identities.trust_policy(need.resources[0])
+        elif need.action.startswith("s3:") and need.resources[0] != "*":
+            found = self._identities.bucket_policy(_bucket(need))
+        else:
+            return ()
+        return [found] if found else ()
+
+    def _restricted(self, policy: PolicyDocument, need: Need) -> bool:
+        """Whether RestrictPublicBuckets closes a public policy to those outside the account."""
+        block = self._identities.public_access_block(_bucket(need))
+        return block.restrict_public_buckets and is_public(policy)
+
+    def _check_public_policy(self, source: Source) -> None:
+        """BlockPublicPolicy refuses a public policy (S3: "Blocking public access")."""
+        bucket = str(source.asked.parameters.get("Bucket", ""))
+        policy = source.asked.parameters.get("Policy")
+        if (
+            not isinstance(policy, bytes)
+            or not self._identities.public_access_block(bucket).block_public_policy
+        ):
+            return
+        try:
+            document = json.loads(policy)
+        except ValueError:
+            return  # the service says MalformedPolicy
+        if isinstance(document, dict) and is_public(PolicyDocument(bucket, document)):
+            resource = f"arn:aws:s3:::{bucket}"
+            message = (
+                f"User: {source.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
+                f'"{resource}" because public policies are prevented by the BlockPublicPolicy setting in S3 '
+                "Block Public Access."
+            )
+            decision = Decision(
+                False, "explicit-deny", "resource", "BlockPublicPolicy", "", "s3:PutBucketPolicy", resource
+            )
+            raise refusals.Refused(403, "AccessDenied", message, decision)
+
+
+def _bucket(need: Need) -> str:
+    return need.resources[0].removeprefix("arn:aws:s3:::").partition("/")[0]
+
+
+def _roots_right(asked: Asked) -> bool:
+    """Whether no policy can keep the account's root from the call: only buckets and roles can."""
+    if asked.service == "s3":
+        return asked.operation in _ROOTS_OWN
+    return (asked.service, asked.operation) != ("sts", "AssumeRole")

@@ -1,0 +1,203 @@
+"""The WSGI middleware in front of moto: every request of the AWS API passes here.
+
+What belongs here: the order of the checks, what is handed on, and telling others of changes. What
+does not: each check itself (authority), the words of errors (refusals), AWS's protocols (reading).
+"""
+
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from labkit.cloud.door import refusals
+from labkit.cloud.door.authority import Authority, NoFacts
+from labkit.cloud.door.contexts import Source
+from labkit.cloud.door.credentials import Signature, read_signature
+from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
+from labkit.cloud.door.refusals import Refusal, Refused
+from labkit.cloud.http1 import UNDERSCORED
+from labkit.cloud.ports import Facts, Identities
+from labkit.cloud.records import Caller, Principal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+#: refusals remembered for people; the oldest go first
+REMEMBERED = 500
+
+_NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
+_REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
+#: where moto wants to find the spelling of headers that WSGI can't tell apart
+_SPELLINGS = "moto.preserved_header_names"
+
+
+class Door:
+    """Lets requests to `app` pass or refuses them, for callers on this machine and in sandboxes.
+
+    `on_change(service, operation)` is called after each call that succeeded and may have changed
+    something, before its answer is sent. `refusals` are the newest requests refused, oldest first.
+    """
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        identities: Identities,
+        *,
+        on_change: Callable[[str, str], None],
+        facts: Facts | None = None,
+    ) -> None:
+        self._app = app
+        self._facts = facts or NoFacts()
+        self._authority = Authority(identities, self._facts)
+        self._on_change = on_change
+        self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
+
+    def for_caller(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
+        """The application for a socket on which only `caller` can speak.
+
+        `secure_transport` is the value of aws:SecureTransport: the local cloud's loopback counts as
+        secure, as TLS would have to be taken off before it anyway.
+        """
+        return partial(self._handle, caller, secure_transport)
+
+    def _handle(
+        self, caller: Caller, secure: bool, environ: Environ, start: "StartResponse"
+    ) -> Iterable[bytes]:
+        request_id = str(uuid.uuid4())
+        body = Body(environ)
+        signature = read_signature(environ)
+        if _is_not_aws(environ):
+            return _not_found(start)
+        try:
+            asked = read_call(environ, signature, body)
+        except Unreadable as error:
+            return _unreadable(error, signature, environ, request_id, start)
+        if _is_not_aws(environ):
+            return _not_found(start)
+        principal = None
+        try:
+            principal = self._authority.identify(signature, caller, asked, environ, body)
+            in_query = signature is not None and signature.in_query
+            source = Source(environ, asked, principal, self._facts, secure, in_query)
+            self._authority.check(source)
+            return self._pass(source, signature, request_id, start)
+        except Refused as refused:
+            self._remember(refused, caller, principal, asked, request_id)
+            method = str(environ["REQUEST_METHOD"])
+            return refusals.respond(refused, asked.wire, asked.service, method, request_id, start)
+
+    def _pass(
+        self, source: Source, signature: Signature | None, request_id: str, start: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Have the application answer; its answer begins when we know that it may be told."""
+        asked = source.asked
+        _prepare(source.environ, asked, signature)
+        answer = _Answer()
+        parts = self._app(source.environ, answer.start)
+        if not answer.status:
+            parts = list(parts)
+        if answer.status.startswith("404") and asked.service == "s3":
+            self._authority.check_listing(source)
+        if answer.status.startswith("2") and asked.mutates:
+            self._on_change(asked.service, asked.operation)
+        start(answer.status, _with_request_id(answer.headers, asked.service, request_id))
+        return parts
+
+    def _remember(
+        self, refused: Refused, caller: Caller, principal: Principal | None, asked: Asked, request_id: str
+    ) -> None:
+        decision = refused.decision
+        self.refusals.append(
+            Refusal(
+                at=time.time(),
+                caller=caller,
+                principal=principal.arn if principal else "",
+                operation=f"{asked.service}:{asked.operation}",
+                code=refused.code,
+                message=refused.message,
+                request_id=request_id,
+                action=decision.action if decision else "",
+                resource=decision.resource if decision else "",
+                reason=decision.reason if decision else "",
+                policy=decision.policy if decision else "",
+                statement=decision.statement if decision else "",
+            )
+        )
+
+
+class _Answer:
+    """The beginning of the application's answer, held back."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
+
+    def start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: object = None, /
+    ) -> Callable[[bytes], object]:
+        self.status, self.headers = status, headers
+        return _no_write
+
+
+def _no_write(_: bytes) -> object:
+    raise NotImplementedError("answers are returned, not written")
+
+
+def _is_not_aws(environ: Environ) -> bool:
+    """Whether moto would take the request for its own admin API or its pretend metadata service."""
+    host = str(environ.get("HTTP_HOST", ""))
+    if host.startswith(("motoapi.", "169.254.169.254")):
+        return True
+    return str(environ.get("PATH_INFO", "")).startswith(_NOT_AWS)
+
+
+def _prepare(environ: Environ, asked: Asked, signature: Signature | None) -> None:
+    """Make moto see what the door decided about, and nothing that only moto understands."""
+    environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
+    if signature is None or signature.in_query:
+        # Without this header moto guesses the service and judges presigned and public requests itself.
+        key, date = (signature.access_key_id, signature.date) if signature else ("ANONYMOUS", "")
+        scope = f"{key}/{date or '20000101'}/{asked.region}/{asked.service}/aws4_request"
+        environ["HTTP_AUTHORIZATION"] = (
+            f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+        )
+    spelled = environ.pop(UNDERSCORED, None)
+    if spelled and asked.service == "s3":
+        environ[_SPELLINGS] = _spell(environ, spelled)
+
+
+def _spell(environ: Environ, headers: object) -> dict[str, str]:
+    """Add S3 metadata whose names hold an underscore; S3 tells them from those with a dash."""
+    names: dict[str, str] = {}
+    for name, value in headers if isinstance(headers, list) else ():
+        key = "HTTP_" + name.upper().replace("-", "_")
+        if name.lower().startswith("x-amz-meta-") and key not in environ:
+            environ[key] = value
+            names[key] = name
+    return names
+
+
+def _with_request_id(headers: list[tuple[str, str]], service: str, request_id: str) -> list[tuple[str, str]]:
+    if any(name.lower() in _REQUEST_IDS for name, _ in headers):
+        return headers
+    name = "x-amz-request-id" if service == "s3" else "x-amzn-RequestId"
+    return [*headers, (name, request_id)]
+
+
+def _not_found(start: "StartResponse") -> Iterable[bytes]:
+    start("404 Not Found", [("Content-Type", "text/plain"), ("Content-Length", "10")])
+    return [b"Not Found\n"]
+
+
+def _unreadable(
+    error: Unreadable, signature: Signature | None, environ: Environ, request_id: str, start: "StartResponse"
+) -> Iterable[bytes]:
+    service = signature.service if signature else ""
+    if environ.get("HTTP_X_AMZ_TARGET"):
+        refused = Refused(400, "SerializationException", str(error))
+        return refusals.respond(refused, "json", service, "POST", request_id, start)
+    refused = Refused(400, "InvalidAction", str(error))
+    wire: Wire = "ec2" if service == "ec2" else "query"
+    return refusals.respond(refused, wire, service, "POST", request_id, start)

@@ -1,0 +1,27 @@
+"""What access control asks about resources, answered from moto's state.
+
+What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.door, labkit.cloud.iam).
+"""
+
+from labkit.cloud.addresses import ACCOUNT_ID
+
+
+class MotoFacts:
+    """Knows instance profiles and tables."""
+
+    def profile_role(self, profile: str) -> str | None:
+        """The ARN of the role in an instance profile, given by name or ARN; None without one."""
+        from moto.iam.models import iam_backends
+
+        name = profile.rsplit("/", 1)[-1]
+        for known in iam_backends[ACCOUNT_ID]["aws"].instance_profiles.values():
+            if known.name == name and known.roles:
+                return str(known.roles[0].arn)
+        return None
+
+    def partition_key(self, region: str, table: str) -> str | None:
+        """The name of a table's partition key, the table given by name or ARN; None without such a table."""
+        from moto.dynamodb.models import dynamodb_backends
+
+        known = dynamodb_backends[ACCOUNT_ID][region].tables.get(table.rsplit("/", 1)[-1])
+        return str(known.hash_key_attr) if known else None

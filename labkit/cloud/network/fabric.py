@@ -1,0 +1,226 @@
+"""The network that processes are attached to: the model, kept in force in the sandbox's routers.
+
+What belongs here: bringing what is applied in line with what the API says, and interfaces coming and
+going. What does not: deciding (decision.py), rules (compile.py), the kernel (labkit.sandbox.router).
+"""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from labkit.cloud.addresses import OUTSIDE_CIDR
+from labkit.cloud.network import decision
+from labkit.cloud.network.compile import compile_internet, compile_vpc, membership_changes
+from labkit.cloud.network.model import Flow, Topology, Verdict
+from labkit.cloud.network.pool import free_address, gateway_of, prefix_length_of
+from labkit.cloud.records import InterfaceRecord, NetworkState
+from labkit.errors import CloudError
+from labkit.sandbox.nftables import RuleSet
+
+#: the router that every other one is joined to (labkit.sandbox.router)
+_INTERNET_ROUTER = "internet"
+_OUTSIDE_PREFIX = 24
+_NOTHING: RuleSet = {"sets": {}, "chains": []}
+
+
+class NetworkCall(Protocol):
+    """Calls a method of labkit.sandbox.router.Network where it lives (SandboxHost.network)."""
+
+    def __call__(self, operation: str, /, **arguments: object) -> list[socket.socket]:
+        """The sockets that the method returned; raises what it raised."""
+        ...
+
+
+class Fabric:
+    """Keeps routers, rules and interfaces as the latest NetworkState wants them. For any thread."""
+
+    def __init__(self, call: NetworkCall) -> None:
+        self._call = call
+        self._lock = threading.RLock()
+        self._state = NetworkState()
+        self._interfaces: dict[str, InterfaceRecord] = {}
+        self._applied: dict[str, RuleSet] = {}  # VPC id → what its router enforces
+        call("set_rules", router=_INTERNET_ROUTER, rules=compile_internet())
+
+    def update(self, state: NetworkState) -> None:
+        """Apply what differs from before: routers opened and closed, rules, members of groups."""
+        with self._lock:
+            self._state = state
+            self._apply_all()
+
+    def attach(
+        self,
+        interface: InterfaceRecord,
+        *,
+        loopback: Sequence[str] = (),
+        listen: Sequence[tuple[str, int]] = (),
+    ) -> list[socket.socket]:
+        """Make the interface; returns sockets listening inside it, one for each of `listen`.
+
+        An empty `address` asks for a free one in the subnet (outside a VPC: in the outside range); see
+        `address_of`. Raises CloudError when the subnet is unknown or full, or the name is in use.
+        """
+        with self._lock:
+            record, cidr = self._placed(interface)
+            sockets = self._call(
+                "attach",
+                name=record.name,
+                router=record.vpc_id or _INTERNET_ROUTER,
+                address=record.address,
+                prefix_length=prefix_length_of(cidr),
+                gateway=gateway_of(cidr),
+                loopback=list(loopback),
+                listen=[list(address) for address in listen],
+            )
+            with self._undone_on_error(record.name, sockets):
+                self._admit(record)
+            return sockets
+
+    def change(self, interface: InterfaceRecord) -> None:
+        """Apply changed security groups or a changed public address of an attached interface.
+
+        Raises CloudError when no such interface is attached. Its private address stays.
+        """
+        with self._lock:
+            old = self._interface(interface.name)
+            self._withdraw_public(old, unless=interface.public_ip)
+            self._admit(replace(interface, address=old.address))
+
+    def detach(self, name: str) -> None:
+        """Take the interface away; nothing happens when there is none. Its connections are cut."""
+        with self._lock:
+            record = self._interfaces.pop(name, None)
+            if record is None:
+                return
+            self._call("detach", name=name)
+            self._withdraw_public(record)
+            self._apply_all()
+
+    def address_of(self, name: str) -> str:
+        """The private address of an attached interface. Raises CloudError when there is none."""
+        with self._lock:
+            return self._interface(name).address
+
+    def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket:
+        """A TCP connection made from inside the interface `name`.
+
+        Raises TimeoutError after `timeout` seconds when a packet was dropped on the way, and
+        ConnectionRefusedError when nothing listens. The socket keeps the time-out.
+        """
+        with self._lock:
+            self._interface(name)
+            (connection,) = self._call("socket", name=name)
+        try:
+            connection.settimeout(timeout)
+            connection.connect((address, port))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def decide(self, flow: Flow) -> Verdict:
+        """What becomes of a flow now, and why: the same decision that the packets meet."""
+        with self._lock:
+            topology = self._topology()
+        return decision.decide(topology, flow)
+
+    # --- inside, with the lock held ------------------------------------------------------------------
+
+    def _topology(self) -> Topology:
+        return Topology(self._state, tuple(self._interfaces.values()))
+
+    def _interface(self, name: str) -> InterfaceRecord:
+        if name not in self._interfaces:
+            raise CloudError(f"{name} has no network interface.", hint="Start it first.")
+        return self._interfaces[name]
+
+    def _placed(self, interface: InterfaceRecord) -> tuple[InterfaceRecord, str]:
+        """The interface with an address, and the CIDR of the network it stands in."""
+        if interface.name in self._interfaces:
+            raise CloudError(
+                f"{interface.name} is attached already.", hint="Stop it before starting it again."
+            )
+        cidr = self._cidr(interface)
+        taken = {i.address: i.name for i in self._interfaces.values() if i.vpc_id == interface.vpc_id}
+        if interface.address in taken:
+            holder = taken[interface.address]
+            raise CloudError(f"{interface.address} is in use by {holder}.", hint="Choose another address.")
+        address = interface.address or free_address(cidr, taken)
+        if not address:
+            place = interface.subnet_id or "the network outside"
+            raise CloudError(f"{place} ({cidr}) has no free address.", hint="Use a larger CIDR block.")
+        return replace(interface, address=address), cidr
+
+    def _cidr(self, interface: InterfaceRecord) -> str:
+        if not interface.vpc_id:
+            return _network_around(interface.address) if interface.address else OUTSIDE_CIDR
+        subnet = self._topology().subnets.get(interface.subnet_id)
+        if subnet is None or interface.vpc_id not in self._applied:
+            raise CloudError(
+                f"{interface.name}: {interface.subnet_id} in {interface.vpc_id} does not exist.",
+                hint="Create the VPC and the subnet first.",
+            )
+        return subnet.cidr
+
+    def _admit(self, record: InterfaceRecord) -> None:
+        """Put an attached interface into its groups and give it its public address."""
+        self._interfaces[record.name] = record
+        if not record.vpc_id:
+            return
+        self._apply(record.vpc_id, self._topology())
+        for other in self._holders(record.public_ip, but=record.name):
+            self._withdraw_public(other)
+            self._interfaces[other.name] = replace(other, public_ip="")
+        if record.public_ip:
+            self._set_public(record, record.public_ip)
+
+    def _holders(self, public: str, *, but: str) -> list[InterfaceRecord]:
+        """Interfaces that still hold an address which has moved on."""
+        return [i for i in self._interfaces.values() if public and i.public_ip == public and i.name != but]
+
+    def _withdraw_public(self, record: InterfaceRecord, *, unless: str = "") -> None:
+        if record.vpc_id and record.public_ip and record.public_ip != unless:
+            self._set_public(record, None)
+
+    def _set_public(self, record: InterfaceRecord, public: str | None) -> None:
+        self._call("set_public", router=record.vpc_id, private=record.address, public=public)
+
+    def _apply_all(self) -> None:
+        topology = self._topology()
+        wanted = {*topology.vpcs, *(i.vpc_id for i in topology.interfaces if i.vpc_id)}
+        for vpc_id in sorted(self._applied.keys() - wanted):
+            del self._applied[vpc_id]
+            self._call("close_router", router=vpc_id)
+        for vpc_id in sorted(wanted):
+            self._apply(vpc_id, topology)
+
+    def _apply(self, vpc_id: str, topology: Topology) -> None:
+        """Bring one VPC's router in line; cheap when only members of groups differ."""
+        rules = compile_vpc(topology, vpc_id)
+        if vpc_id not in self._applied:
+            self._call("open_router", router=vpc_id)
+            self._applied[vpc_id] = _NOTHING
+        changes = membership_changes(self._applied.get(vpc_id), rules)
+        if changes is None:
+            self._call("set_rules", router=vpc_id, rules=rules)
+        elif changes:
+            self._call("set_members", router=vpc_id, changes=changes)
+        self._applied[vpc_id] = rules
+
+    @contextlib.contextmanager
+    def _undone_on_error(self, name: str, sockets: Iterable[socket.socket]) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            for opened in sockets:
+                opened.close()
+            self.detach(name)
+            raise
+
+
+def _network_around(address: str) -> str:
+    """Hosts outside stand in networks of 256 addresses."""
+    return f"{address.rsplit('.', 1)[0]}.0/{_OUTSIDE_PREFIX}"
