@@ -423,3 +423,53 @@ def test_nothing_is_left_behind(lab: Lab) -> None:
         lab.manager.wait_booted(instance, 20)
         lab.manager.terminate(instance)
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+FLASK = """
+set -euo pipefail
+dnf install -y python3.11 python3.11-pip
+python3.11 -m pip install flask boto3 waitress
+mkdir -p /opt/flask-app
+cat > /opt/flask-app/flask_app.py <<'PY'
+import os
+
+import boto3
+from flask import Flask
+
+app = Flask(__name__)
+table = boto3.resource("dynamodb", region_name=os.environ["AWS_REGION"]).Table("t")
+
+
+@app.get("/")
+def health():
+    return {"status": "healthy"}
+PY
+"""
+
+
+def test_a_flask_server_answers_after_boot_and_after_a_reboot(lab: Lab, until: Callable[..., None]) -> None:
+    """The lab's own server: user data installs, writes and enables it; systemd keeps it running."""
+    command = "/usr/local/bin/waitress-serve --port=5417 flask_app:app"
+    more = "User=ec2-user\nWorkingDirectory=/opt/flask-app\nEnvironment=AWS_REGION=ap-south-1\n"
+    script = (
+        FLASK + unit(command, more + "Restart=on-failure\nRestartSec=50ms") + "systemctl enable --now app\n"
+    )
+    instance = lab.launch(script)
+    assert lab.manager.wait_booted(instance, 20).exit_code == 0
+
+    def healthy() -> bool:
+        with contextlib.suppress(OSError):
+            return '"healthy"' in lab.get(instance, "10.0.1.11", 5417)
+        return False
+
+    until(healthy)
+    lab.manager.reboot(instance)
+    until(healthy)
+
+
+def test_a_killed_unit_comes_back(lab: Lab) -> None:
+    """systemctl(1), kill; systemd.service(5), Restart=on-failure: an unclean signal is a failure."""
+    script = unit("/bin/sleep 1000", "Restart=on-failure\nRestartSec=10ms") + "systemctl start app\n"
+    instance = lab.launch(script + "systemctl kill -s KILL app; sleep 0.2; systemctl is-active app")
+    assert lab.manager.wait_booted(instance, 20).exit_code == 0
+    assert lab.manager.units(instance)["app.service"].restarts == 1

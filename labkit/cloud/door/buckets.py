@@ -15,7 +15,7 @@ _AWS = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack|fips))*(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?"
     r"\.amazonaws\.com"
 ).fullmatch
-_LOCAL = re.compile(r"(?P<bucket>.+)\.(?:s3\.)?localhost").fullmatch
+_LOCAL = re.compile(r"(?P<bucket>.+?)\.(?:s3\.)?localhost").fullmatch
 
 
 def to_path_style(environ: Environ, region: str) -> None:

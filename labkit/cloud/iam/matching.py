@@ -26,19 +26,12 @@ def matches(pattern: str, text: str) -> bool:
     return pattern == text or _regex(pattern)(text) is not None
 
 
-def matches_action(pattern: str, action: str) -> bool:
-    """As matches, for actions, whose case does not count (AWS IAM: Action element)."""
-    return matches(pattern.lower(), action.lower())
-
-
 def matches_arn(pattern: str, arn: str) -> bool:
-    """As matches, component by component: a wildcard does not reach over the first five colons."""
+    """As matches, but the six components of an ARN are compared one by one (IAM: ArnLike)."""
     if pattern in ("*", arn):
         return True
     wanted, given = pattern.split(":", 5), arn.split(":", 5)
-    if len(wanted) < 6 or len(given) < 6:
-        return matches(pattern, arn)
-    return all(matches(part, other) for part, other in zip(wanted, given, strict=True))
+    return len(wanted) == len(given) == 6 and all(map(matches, wanted, given))
 
 
 def expand(pattern: str, context: Context) -> str | None:

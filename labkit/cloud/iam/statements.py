@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labkit.cloud.iam.conditions import Condition, parse_conditions
-from labkit.cloud.iam.matching import Context, expand, matches, matches_arn
+from labkit.cloud.iam.matching import Context, expand, matches
 
 #: documents read and kept; the oldest goes first
 _KEPT = 512
@@ -43,7 +43,8 @@ class Statement:
     def _names(self, resource: str, context: Context) -> bool:
         for pattern in self.resources:
             wanted = expand(pattern, context) if self.variables else pattern
-            if wanted is not None and matches_arn(wanted, resource):
+            # A * that ends a component reaches over colons (IAM user guide, Resource element).
+            if wanted is not None and matches(wanted, resource):
                 return True
         return False
 

@@ -4,6 +4,7 @@ What belongs here: command lines, words and exit statuses of systemctl(1), syste
 the socket they come in on (init). Runs inside the instance: standard library only.
 """
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from labkit.cloud.instances.journal import unit_name
 from labkit.cloud.instances.services import Run, Services
 from labkit.cloud.instances.unitfiles import TARGETS, Masked, NoUnit, UnitFiles
-from labkit.cloud.instances.units import Service, UnitError
+from labkit.cloud.instances.units import Service, UnitError, signal_number
 
 
 @dataclass
@@ -94,7 +95,7 @@ class Systemctl:
             "is-active": self._is_active, "is-failed": self._is_failed, "is-enabled": self._is_enabled,
             "enable": self._enable, "reenable": self._enable, "disable": self._disable,
             "mask": self._mask, "unmask": self._unmask, "cat": self._cat, "show": self._show,
-            "reset-failed": self._reset, "kill": self._stop,
+            "reset-failed": self._reset, "kill": self._kill,
         }  # fmt: skip
         if verb in with_units:
             return self._each(with_units[verb], verb, names, options, request)
@@ -220,6 +221,13 @@ class Systemctl:
             return
         request.hold()
         self._services.stop(name, lambda _: request.release())
+
+    def _kill(self, name: str, options: dict[str, str], request: Request) -> None:
+        """Send a signal and leave it to Restart= what follows."""
+        if name not in self._services.runs:
+            return request.fail(1, f"Failed to kill unit {name}: Unit {name} not loaded.")
+        number = signal_number(options.get("-s", options.get("--signal", "")), signal.SIGTERM)
+        return self._services.kill(name, number)
 
     def _try_restart(self, name: str, options: dict[str, str], request: Request) -> None:
         run = self._services.runs.get(name)

@@ -91,21 +91,13 @@ class Image:
 
     def links(self) -> dict[str, str]:
         """Links that are made at each boot: the interpreter's installation, and the shelf of pip."""
-        standard = sysconfig.get_path("stdlib")
-        base = os.path.dirname(standard)
-        compact = _RELEASE.replace(".", "")
         names = ("python", "python3", *(f"python3.{minor}" for minor in range(11, sys.version_info[1])))
-        return {
-            **{f"{_PYTHON}/bin/{name}": _RELEASE for name in names},
-            f"{_PYTHON}/lib/{_RELEASE}": standard,
-            f"{_PYTHON}/lib64": "lib"
-            if sys.platlibdir == "lib"
-            else os.path.join(base, "..", sys.platlibdir),
-            f"{_PYTHON}/include": os.path.join(sys.base_prefix, "include"),
+        links = {f"{_PYTHON}/bin/{name}": _RELEASE for name in names}
+        for name in {"lib", sys.platlibdir}:
+            links[f"{_PYTHON}/{name}/{_RELEASE}"] = os.path.join(sys.base_prefix, name, _RELEASE)
             # first on the interpreter's path, before the standard library: what replaces parts of it
-            f"{_PYTHON}/lib/{compact}.zip": "/usr/share/lab/stdlib",
-            "/run/lab/site": sysconfig.get_path("purelib"),
-        }
+            links[f"{_PYTHON}/{name}/{_RELEASE.replace('.', '')}.zip"] = "/usr/share/lab/stdlib"
+        return {**links, "/run/lab/site": sysconfig.get_path("purelib")}
 
 
 def build(folder: Path) -> Image:

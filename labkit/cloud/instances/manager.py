@@ -41,6 +41,8 @@ _LISTEN = (
 _LOOPBACK = (addresses.ENDPOINT_ADDRESS, addresses.METADATA_ADDRESS)
 #: EC2 waits longer; a unit that needs more than this to stop is ended
 STOP_SECONDS = 10.0
+#: terminated instances whose console can still be read
+_ENDED_KEPT = 16
 #: memory of an instance type's size in MiB, never more than this machine can give to a class of them
 _MEMORY_MB = {"nano": 512, "micro": 1024, "small": 2048}
 _MOST_MEMORY_MB = 2048
@@ -120,7 +122,7 @@ class InstanceManager:
             self._run(machine)
 
     def terminate(self, instance_id: str) -> None:
-        """End it at once and drop its disk. What is known of it (console, boot) stays until `forget`."""
+        """End it at once and drop its disk. Its console and boot stay known for a while, as on AWS."""
         machine = self._machine(instance_id)
         with machine.busy:
             self._shut_down(machine, 0)
@@ -128,6 +130,7 @@ class InstanceManager:
             if machine.has_disk:
                 machine.has_disk = False
                 self._around.sandboxes.remove_disk(instance_id)
+        self._forget_oldest()
 
     def close(self) -> None:
         """End every instance."""
@@ -170,6 +173,12 @@ class InstanceManager:
         if not self._send(machine, {"do": "journal", "question": question, "unit": unit, "lines": lines}):
             return ()
         return machine.guest.answer(question)
+
+    def _forget_oldest(self) -> None:
+        with self._lock:
+            ended = [name for name, machine in self._machines.items() if not machine.has_disk]
+            for name in ended[:-_ENDED_KEPT]:
+                del self._machines[name]
 
     # -- the steps ------------------------------------------------------------------------------------------
 

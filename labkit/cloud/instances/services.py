@@ -140,6 +140,10 @@ class Services:
         for command in run.service.reload:
             self._spawn_aside(run, command)
 
+    def kill(self, name: str, number: int) -> None:
+        """Send a signal to every process of the unit; what follows is as if it came by itself."""
+        self._machine.signal(self._runs[name].invocation, number)
+
     def reset(self, name: str) -> None:
         """Forget a failure and the count of starts."""
         run = self._runs.get(name)

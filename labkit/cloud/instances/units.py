@@ -199,7 +199,7 @@ def _service(name: str, path: str, reader: "_Reader") -> Service:
         start_timeout=reader.duration(
             "TimeoutStartSec", reader.duration("TimeoutSec", 0.0 if kind == "oneshot" else 90.0)
         ),
-        kill_signal=_signal_number(reader.last("Service", "KillSignal"), signal.SIGTERM),
+        kill_signal=signal_number(reader.last("Service", "KillSignal"), signal.SIGTERM),
         success_statuses=frozenset(
             int(word) for v in reader.all("SuccessExitStatus") for word in v.split() if word.isdigit()
         ),
@@ -213,7 +213,8 @@ def _service(name: str, path: str, reader: "_Reader") -> Service:
     )
 
 
-def _signal_number(text: str, default: int) -> int:
+def signal_number(text: str, default: int) -> int:
+    """The number of a signal given as SIGKILL, KILL or 9."""
     if text.isdigit():
         return int(text)
     name = text if text.startswith("SIG") else "SIG" + text

@@ -6,7 +6,7 @@
     *_records.py    moto's state as the plain records of labkit.cloud.records
     the rest        corrections of moto 5.2.5, one file for each service and subject
 
-moto is replaced through replacing.Replacements only, which fails loudly when a name is gone. Each
+moto is replaced through replacing.Replacements, which fails loudly when a name is gone. Each
 correction has a test that shows plain moto's fault, and so tells when it can be dropped.
 
 What does not belong here: anything that can be said without naming a part of moto.

@@ -54,7 +54,7 @@ def holds(operator: str, wanted: Any, value: Any, key: str = "k") -> bool:
         ("NotIpAddress", ["203.0.113.0/24", "198.51.100.0/24"], "198.51.100.7", False),
         ("ArnLike", "arn:aws:s3:::b*", "arn:aws:s3:::bucket", True),
         ("ArnEquals", "arn:aws:iam::*:role/x", "arn:aws:iam::1:role/x", True),
-        ("ArnLike", "arn:aws:iam::*", "arn:aws:iam::1:role/x", True),
+        ("ArnLike", "arn:aws:iam:*:role/x", "arn:aws:iam::1:role/x", False),
         ("ArnNotLike", "arn:aws:s3:::b*", "arn:aws:s3:::bucket", False),
         ("ArnNotEquals", "arn:aws:s3:::x", "arn:aws:s3:::bucket", True),
         ("Null", "true", None, True),

@@ -63,7 +63,7 @@ def decide(
         ({"Resource": "arn:aws:s3:::bucket/home/*/a.???"}, "s3:GetObject", KEY, True),
         ({"Resource": "arn:aws:dynamodb:*:*:table/im*"}, "dynamodb:GetItem", TABLE, True),
         ({"Resource": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/*"}, "dynamodb:GetItem", TABLE, False),
-        ({"Resource": "arn:aws:dynamodb:*:table/images"}, "dynamodb:GetItem", TABLE, False),
+        ({"Resource": "arn:aws:dynamodb:*:table/images"}, "dynamodb:GetItem", TABLE, True),
         ({"NotResource": "arn:aws:s3:::other/*"}, "s3:GetObject", KEY, True),
         ({"NotResource": "arn:aws:s3:::bucket/*"}, "s3:GetObject", KEY, False),
         ({"Resource": "arn:aws:s3:::bucket/home/${aws:username}/*"}, "s3:GetObject", KEY, True),
