@@ -231,7 +231,8 @@ def _drain(sites: list[_Site], grace: float) -> None:
     for site in sites:
         for connection, thread in list(site.connections.items()):
             connection.finish()
-            threads.append((connection, thread))
+            if thread is not threading.current_thread():  # a request may end its own site
+                threads.append((connection, thread))
     _join([thread for _, thread in threads], grace)
     for connection, thread in threads:
         if thread.is_alive():
@@ -242,5 +243,4 @@ def _drain(sites: list[_Site], grace: float) -> None:
 def _join(threads: list[threading.Thread], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     for thread in threads:
-        if thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
+        thread.join(max(0.0, deadline - time.monotonic()))

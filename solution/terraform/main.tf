@@ -3,7 +3,6 @@
 #> block server_door
 resource "aws_vpc_security_group_ingress_rule" "server" {
   security_group_id            = aws_security_group.server.id
-  description                  = "The Lambda function"
   ip_protocol                  = "tcp"
   from_port                    = var.port
   to_port                      = var.port

@@ -227,7 +227,6 @@ resource "aws_instance" "server" {
   instance_type               = var.instance_type
   subnet_id                   = aws_subnet.public.id
   vpc_security_group_ids      = [aws_security_group.server.id]
-  associate_public_ip_address = true
   iam_instance_profile        = var.lab_role == "" ? one(aws_iam_instance_profile.server[*].name) : var.lab_instance_profile
   user_data_replace_on_change = true
 

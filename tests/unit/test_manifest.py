@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 import labkit
@@ -26,7 +27,8 @@ def test_everything_that_it_names_exists() -> None:
     for source in manifest.files:
         assert (ROOT / "templates" / source).is_file()
     for image in manifest.images:
-        assert image.is_file()
+        with PIL.Image.open(image) as picture:
+            picture.verify()
     known = {step.number for step in manifest.steps}
     assert all(set(step.needs) <= known for step in manifest.steps)
 

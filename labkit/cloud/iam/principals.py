@@ -26,11 +26,6 @@ def named(element: object, principal: Principal) -> Named:
     return "account" if names & account else ""
 
 
-def names_service(element: object, service: str) -> bool:
-    """Whether the Principal element names the AWS service, for example lambda.amazonaws.com."""
-    return element == "*" or (isinstance(element, Mapping) and service in _texts(element.get("Service")))
-
-
 def names_everybody(element: object) -> bool:
     """Whether the Principal element names the whole world."""
     return "*" in _aws_names(element)

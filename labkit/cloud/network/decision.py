@@ -9,6 +9,7 @@ VPC user guide, "Route tables", "Internet gateways", "Security groups"; EC2 user
 group connection tracking".
 """
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -80,6 +81,8 @@ def decide(topology: Topology, flow: Flow) -> Verdict:
 
 def _journey(topology: Topology, flow: Flow) -> _Journey:
     sender = topology.by_name.get(flow.source)
+    if sender is None:
+        ipaddress.IPv4Address(flow.source)  # raises ValueError
     if sender and sender.vpc_id and _target(topology, sender, flow.destination) == LOCAL:
         receiver = topology.at_private(sender.vpc_id, flow.destination)
         return _Journey(topology, flow, sender, receiver, local=True)

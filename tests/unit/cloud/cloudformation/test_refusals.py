@@ -7,7 +7,7 @@ import pytest
 VPC = "Resources:\n  Vpc:\n    Type: AWS::EC2::VPC\n    Properties: {CidrBlock: 10.0.0.0/16}\n"
 
 REFUSED = {
-    "not yaml": ("Resources:\n  Vpc: [", "YAML not well-formed. (line 2"),
+    "not yaml": ("Resources:\n  Vpc: [", "YAML not well-formed. (line 3"),
     "not json": ('{"Resources": {\n  "Vpc": }\n}', "JSON not well-formed. (line 2, column 10)"),
     "a duplicate key": (VPC + "  Vpc: {}\n", "duplicate key Vpc (line 5)"),
     "an alias": (
@@ -89,8 +89,8 @@ REFUSED = {
         "Unresolved resource dependencies [Nobody] in the Outputs block",
     ),
     "an unresolved DependsOn": (
-        VPC + "    DependsOn: No\n",
-        "dependencies [No] in the Resources block of the template",
+        VPC + "    DependsOn: Nobody\n",
+        "dependencies [Nobody] in the Resources block of the template",
     ),
     "GetAtt of nobody": (
         VPC + "Outputs:\n  A:\n    Value: !GetAtt Nobody.Arn\n",
