@@ -132,11 +132,13 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
 
 
 def _step(arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.engine import run_step
+    from labkit.lesson.engine import following_step, run_step
 
     context = _context(arguments, console)
     result = run_step(context, arguments.number)
     _show(result, console)
+    if result.passed and (following := following_step(context, arguments.number)):
+        console.line(f"Next:  ./lab {following.name}", style="strong")
     return 0 if result.passed else 1
 
 

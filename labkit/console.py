@@ -99,6 +99,8 @@ class PlainConsole:
             self.line()
             self.line(printable(event.text), style="strong")
             return
+        if event.kind == "resource" and str(event.data.get("status", "")).endswith("IN_PROGRESS"):
+            return  # for people the end of each is news enough
         passed = event.data.get("passed")
         mark = MARKS.get(event.kind, "") if event.kind != "check" else ("✓" if passed else "✗")
         style = {"✓": "good", "✗": "bad", "!": "warn", " ": "dim", "·": "dim"}.get(mark, "")

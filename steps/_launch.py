@@ -14,4 +14,4 @@ def launch(step):
     if os.name == "nt":
         sys.exit("This lab runs on Linux, macOS and in WSL: open Ubuntu (WSL) and run it there.")
     lab = os.path.join(ROOT, "lab")
-    os.execv("/bin/sh", ["/bin/sh", lab, "step", step] + sys.argv[1:])
+    os.execv("/bin/sh", ["/bin/sh", lab, "step", step, *sys.argv[1:]])

@@ -35,6 +35,13 @@ def find_step(context: Context, name: str) -> Step:
     raise UsageError(f"There is no step {name}.", hint=f"The steps are: {known}")
 
 
+def following_step(context: Context, name: str) -> Step | None:
+    """The step after this one; None after the last."""
+    steps = context.manifest.steps
+    place = steps.index(find_step(context, name)) + 1
+    return steps[place] if place < len(steps) else None
+
+
 def run_step(context: Context, name: str) -> StepResult:
     """Run a step, report each check, and record the step as done when every check holds.
 

@@ -28,10 +28,9 @@ class Answer:
     @property
     def message(self) -> str:
         """The reason in the answer's own words."""
-        said = self.body.get("error") or self.body.get("message") or ""
         detail = self.body.get("result")
-        if isinstance(detail, Mapping) and not said:
-            said = detail.get("error", "")
+        inner = detail.get("error") if isinstance(detail, Mapping) else None
+        said = self.body.get("error") or inner or self.body.get("message") or ""
         return self.problem or str(said)
 
 

@@ -18,7 +18,9 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
         yield "You have not begun. Type, with your own id:", ""
         yield "  ./lab generate --student ada@uni.edu", "strong"
         return
-    done = workspace.steps_done()
+    done = set(workspace.steps_done())
+    if workspace.record.deployed:  # something stands again: it is not destroyed any more
+        done -= {context.manifest.steps[-1].number}
     variant = workspace.variant
     yield (
         f"{variant.student} · {variant.vpc_cidr} · port {variant.port} · files in work/{workspace.path.name}/",

@@ -140,7 +140,7 @@ def _call(spec: SandboxSpec, reply: socket.socket) -> int:
 def _exit_status(end: SystemExit) -> int:
     if end.code is None or isinstance(end.code, int):
         return end.code or 0
-    print(end.code, file=sys.stderr)  # noqa: T201  (what Python itself does)
+    sys.stderr.write(f"{end.code}\n")  # what Python itself does
     return 1
 
 

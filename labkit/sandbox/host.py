@@ -116,7 +116,7 @@ class SandboxHost:
         """Forget a disk. Raises SandboxError when there is none of this name."""
         self._simple("remove_disk", {"name": name}, f"disk {name}")
 
-    def network(self, operation: str, **arguments: object) -> list[socket.socket]:
+    def network(self, operation: str, /, **arguments: object) -> list[socket.socket]:
         """Call `operation` of the network between sandboxes (labkit.sandbox.router) with JSON values.
 
         Returns the sockets that it made; they live inside the network and belong to the caller. Raises

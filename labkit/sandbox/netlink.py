@@ -22,7 +22,7 @@ _HEADER = struct.Struct("=IHHII")
 _DATAGRAM_LIMIT = 1 << 20
 
 # <linux/rtnetlink.h>, <linux/if_link.h>
-NEW_LINK, DELETE_LINK, NEW_ADDRESS, NEW_ROUTE, DELETE_ROUTE = 16, 17, 20, 24, 25
+NEW_LINK, GET_LINK, NEW_ADDRESS, NEW_ROUTE, DELETE_ROUTE = 16, 18, 20, 24, 25
 _UNICAST, _BLACKHOLE = 1, 6
 _MAIN_TABLE, _STATIC = 254, 4
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
@@ -148,9 +148,12 @@ def set_up(index: int) -> Message:
     return Message(NEW_LINK, 0, _link_body(index, flags=_UP), f"switch device {index} on")
 
 
-def remove_link(index: int) -> Message:
-    """Remove a device, and its other end with it. Takes the kernel about 15 ms."""
-    return Message(DELETE_LINK, 0, _link_body(index), f"remove device {index}")
+def settle(index: int) -> Message:
+    """Have the kernel act on a device's new carrier now, not when its link watch comes round.
+
+    Until then what is sent through the device is lost, and the sender tries again a second later.
+    """
+    return Message(GET_LINK, 0, _link_body(index), f"ask for device {index}")
 
 
 def add_address(index: int, address: str, prefix_length: int) -> Message:

@@ -36,7 +36,7 @@ from labkit.sandbox.nftables import UPLINK, Change, RuleSet
 INTERNET = "internet"
 
 _INTERNET_END, _ROUTER_END = "169.254.0.1", "169.254.0.2"
-_FIRST_DEVICE = 1000  # the kernel may have put devices of its own on the low numbers
+_FAR_DEVICE = 1000  # the kernel may have put devices of its own on the low numbers
 _HOST = 32
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class Network:
     """
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(_FIRST_DEVICE)
+        self._numbers = itertools.count(_FAR_DEVICE + 1)
         self._interfaces: dict[str, _Interface] = {}
         self._internet = _make_router(device=0)
         self._internet.links.talk([netlink.add_blackhole()])
@@ -158,8 +158,10 @@ class Network:
 
         def equip(namespace: int) -> list[socket.socket]:
             set_up_loopback(loopback)
-            links.talk([netlink.add_veth(End(f"v{number}", number), End("eth0", number), namespace), *uplink])
-            _configure(number, address, prefix_length, gateway)
+            near, far = End(f"v{number}", number), End("eth0", _FAR_DEVICE)
+            links.talk([netlink.add_veth(near, far, namespace), *uplink])
+            _configure(_FAR_DEVICE, address, prefix_length, gateway)
+            links.talk([netlink.settle(number)])
             return listen_here(listen)
 
         namespace, sockets = _in_new_namespace(equip)
@@ -199,7 +201,7 @@ class Network:
 
     def _join(self, router: _Router, number: int) -> None:
         """Link a new router to the internet."""
-        near, far = End(f"r{number}", number), End(UPLINK, number)
+        near, far = End(f"r{number}", number), End(UPLINK, _FAR_DEVICE)
         self._internet.links.talk(
             [
                 netlink.add_veth(near, far, router.namespace),
@@ -209,11 +211,12 @@ class Network:
         )
         router.links.talk(
             [
-                netlink.set_up(number),
-                netlink.add_address(number, _ROUTER_END, _HOST),
-                netlink.add_route("0.0.0.0", 0, number, gateway=_INTERNET_END),
+                netlink.set_up(_FAR_DEVICE),
+                netlink.add_address(_FAR_DEVICE, _ROUTER_END, _HOST),
+                netlink.add_route("0.0.0.0", 0, _FAR_DEVICE, gateway=_INTERNET_END),
             ]
         )
+        self._internet.links.talk([netlink.settle(number)])
 
 
 _NOTHING_PASSES: RuleSet = {

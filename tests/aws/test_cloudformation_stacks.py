@@ -254,9 +254,8 @@ def test_nothing_to_update(cloud: Any) -> None:
     cloud.create(body)
     with pytest.raises(cloud.cloudformation.exceptions.ClientError) as error:
         cloud.update(body)
-    assert str(error.value).endswith(
-        "(ValidationError) when calling the UpdateStack operation: No updates are to be performed."
-    )
+    assert error.value.response["Error"]["Code"] == "ValidationError"
+    assert error.value.response["Error"]["Message"] == "No updates are to be performed."
     more = template({"A": group("a")}, Outputs={"O": {"Value": "1"}})
     assert cloud.update(more)["StackStatus"] == "UPDATE_COMPLETE"
     assert cloud.outputs() == {"O": "1"}

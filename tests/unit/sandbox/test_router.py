@@ -248,6 +248,16 @@ def test_a_set_of_thousands_is_one_change(net: Net) -> None:
     assert net.call(a, "10.0.1.6") == "answered"
 
 
+def test_the_first_packet_of_a_new_interface_is_not_lost(net: Net) -> None:
+    """Lost, it would come again a second later: a second on one cold start in a hundred."""
+    net.admit("10.0.1.5")
+    for _ in range(150):
+        a, b = net.attach("10.0.1.5"), net.attach("10.0.1.6")
+        assert net.call(a, "10.0.1.6") == "answered"
+        net.host.network("detach", name=a)
+        net.host.network("detach", name=b)
+
+
 def test_attaching_takes_a_few_milliseconds(net: Net) -> None:
     taken = []
     for n in range(5, 25):
