@@ -11,8 +11,11 @@
     records      stacks, events, resources and change sets, as they are kept
     prepare      a request's template and values, checked and ready to be carried out
     plan         what an update would add, change, replace and remove
-    operations   create, update, delete and roll back one stack, in a thread of its own
+    work         one resource at a time, with its events
+    operations   create and delete one stack, with rollback
+    update       update one stack, with rollback
     changesets   change sets: made, described, executed
+    describe     answers that only read
     api          the actions of the API, request to answer
     engine       puts the parts together; what the rest of the cloud calls
 

@@ -91,7 +91,7 @@ def _answer_with(engine: Engine, action: str) -> "Callable[[CloudFormationRespon
     from moto.core.exceptions import ServiceException
     from moto.core.responses import ActionResult
 
-    class Refused(ServiceException):
+    class Refused(ServiceException):  # type: ignore[misc]
         """Of our own module: moto looks for a service named like the module of an error."""
 
     def answer(response: "CloudFormationResponse") -> Any:

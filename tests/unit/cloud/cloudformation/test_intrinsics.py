@@ -91,7 +91,8 @@ def test_no_value_alone() -> None:
 def test_conditions() -> None:
     """CloudFormation: TemplateReference/intrinsic-function-reference-conditions.html."""
     declared = read(
-        "A: !Equals [!Ref Name, lab]\nB: !Not [Condition: A]\nC: !And [Condition: A, !Or [Condition: B, !Equals [1, '1']]]"
+        "A: !Equals [!Ref Name, lab]\nB: !Not [Condition: A]\n"
+        "C: !And [Condition: A, !Or [Condition: B, !Equals [1, '1']]]"
     ).data
     assert conditions(declared, replace(ENVIRONMENT, conditions={})) == {"A": True, "B": False, "C": True}
 

@@ -1,0 +1,296 @@
+'''What checks use: the contract between the grading engine and grader/checks/check_*.py.
+
+One file for each rubric line: the line `door-open` of lab.toml is grader/checks/check_door_open.py, with one
+function whose docstring the student reads (first line: what must hold; the rest: why it matters):
+
+    """Line door-open: a packet from the function's group reaches the server."""
+
+    from labkit.grading.api import Failed, Lab
+
+    def check(lab: Lab) -> None | float:
+        """Your function's packets reach your server on your own port.
+
+        Without this rule every call ends in a time-out: silence means dropped.
+        """
+        packet = lab.packets.try_("function", lab.variant.port)
+        if packet.outcome != "open":
+            raise Failed(
+                f"the packet was {packet.outcome}: {packet.reason}",
+                hint="which group does your function belong to?",
+                expected="open", found=packet.outcome, evidence=packet.trace,
+            )
+
+Verdicts
+    returns None or 1.0            passed
+    returns 0.0 < x < 1.0          passed in part; better say why: raise Failed(..., fraction=x)
+    raises Failed(reason, …)       failed (with fraction=x: that part of the points is earned all the same)
+    raises anything else           not judged: our trouble, costs the student nothing, the run exits non-zero
+
+So a check must turn everything that a *student* can cause (an AWS error, a time-out, a body that is no JSON, a
+resource that is not there) into Failed. The probes help: they never raise for what student code does; they
+return records (Answer, Packet, Reply …), and `lab.aws()` turns a refusal of the AWS API into a value. When a check
+expects an output that the template does not have, `lab.output(name)` raises Failed by itself.
+
+Where it runs. The same function runs on the submission as it is and, when that fails, in the reference system
+with the student's gap texts in it (the `alone` of the line). Never assume which; look only at `lab`. Objects, rows
+and logs of other checks are there too: look for what your own requests made (`answer.image_id`, unique names).
+What a check changes it puts back: `lab.cleanup(function, *arguments)` runs after the check, last one first.
+
+Inputs come from `lab.random` (seeded by grader key, submission and line: the same submission always gets the
+same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answers can't be known beforehand.
+Times, ids and addresses of AWS may stand in reasons: the engine replaces them by roles ("<server>", "<uuid>").
+Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
+
+What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
+deployments come from (labkit.grading.system), the order of checks and their verdicts (labkit.grading.session).
+'''
+
+import contextlib
+import functools
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from labkit.grading.failure import Failed
+from labkit.grading.probes.function import Answer, Function
+from labkit.grading.probes.images import Behaviour, Images, Visit
+from labkit.grading.probes.packets import Packet, Packets
+from labkit.grading.probes.server import Boot, Program, Reply, Server, Unit
+from labkit.grading.probes.stores import Bucket, Stored, Table
+from labkit.grading.probes.template import Declared, declared
+from labkit.targets import Clients
+from labkit.variant import Variant
+
+if TYPE_CHECKING:
+    from labkit.grading.system import System
+
+__all__ = [
+    "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Failed", "Function", "Images", "Lab", "Packet",
+    "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Visit",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the AWS API answered instead of a result: its error code ("AccessDenied") and message."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the AWS API that succeeded: who made it (role's ARN or session), from where, what, on what.
+
+    `place` is "host", "instance" or "function" and can't be forged; `name` the instance id or function ARN;
+    `operation` as "dynamodb:PutItem"; `at` in seconds since the epoch.
+    """
+
+    at: float
+    place: str
+    name: str
+    principal: str
+    operation: str
+    resource: str
+
+
+@dataclass
+class Lab:
+    """The deployed lab that a check is judged on, and everything the check may do with it."""
+
+    #: the line being judged, for example "door-open"
+    line: str
+    #: seeded by grader key, submission hash and line
+    random: random.Random
+    system: "System"
+    #: another deployment: `region`, or the usual one; see `fresh`
+    _another: Callable[[str], "Lab"]
+    _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _names: int = 0
+
+    # -- what the student handed in -------------------------------------------------------------------
+
+    @property
+    def variant(self) -> Variant:
+        """The student's own values: name, port, prefix, vpc_cidr, subnet_cidr, lab_token, tags()."""
+        return self.system.variant
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        """The student's files as text, by name: the seven of lab.toml, and others handed in (answers.md …).
+
+        In the reference system these are still the student's files.
+        """
+        return self.system.submitted
+
+    @property
+    def engine(self) -> str:
+        """Which engine deployed this: "cloudformation" or "terraform"."""
+        return self.system.engine_name
+
+    @functools.cached_property
+    def template(self) -> Mapping[str, Declared]:
+        """What the deployed template declares: logical id → Declared(type, properties), references resolved.
+
+        Ref and GetAtt become the physical id and the attribute where the stack tells them; what can't be known
+        stays as {"Ref": …}. CloudFormation only; prefer looking at what stands (clients), which both engines share.
+        """
+        return declared(self.system.template_text, self.system.physical_ids(), self.system.parameters())
+
+    def declared(self, kind: str) -> list[Declared]:
+        """The resources of one CloudFormation type in the template, for example "AWS::S3::Bucket"."""
+        return [each for each in self.template.values() if each.kind == kind]
+
+    # -- what stands ------------------------------------------------------------------------------------
+
+    @property
+    def region(self) -> str:
+        """The region of this deployment."""
+        return self.system.region
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The deployment's outputs by name (labkit.deploy.model.OUTPUTS)."""
+        return self.system.deployment.outputs
+
+    def output(self, name: str) -> str:
+        """One output. Raises Failed when the deployment does not have it."""
+        if not self.outputs.get(name):
+            raise Failed(
+                f"your deployment has no output {name}",
+                hint="compare the Outputs section of your template with a fresh one", expected=name,
+            )  # fmt: skip
+        return self.outputs[name]
+
+    @property
+    def clients(self) -> Clients:
+        """AWS clients with the administrator's credentials: `lab.clients.client("ec2")` is boto3's."""
+        return self.system.clients
+
+    def as_role(self, role: str) -> Clients:
+        """AWS clients with temporary credentials of a role ("server", "function", a role's name or ARN).
+
+        Attempts with them are really tried and really refused. Raises Failed when there is no such role.
+        """
+        return self.system.clients_of(self._role(role))
+
+    def anonymous(self) -> Clients:
+        """AWS clients that sign nothing: the world's view of the bucket."""
+        return self.system.anonymous()
+
+    def aws(self, call: Callable[..., Any], /, **arguments: Any) -> "Any | Refusal":
+        """The answer of one AWS call, or a Refusal: `lab.aws(s3.get_object, Bucket=…, Key=…)`."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return call(**arguments)
+        except ClientError as error:
+            answer = error.response.get("Error", {})
+            return Refusal(str(answer.get("Code", "")), str(answer.get("Message", "")))
+
+    @functools.cached_property
+    def function(self) -> Function:
+        """The Lambda function: invoke(event) -> Answer, configuration, role, logs()."""
+        return Function(self.clients, self.output("LambdaFunctionName"))
+
+    def health(self) -> Answer:
+        """The function's own health branch: proves function, network, door, server."""
+        return self.function.invoke({"action": "health"})
+
+    def process(self, url: str) -> Answer:
+        """One image through the whole path: `function.invoke({"image_url": url})`."""
+        return self.function.invoke({"image_url": url})
+
+    @functools.cached_property
+    def server(self) -> Server:
+        """The instance: boot(), units(), programs(), journal(), request(), kill(), stop(), start()."""
+        return Server(self.system.cloud, self.clients, self.output("InstanceId"), self.variant.port)
+
+    @functools.cached_property
+    def images(self) -> Images:
+        """The image host on the internet: make(kind, size), publish(data, name=…, behaviour=…) -> url, visits()."""
+        return Images(self.system.cloud, self.random, self.unique)
+
+    @functools.cached_property
+    def packets(self) -> Packets:
+        """Real packets: try_("function" | "stranger" | "world", port) -> Packet(outcome, reason, trace)."""
+        return Packets(self.system.cloud, self.clients, self.outputs)
+
+    @functools.cached_property
+    def bucket(self) -> Bucket:
+        """The bucket: name, keys(), object(key) -> Stored | None, versions()."""
+        return Bucket(self.clients, self.output("BucketName"))
+
+    @functools.cached_property
+    def table(self) -> Table:
+        """The table: name, rows(), row(image_id) -> DynamoDB item with types, or None."""
+        return Table(self.clients, self.output("TableName"))
+
+    def calls(self, operation: str = "") -> list[Call]:
+        """The newest successful writes to S3 and DynamoDB, oldest first; of one operation, if named.
+
+        For example `lab.calls("dynamodb:PutItem")`. `resource` holds bucket/key or table.
+        """
+        found = [Call(**call) for call in self.system.cloud.ask("GET", "calls")]
+        return [call for call in found if operation in ("", call.operation)]
+
+    def denials(self) -> list[Mapping[str, Any]]:
+        """Refusals of the AWS API, oldest first: principal, action, resource, reason, policy, statement, code."""
+        answer: list[Mapping[str, Any]] = self.system.cloud.ask("GET", "denials")
+        return answer
+
+    # -- other deployments ------------------------------------------------------------------------------
+
+    def fresh(self, region: str = "") -> "Lab":
+        """The same files deployed once more into an empty cloud (`region` "": the usual one).
+
+        Takes seconds; the engine keeps it for this check and ends it afterwards. Raises Failed when the files
+        don't deploy there. Has the same variant and random inputs.
+        """
+        return self._another(region)
+
+    def destroy(self, *, stop_after: int = 0) -> None:
+        """Delete this deployment (of a `fresh()` lab). `stop_after` events: walk away in the middle, as a kill would.
+
+        Raises Failed when the engine can't delete it.
+        """
+        self.system.destroy(stop_after=stop_after)
+
+    def survivors(self) -> list[str]:
+        """What is still there that belongs to the student, by tag and by name: "s3 bucket …"."""
+        return self.system.survivors()
+
+    def redeploy(self) -> bool:
+        """Deploy the same files again; whether anything had to change."""
+        return self.system.redeploy()
+
+    # -- for the check itself ---------------------------------------------------------------------------
+
+    def cleanup(self, function: Callable[..., object], /, *arguments: Any, **named: Any) -> None:
+        """Have `function(*arguments)` called when the check is over, however it ends; last one first."""
+        self._cleanups.callback(function, *arguments, **named)
+
+    def unique(self, stem: str) -> str:
+        """A name that this run has not used: `stem`, a number, and letters from `random`."""
+        self._names += 1
+        letters = "".join(self.random.choices("abcdefghjkmnpqrstuvwxyz23456789", k=8))
+        return f"{stem}-{self._names}-{letters}"
+
+    def clean_up(self) -> None:
+        """Run the cleanups now (the engine does)."""
+        self._cleanups.close()
+
+    def _role(self, role: str) -> str:
+        known: dict[str, Callable[[], str]] = {
+            "function": lambda: self.function.role_arn,
+            "server": lambda: self.server.role_arn,
+        }
+        return known[role]() if role in known else role
+
+
+def lost(items: Iterable[tuple[bool, str]]) -> tuple[float, str]:
+    """For partial credit: (fraction of the items that hold, the texts of those that do not, joined)."""
+    parts = list(items)
+    missing = [text for holds, text in parts if not holds]
+    return (1 - len(missing) / len(parts) if parts else 0.0), "; ".join(missing)

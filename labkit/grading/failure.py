@@ -1,0 +1,30 @@
+"""The one exception by which a check says that the student's work does not hold.
+
+What belongs here: Failed. What does not: errors of ours (labkit.errors), which are never the student's fault.
+"""
+
+from collections.abc import Sequence
+
+
+class Failed(Exception):
+    """The line does not hold: what was seen, the next thing to try, what was expected and found.
+
+    `fraction` of the points is earned all the same (partial credit). `evidence` are lines that show it: the hops
+    of a packet, the deciding policy statement, log lines.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        hint: str = "",
+        expected: object = "",
+        found: object = "",
+        fraction: float = 0.0,
+        evidence: Sequence[str] = (),
+    ) -> None:
+        super().__init__(reason)
+        self.reason, self.hint = reason, hint
+        self.expected, self.found = str(expected), str(found)
+        self.fraction = fraction
+        self.evidence = tuple(evidence)
