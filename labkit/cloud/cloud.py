@@ -44,7 +44,9 @@ class Cloud:
             undo.pop_all()
 
     def _make(self, folder: Path, sandboxes: SandboxHost, emit: Emit) -> None:
-        from labkit.cloud.moto_seam import facts, identities, sts_keys
+        from labkit.cloud.moto_seam import cloudformation, facts, identities, sts_keys
+
+        cloudformation.import_without_parser()
 
         self._sandboxes, self._emit = sandboxes, emit
         self._started = time.monotonic()
