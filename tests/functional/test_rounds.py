@@ -1,5 +1,6 @@
 """Deploying and destroying again and again leaves nothing behind in a cloud that goes on running."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -28,12 +29,12 @@ class Traces:
 
 
 def family(pid: int) -> list[int]:
-    """`pid` and everything below it, parents first."""
+    """`pid` and everything below it, parents first; what ends while we look is left out."""
     found = [pid]
     for parent in found:
-        for task in os.listdir(f"/proc/{parent}/task"):
-            children = Path(f"/proc/{parent}/task/{task}/children").read_text().split()
-            found += [int(child) for child in children]
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(FileNotFoundError):
+                found += [int(child) for child in task.read_text().split()]
     return found
 
 

@@ -1,0 +1,218 @@
+"""How Terraform is called: which program, with which arguments, settings and environment.
+
+What belongs here: arguments (built by python-terraform, which never runs them), the command line
+configuration, the environment, what must be true before a start. What does not: running (labkit.processes) or
+reading what it says (labkit.deploy.terraform_stream).
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit import state
+from labkit.errors import DeployError
+from labkit.processes import Completed, run
+from labkit.targets import Target
+
+#: `init -json` came with 1.9
+OLDEST = (1, 9)
+#: what a plan with the AWS provider takes at its peak, measured: 733 MB
+MEMORY_NEEDED = 800 << 20
+LOCK_SECONDS = 120
+
+_INSTALL = (
+    "Install Terraform 1.11 (developer.hashicorp.com/terraform/install), or use --engine cloudformation."
+)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Terraform on this machine. `folder` is the kit's own place for settings, logs and plug-ins.
+
+    `mirror` is a folder laid out as a filesystem mirror; "" means the public registry.
+    """
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    which: Callable[[str], str | None] = shutil.which
+    memory: Callable[[], int | None] = lambda: available_memory()
+
+    @property
+    def mirror(self) -> str:
+        """What LAB_TF_MIRROR names."""
+        return self.environment.get("LAB_TF_MIRROR", "")
+
+    def program(self) -> str:
+        """Terraform, or OpenTofu where that is what there is. Raises DeployError when there is neither."""
+        for name in ("terraform", "tofu"):
+            found = self.which(name)
+            if found:
+                return found
+        raise DeployError("Terraform is not installed here.", hint=_INSTALL)
+
+    def check(self) -> None:
+        """Refuse to start what can't end well: Terraform too old, no mirror, too little memory."""
+        version = self._version(self.program())
+        if version < OLDEST:
+            raise DeployError(
+                f"{Path(self.program()).name} {'.'.join(map(str, version))} is too old: the lab needs "
+                f"{'.'.join(map(str, OLDEST))} or newer.", hint=_INSTALL,
+            )  # fmt: skip
+        if self.mirror and not Path(self.mirror).is_dir():
+            raise DeployError(
+                f"LAB_TF_MIRROR names {self.mirror}, which is no folder.",
+                hint="Name a folder with a filesystem mirror, or unset LAB_TF_MIRROR to use the registry.",
+            )
+        free = self.memory()
+        if free is not None and free < MEMORY_NEEDED:
+            raise DeployError(
+                f"Terraform with the AWS provider takes about {MEMORY_NEEDED >> 20} MB of memory; "
+                f"{free >> 20} MB are free.",
+                hint="Close some programs and try again, or use --engine cloudformation.",
+            )
+
+    def write_configuration(self) -> Path:
+        """Write the command line configuration and make the plug-in cache; returns the configuration's path.
+
+        Terraform: "CLI Configuration File", provider_installation and plugin_cache_dir.
+        """
+        plugins = self.folder / "plugins"
+        plugins.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "config.tfrc"
+        text = configuration(plugins, self.mirror)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            state.write_text(path, text)
+        return path
+
+    def variables(self, target: Target) -> dict[str, str]:
+        """The whole environment of a run at `target`.
+
+        Nothing of Terraform's is inherited (a dangling TF_CLI_CONFIG_FILE ends every command), and for the
+        local cloud nothing of AWS's.
+        """
+        hidden = ("TF_", "AWS_") if target.is_local else ("TF_",)
+        kept = {n: v for n, v in self.environment.items() if not n.startswith(hidden)}
+        return kept | {
+            **target.environment(), "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
+            "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+        }  # fmt: skip
+
+    def _version(self, program: str) -> tuple[int, int]:
+        done = run([program, "version", "-json"], env=_plain(self.environment), timeout=60)
+        return version_of(done, program)
+
+
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    settings = {n: v for n, v in environment.items() if not n.startswith("TF_")}
+    return settings | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
+
+
+def version_of(done: Completed, program: str) -> tuple[int, int]:
+    """Major and minor version from what `version -json` left. Raises DeployError when it left something else."""
+    try:
+        found = re.match(r"(\d+)\.(\d+)", json.loads(done.output)["terraform_version"])
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if found is None:
+        last = (done.errors or done.output).strip().splitlines()[-1:] or ["nothing"]
+        raise DeployError(f"{program} does not say its version. It said: {last[0]}", hint=_INSTALL)
+    return int(found[1]), int(found[2])
+
+
+def configuration(plugins: Path, mirror: str) -> str:
+    """The text of the command line configuration: a cache of plug-ins, and the mirror where there is one."""
+    text = f"plugin_cache_dir = {json.dumps(str(plugins))}\n"
+    if mirror:
+        text += (
+            "provider_installation {\n  filesystem_mirror {\n"
+            f"    path = {json.dumps(str(Path(mirror).absolute()))}\n  }}\n}}\n"
+        )
+    return text
+
+
+def available_memory() -> int | None:
+    """Bytes that could be had without swapping; None where the system does not say (not Linux)."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    found = re.search(r"MemAvailable:\s*(\d+) kB", text)
+    return int(found[1]) << 10 if found else None
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Terraform's commands as argument lists. `folder` holds no state file, so python-terraform reads none."""
+
+    program: str
+    folder: Path
+    values: Mapping[str, Any]
+
+    def init(self) -> list[str]:
+        """Fetch the provider that the files ask for; no upgrade, no questions."""
+        return self._plain("init", json=True, input=False, no_color=True)
+
+    def validate(self) -> list[str]:
+        """Check the files alone; one JSON object."""
+        return self._plain("validate", json=True, no_color=True)
+
+    def output(self) -> list[str]:
+        """All outputs of the state; one JSON object."""
+        return self._plain("output", json=True, no_color=True)
+
+    def show(self, plan: Path) -> list[str]:
+        """A saved plan; one JSON object."""
+        return [*self._plain("show", json=True, no_color=True), str(plan)]
+
+    @contextlib.contextmanager
+    def plan(self, out: Path) -> Iterator[list[str]]:
+        """Plan into the file `out`; a stream of JSON lines."""
+        with self._with_values("plan", out=str(out)) as command:
+            yield command
+
+    @contextlib.contextmanager
+    def apply(self) -> Iterator[list[str]]:
+        """Plan and apply in one; a stream of JSON lines."""
+        with self._with_values("apply", auto_approve=True) as command:
+            yield command
+
+    @contextlib.contextmanager
+    def destroy(self) -> Iterator[list[str]]:
+        """Destroy everything in the state; a stream of JSON lines.
+
+        Not python-terraform's destroy(): that adds -force, which Terraform refuses since 0.15.
+        """
+        with self._with_values("destroy", auto_approve=True) as command:
+            yield command
+
+    @contextlib.contextmanager
+    def _with_values(self, name: str, **options: Any) -> Iterator[list[str]]:
+        """The command with the values in a file of variables, which exists while the body runs."""
+        from python_terraform import Terraform
+
+        builder = Terraform(working_dir=str(self.folder), terraform_bin_path=self.program)
+        common = {"json": True, "input": False, "no_color": True, "lock_timeout": f"{LOCK_SECONDS}s"}
+        try:
+            yield _built(builder, name, {**common, **options, "var": dict(self.values)})
+        finally:
+            builder.temp_var_files.clean_up()
+
+    def _plain(self, name: str, **options: Any) -> list[str]:
+        from python_terraform import Terraform
+
+        return _built(Terraform(working_dir=str(self.folder), terraform_bin_path=self.program), name, options)
+
+
+def _built(builder: Any, name: str, options: Mapping[str, Any]) -> list[str]:
+    from python_terraform import IsFlagged
+
+    switches = {"json", "no_color", "auto_approve"}
+    given = {key: IsFlagged if key in switches else value for key, value in options.items()}
+    command: Sequence[str] = builder.generate_cmd_string(name, **given)
+    return list(command)

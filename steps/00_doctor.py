@@ -1,0 +1,31 @@
+"""Step 00: Is this machine fit for the lab? Needs Python 3.8 or newer and nothing else."""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def main():
+    """Look, print, and end with 0 when the machine is fit."""
+    if sys.version_info < (3, 8):
+        sys.exit("Python 3.8 or newer is needed even to look around; this is " + sys.version.split()[0])
+    sys.path.insert(0, ROOT)
+    sys.dont_write_bytecode = True
+    from pathlib import Path
+
+    from labkit.lesson import doctor
+
+    findings = doctor.examine(ROOT)
+    doctor.remember(Path(os.environ.get("LAB_BASE", ROOT)) / ".lab", findings)
+    if "--json" in sys.argv[1:]:
+        import json
+
+        sys.stdout.write(json.dumps({"result": {"passed": doctor.passed(findings), "findings": [vars(f) for f in findings]}}) + "\n")
+    else:
+        sys.stdout.write("00 Is this machine fit for the lab?\n\n" + "\n".join(doctor.lines(findings)) + "\n")
+    return 0 if doctor.passed(findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
