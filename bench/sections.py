@@ -97,7 +97,8 @@ def api() -> list[Figure]:
     """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
     with _cloud() as (_, local), Floor() as floor:
         mine, stub = _clients(local), Clients(Target("local", "eu-west-1", floor.url))
-        mine.client("s3").create_bucket(Bucket="bench")
+        where = {"LocationConstraint": "eu-west-1"}
+        mine.client("s3").create_bucket(Bucket="bench", CreateBucketConfiguration=where)
         mine.client("dynamodb").create_table(
             TableName="bench", BillingMode="PAY_PER_REQUEST",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
