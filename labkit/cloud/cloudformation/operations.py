@@ -15,6 +15,9 @@ from labkit.cloud.cloudformation.work import Tools, Worker
 
 OnFailure = Literal["ROLLBACK", "DELETE", "DO_NOTHING"]
 
+#: deleted stacks that can still be described; AWS keeps them for 90 days
+DELETED_KEPT = 25
+
 
 class Operation:
     """What the operations share: the stack, its store, and a worker on it."""
@@ -149,6 +152,8 @@ class DeleteStack(Operation):
         stack.deleted, stack.outputs, stack.imports = now(), [], set()
         stack.set_status("DELETE_COMPLETE")
         self.store.deleted[stack.stack_id] = stack
+        for forgotten in list(self.store.deleted)[:-DELETED_KEPT]:
+            del self.store.deleted[forgotten]
         self.store.stacks.pop(stack.stack_id, None)
         for name in [key for key, item in self.store.change_sets.items() if item.stack_id == stack.stack_id]:
             del self.store.change_sets[name]

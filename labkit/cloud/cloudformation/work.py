@@ -5,6 +5,7 @@ does not: the order of resources, rollback (operations).
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -225,7 +226,8 @@ class Worker:
         return self._tools.context(self._identity, resource.logical_id)
 
     def _event(self, resource: StackResource, status: str, reason: str = "") -> None:
-        text = json.dumps(resource.properties, default=str)
+        # one text for all events of a resource: a server's user data would be kept four times over
+        text = sys.intern(json.dumps(resource.properties, default=str))
         self._stack.resource_status(resource, status, reason, text)
 
     def _failed(self, resource: StackResource, status: str, error: Exception) -> ResourceFailed:

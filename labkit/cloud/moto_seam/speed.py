@@ -18,6 +18,7 @@ ITEM_BYTES = 409_600
 def speed_up(replacements: Replacements) -> None:
     """Remember what never changes, and leave out what has no effect."""
     import moto.backends as backends
+    import moto.core.common_models as models
     import moto.core.responses as responses
     import moto.moto_server.werkzeug_app as server
     import moto.utilities.aws_headers as headers
@@ -35,8 +36,14 @@ def speed_up(replacements: Replacements) -> None:
     for module in (headers, responses):
         replacements.put(module, "gen_amzn_requestid_long", _request_id)
     replacements.put(Item, "__init__", _new_item)
+    # moto keeps every object it ever made in a list, the bytes of deleted S3 objects among them
+    replacements.put(models.BaseModel, "__new__", staticmethod(_untracked))
     # answers for web pages of other origins: nobody here is one
     replacements.put(server, "DISABLE_GLOBAL_CORS", True)
+
+
+def _untracked(cls: type[Any], *_args: Any, **_kwargs: Any) -> Any:
+    return object.__new__(cls)
 
 
 def _new_item(self: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
