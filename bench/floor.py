@@ -12,8 +12,8 @@ from typing import Self
 STUB = """
 import socket, sys, threading
 listener = socket.socket(fileno=int(sys.argv[1]))
-ANSWER = (b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: 2\\r\\n"
-          b"ETag: \\"0\\"\\r\\nConnection: keep-alive\\r\\n\\r\\n{}")
+HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nETag: \\"0\\"\\r\\nContent-Length: "
+STORED, OBJECT = HEAD + b"0\\r\\n\\r\\n", HEAD + b"2\\r\\n\\r\\n{}"
 def serve(connection):
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     data = b""
@@ -32,7 +32,7 @@ def serve(connection):
             if not chunk: return
             data += chunk
         data = data[length:]
-        connection.sendall(ANSWER)
+        connection.sendall(STORED if head.startswith(b"PUT") else OBJECT)
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 """
