@@ -27,6 +27,7 @@ from labkit.lesson.model import Options, Places
 from labkit.targets import Clients, Target
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
+REGION = load(ROOT).region
 STUDENT = "bench@lab.example"
 BODY = os.urandom(100_000)
 
@@ -96,8 +97,8 @@ def _stack() -> list[Figure]:
 def api() -> list[Figure]:
     """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
     with _cloud() as (_, local), Floor() as floor:
-        mine, stub = _clients(local), Clients(Target("local", "eu-west-1", floor.url))
-        where = {"LocationConstraint": "eu-west-1"}
+        mine, stub = _clients(local), Clients(Target("local", REGION, floor.url))
+        where = {"LocationConstraint": REGION}
         mine.client("s3").create_bucket(Bucket="bench", CreateBucketConfiguration=where)
         mine.client("dynamodb").create_table(
             TableName="bench", BillingMode="PAY_PER_REQUEST",
@@ -113,7 +114,7 @@ def api() -> list[Figure]:
 def functions() -> list[Figure]:
     """Invocations of the solution's function, health branch left out: a handler that returns at once."""
     with _cloud() as (_, local), Floor() as floor:
-        clients, stub = _clients(local), Clients(Target("local", "eu-west-1", floor.url))
+        clients, stub = _clients(local), Clients(Target("local", REGION, floor.url))
         _make_function(clients)
         cold = []
         for number in range(10):
@@ -169,7 +170,7 @@ def _cloud() -> Iterator[tuple[Places, LocalCloud]]:
 
 
 def _clients(local: LocalCloud) -> Clients:
-    return Clients(Target("local", "eu-west-1", local.ensure().url))
+    return Clients(Target("local", REGION, local.ensure().url))
 
 
 def _context(places: Places, local: LocalCloud) -> Context:
