@@ -1,9 +1,10 @@
 # The kit's commands for people who like make; ./lab is the same for everybody else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test verify lint bench clean
 
 PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
+ENGINE ?= cloudformation
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -11,11 +12,14 @@ help: ## Show this help
 setup: ## Make the project's own environment in .venv
 	@sh ./lab setup
 
-demo: setup ## Watch the whole lab once, with the reference solution
-	@sh ./lab demo
+demo: setup ## Watch the whole lab once, with the reference solution (ENGINE=terraform for the other)
+	@sh ./lab demo --engine $(ENGINE)
 
 test: setup ## Run all tests
-	@$(PYTHON_IN_VENV) -m pytest -q
+	@$(PYTHON_IN_VENV) -m pytest -q -n auto --dist loadfile
+
+verify: setup ## Run the long proofs as well (about half an hour)
+	@LAB_TEST_EVERY=1 $(PYTHON_IN_VENV) -m pytest -q -n auto --dist loadfile -m "verify or not verify"
 
 lint: setup ## Check style and types
 	@$(PYTHON_IN_VENV) -m ruff check .
