@@ -1,6 +1,6 @@
 # The kit's commands for people who like make; ./lab is the same for everybody else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test verify lint bench clean
+.PHONY: help setup demo grade test verify lint bench clean
 
 PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
@@ -14,6 +14,11 @@ setup: ## Make the project's own environment in .venv
 
 demo: setup ## Watch the whole lab once, with the reference solution (ENGINE=terraform for the other)
 	@sh ./lab demo --engine $(ENGINE)
+
+grade: setup ## Judge STUDENT's lab (TARGET=deployed, ENGINE=terraform, ONLY=line, GAP=name)
+	@sh ./lab grade --student $(STUDENT) $(if $(SOLUTION),--solution) $(if $(filter deployed,$(TARGET)),--target deployed) \
+	  $(if $(filter command line environment,$(origin ENGINE)),--engine $(ENGINE)) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(GAP),--gap $(GAP))
 
 test: setup ## Run all tests
 	@$(PYTHON_IN_VENV) -m pytest -q -n auto --dist loadfile

@@ -74,6 +74,7 @@ def build(files: Mapping[str, bytes], variant: Variant) -> Build:
     that AWS would take and that then fail (line ends, no `#!`) are left as they are and told as warnings.
     """
     texts = {name: _text(files, name) for name in (BOOT, APP, FUNCTION, TEMPLATE)}
+    _refuse_empty_template(texts[TEMPLATE])
     _refuse_early_end(texts[BOOT], texts[APP])
     script = _with_includes(BOOT, texts[BOOT], {APP: texts[APP].removesuffix("\n")})
     expected = _expected_settings(variant)
@@ -227,6 +228,11 @@ def _refuse_unknown_settings(script: str, known: Mapping[str, str]) -> None:
             )
 
 
+def _refuse_empty_template(template: str) -> None:
+    if not template.strip():
+        raise TemplateError(f"{TEMPLATE} is empty.", hint="Delete it, then make it again:  ./lab generate")
+
+
 def _refuse_early_end(script: str, app: str) -> None:
     """The application stands in a here-document, which ends at the first line that is its terminator."""
     before = script.partition(f"#include {APP}")[0]
@@ -265,7 +271,7 @@ def _warnings(script: str) -> list[str]:
     found = []
     if not script.startswith("#!"):
         found.append(f"{BOOT}, line 1: it does not begin with #!, so cloud-init will not run it.")
-    if "\r" in script:
+    if "\r\n" in script and not script.partition("\n")[0].endswith("\r"):  # else cloud-init mends them all
         line = script.count("\n", 0, script.index("\r")) + 1
         found.append(
             f"{BOOT}, line {line}: the line ends with a carriage return (Windows), which bash takes for text."

@@ -5,17 +5,16 @@ Everything heavy is imported by the command that needs it, so that `--help` is q
 """
 
 import argparse
-import contextlib
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import labkit
+from labkit import grade_command, engines, study
 from labkit.console import Console, open_console
-from labkit.errors import LabError
+from labkit.errors import LabError, UsageError
 from labkit.lesson.model import Options, Places, StepResult
 
 if TYPE_CHECKING:
@@ -23,29 +22,30 @@ if TYPE_CHECKING:
     from labkit.lesson.context import Context
 
 #: step names as they are typed, with their numbers
-STEPS = {"generate": "01", "deploy": "03", "process": "05", "destroy": "10"}
+STEPS = {"generate": "01", "plan": "02", "deploy": "03", "wire": "04", "process": "05", "break": "06", "measure": "07", "destroy": "10", "submit": "11"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Never shows a traceback unless `--debug` is given."""
-    options = _parser().parse_args(arguments)
-    console = open_console(plain=options.plain, as_json=options.json)
+    given = sys.argv[1:] if arguments is None else arguments
+    console = open_console(plain="--plain" in given, as_json="--json" in given)
     try:
+        options = _parser().parse_args(given)
         status: int = options.command(options, console)
         return status
     except LabError as error:
-        if options.debug:
+        if "--debug" in given:
             raise
         console.error(error)
         return error.exit_status
     except KeyboardInterrupt:
-        console.line("\nStopped. Run the same command again to go on.", style="warn")
+        console.error(LabError("Stopped.", hint="Run the same command again to go on."))
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except Exception as error:
-        if options.debug:
+        if "--debug" in given:
             raise
         console.error(_unexpected(error))
         return 70
@@ -60,8 +60,17 @@ def _unexpected(error: Exception) -> LabError:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals look like all others: what is wrong, and what to type."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError."""
+        what = f"{message[:1].upper()}{message[1:]}."
+        raise UsageError(what, hint=f"What can be typed:  ./{self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lab", description="The hybrid-cloud lab, step by step.")
+    parser = _Parser(prog="lab", description="The hybrid-cloud lab, step by step.")
     parser.add_argument("--version", action="version", version=f"lab {labkit.__version__}")
     _common(parser)
     parser.set_defaults(command=_where)
@@ -74,9 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         one.set_defaults(number=number)
         _step_options(one)
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
+    study.register(commands, _common, _own_context)
+    grade_command.register(commands, _common, _places)
     demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
     _common(demo)
+    _engine_option(demo)
     demo.set_defaults(command=_demo)
+    engines.register(commands, _common, _places)
     return parser
 
 
@@ -96,7 +109,19 @@ def _step_options(parser: argparse.ArgumentParser) -> None:
         "--image", action="append", default=[], metavar="FILE|FOLDER|URL",
         help="what to process (may be given more than once; default: three sample pictures)",
     )  # fmt: skip
+    study.step_options(parser)
+    _engine_option(parser)
+    parser.add_argument(
+        "--lab-role", metavar="NAME", help="use this role of the account instead of creating roles"
+    )
     parser.set_defaults(command=_step)
+
+
+def _engine_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=["cloudformation", "terraform"],
+        help="what deploys (default: what this workspace used last, at first cloudformation)",
+    )  # fmt: skip
 
 
 def _cloud_parser(parser: argparse.ArgumentParser) -> None:
@@ -123,9 +148,19 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     places = _places()
     options = Options(
         student=arguments.student, solution=arguments.solution, force=arguments.force,
-        check_only=arguments.check, images=tuple(arguments.image),
+        check_only=arguments.check, images=tuple(arguments.image), engine=arguments.engine,
+        lab_role=arguments.lab_role, extra=study.extra(arguments),
     )  # fmt: skip
     return Context(places, load(places.root), options, console.event, _local_cloud(places))
+
+
+def _own_context(console: Console) -> "Context":
+    """The context of the current workspace, for commands that are no steps."""
+    from labkit.lesson.context import Context
+    from labkit.manifest import load
+
+    places = _places()
+    return Context(places, load(places.root), Options(), console.event, _local_cloud(places))
 
 
 # -- commands ----------------------------------------------------------------------------------------
@@ -135,6 +170,8 @@ def _step(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson.engine import following_step, run_step
 
     context = _context(arguments, console)
+    if arguments.watch:
+        return study.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
     _show(result, console)
     if result.passed and (following := following_step(context, arguments.number)):
@@ -145,10 +182,14 @@ def _step(arguments: argparse.Namespace, console: Console) -> int:
 def _show(result: StepResult, console: Console) -> None:
     width = max((len(label) for label, _ in result.facts), default=0)
     for label, value in result.facts:
-        console.line(f"  {label:<{width}}  {value}")
+        console.fact(label, value, width)
+    if result.commands:
+        console.line("By hand, in ./lab shell:", style="dim")
+    for command in result.commands:
+        console.line(f"  {command}")
     failed = next((check for check in result.checks if not check.passed), None)
-    if failed is not None and failed.hint:
-        console.line(f"→ {failed.hint}", style="strong")
+    if failed is not None:
+        console.hint(failed.hint)
     checks = [
         {"name": c.name, "passed": c.passed, "reason": c.reason, "hint": c.hint, "gap": c.gap}
         for c in result.checks
@@ -159,10 +200,10 @@ def _show(result: StepResult, console: Console) -> None:
 def _where(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson.progress import overview
 
-    arguments.student, arguments.solution, arguments.force = None, False, False
-    arguments.check, arguments.image = False, []
-    for text, style in overview(_context(arguments, console)):
+    lines = list(overview(_own_context(console)))
+    for text, style in lines:
         console.line(text, style=style)
+    console.result({"lines": [text for text, _ in lines if text]})
     return 0
 
 
@@ -171,7 +212,9 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.manifest import load
 
     places = _places()
-    return 0 if run_demo(places, load(places.root), console.event) else 1
+    return (
+        0 if run_demo(places, load(places.root), console.event, arguments.engine or "cloudformation") else 1
+    )
 
 
 def _cloud(arguments: argparse.Namespace, console: Console) -> int:
@@ -205,7 +248,7 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
 
 
 def _stop(cloud: "LocalCloud", console: Console) -> int:
-    stopped = cloud.stop()
+    stopped = cloud.stop(console.event)
     console.line("✓ The local cloud is stopped; nothing of it is left." if stopped else "It was not running.")
     console.result({"stopped": stopped})
     return 0
@@ -214,40 +257,12 @@ def _stop(cloud: "LocalCloud", console: Console) -> int:
 def _logs(cloud: "LocalCloud", console: Console) -> int:
     from labkit.text import printable
 
-    if not cloud.log.exists():
-        console.line("The local cloud has not written a log yet.")
-        return 0
-    for line in cloud.log.read_text(errors="replace").splitlines():
+    lines = cloud.log.read_text(errors="replace").splitlines() if cloud.log.exists() else []
+    for line in lines or ["The local cloud has not written a log yet."]:
         console.line(printable(line))
+    console.result({"lines": lines})
     return 0
 
 
 def _shell(cloud: "LocalCloud", console: Console) -> int:
-    """A shell in which the AWS CLI, boto3, curl and Terraform mean the local cloud."""
-    from labkit.manifest import load
-    from labkit.targets import Target
-
-    endpoint = cloud.ensure(console.event)
-    target = Target("local", load(_places().root).region, endpoint.url)
-    hidden = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
-    environment = {k: v for k, v in os.environ.items() if k not in hidden}
-    environment |= {**target.environment(), "PS1": "(local cloud) $ ", "LAB_TARGET": "local cloud"}
-    shell = os.environ.get("SHELL", "/bin/sh")
-    console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
-    with _default_interrupts():
-        return os.spawnvpe(os.P_WAIT, shell, [shell, *_quiet(shell)], environment)
-
-
-def _quiet(shell: str) -> list[str]:
-    """Options that keep the person's own start-up files from replacing our prompt."""
-    return {"bash": ["--norc", "--noprofile"], "zsh": ["-f"]}.get(Path(shell).name, [])
-
-
-@contextlib.contextmanager
-def _default_interrupts() -> Iterator[None]:
-    """Ctrl-C belongs to the shell inside, not to us."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return study.local_shell(_own_context(console), console)

@@ -40,6 +40,14 @@ class Console(Protocol):
         """Show what went wrong and the next thing to do."""
         ...
 
+    def hint(self, text: str) -> None:
+        """Show the next thing to do."""
+        ...
+
+    def fact(self, label: str, value: str, width: int) -> None:
+        """Show a value beside its label, which takes `width` columns."""
+        ...
+
     def close(self) -> None:
         """End whatever is being drawn."""
         ...
@@ -79,6 +87,12 @@ class JsonConsole:
         """The last line of a command that did not."""
         self._write({"error": {"message": error.message, "hint": error.hint}})
 
+    def hint(self, text: str) -> None:
+        """Hints stand in the checks and errors already: nothing."""
+
+    def fact(self, label: str, value: str, width: int) -> None:
+        """Facts stand in the result already: nothing."""
+
     def close(self) -> None:
         """Nothing is being drawn."""
 
@@ -105,6 +119,9 @@ class PlainConsole:
         mark = MARKS.get(event.kind, "") if event.kind != "check" else ("✓" if passed else "✗")
         style = {"✓": "good", "✗": "bad", "!": "warn", " ": "dim", "·": "dim"}.get(mark, "")
         self._marked(mark, printable(event.text), style)
+        details = event.data.get("details")
+        for detail in details if isinstance(details, list) else ():
+            self.line(f"    {printable(str(detail))}")
 
     def _progress(self, event: Event) -> None:
         done, total = int(str(event.data.get("done", 0))), int(str(event.data.get("total", 0)))
@@ -131,8 +148,24 @@ class PlainConsole:
         """✗ what happened, then the next thing to do."""
         for number, part in enumerate(error.message.splitlines() or [""]):
             self._marked("✗" if number == 0 else " ", printable(part), "bad" if number == 0 else "")
-        for part in error.hint.splitlines():
-            self._marked("→", printable(part), "strong")
+        self.hint(error.hint)
+
+    def hint(self, text: str) -> None:
+        """→ the next thing to do; a line that begins with two spaces is a command, shown whole for pasting."""
+        for number, part in enumerate(text.splitlines()):
+            if part.startswith("  "):
+                self.line(printable(part), style="strong")
+            else:
+                self._marked("→" if number == 0 else " ", printable(part), "strong")
+
+    def fact(self, label: str, value: str, width: int) -> None:
+        """`value` beside its label, which takes `width` columns; later lines stand below the first."""
+        lead = f"  {label:<{width}}  "
+        lines = textwrap.wrap(
+            printable(value), max(WIDTH - len(lead), 20), break_long_words=False, break_on_hyphens=False
+        )
+        for number, line in enumerate(lines or [""]):
+            self.line((lead if number == 0 else " " * len(lead)) + line)
 
     def close(self) -> None:
         """Nothing is being drawn."""

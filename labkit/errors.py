@@ -22,7 +22,8 @@ class LabError(Exception):
     """Something a person must know: what happened, and the next thing to do.
 
     `message` says what was seen and where; `hint` is the next thing to do (a command where
-    possible). Shown without a traceback unless `--debug` is given.
+    possible); a command too long for its sentence is a line of its own, begun by two spaces, and is shown
+    whole, for pasting. Shown without a traceback unless `--debug` is given.
     """
 
     exit_status = 1

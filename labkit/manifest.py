@@ -6,7 +6,7 @@ What belongs here: reading the file and refusing what is wrong in it. What does 
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Gap:
     files: Mapping[str, str]
     fails: str
     holds: tuple[str, ...]
+    cards: tuple[str, ...] = ()
+    tries: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:
@@ -55,7 +57,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All of lab.toml. `files` maps a template's path to the name of the student's file."""
+    """All of lab.toml. `files` maps a template's path to the name of the student's file.
+
+    `texts` are the files with the lesson's texts, by what they hold: glossary, hints, cards.
+    """
 
     root: Path
     title: str
@@ -65,6 +70,7 @@ class Manifest:
     steps: tuple[Step, ...]
     gaps: tuple[Gap, ...]
     images: tuple[Path, ...]
+    texts: Mapping[str, Path] = field(default_factory=dict)
 
     def gap(self, name: str) -> Gap:
         """The gap of this name; raises KeyError for another."""
@@ -95,6 +101,7 @@ def parse(text: str, root: Path) -> Manifest:
     return Manifest(
         root=root, title=top.text("title"), region=top.text("region"), salt=top.text("salt"),
         files=files, steps=steps, gaps=gaps, images=tuple(root / image for image in top.texts("images")),
+        texts={name: root / path for name, path in top.mapping("texts", optional=True).items()},
     )  # fmt: skip
 
 
@@ -144,7 +151,9 @@ class _Table:
             raise self.wrong(key, "must be a list of texts, not empty")
         return tuple(values)
 
-    def mapping(self, key: str) -> Mapping[str, str]:
+    def mapping(self, key: str, *, optional: bool = False) -> Mapping[str, str]:
+        if optional and key not in self.data:
+            return {}
         values = self._get(key, dict)
         if not values or not all(isinstance(value, str) for value in values.values()):
             raise self.wrong(key, "must map texts to texts, and not be empty")
@@ -204,6 +213,7 @@ def _gap(table: _Table, order: int, known: set[str]) -> Gap:
         name=name, title=table.text("title"), order=order, step=table.text("step"),
         hop=table.number("hop", default=0), concept=table.text("concept"), level=table.text("level"),
         minutes=table.number("minutes"), files=files, fails=table.text("fails"), holds=table.texts("holds"),
+        cards=table.texts("cards", optional=True), tries=table.texts("tries", optional=True),
     )  # fmt: skip
 
 

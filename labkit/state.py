@@ -7,12 +7,15 @@ import contextlib
 import fcntl
 import json
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from labkit.errors import BusyError, StateError
+
+_WRITABLE = "Free some disk space or fix the folder's permissions, then run the command again."
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -35,7 +38,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.unlink(temporary)
         raise StateError(
             f"{path} could not be written: {error.strerror or error}. The old file is unchanged.",
-            hint="Free some disk space or fix the folder's permissions, then run the command again.",
+            hint=_WRITABLE,
         ) from error
 
 
@@ -61,24 +64,33 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise StateError(
             f"{path} can't be read: {error}.",
-            hint=f"Move it aside (mv '{path}' '{path}.broken') and run the command again.",
+            hint=f"Move it aside, then run the command again:\n  {move_aside(path)}",
         ) from error
     if not isinstance(value, dict):
         raise StateError(
             f"{path} holds no JSON object.",
-            hint=f"Move it aside (mv '{path}' '{path}.broken') and run the command again.",
+            hint=f"Move it aside, then run the command again:\n  {move_aside(path)}",
         )
     return value
+
+
+def move_aside(path: Path) -> str:
+    """The command that moves a broken file out of the way, safe to paste."""
+    return f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.broken')}"
 
 
 @contextlib.contextmanager
 def exclusive(path: Path, *, busy: str) -> Iterator[None]:
     """Hold the lock file `path` while the body runs; released by the kernel when we die.
 
-    Raises BusyError with the message `busy` when another process holds it.
+    Raises BusyError with the message `busy` when another process holds it, StateError when the file can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "ab")  # noqa: SIM115 (closed by the next statement)
+    except OSError as error:
+        raise StateError(f"{path} can't be made: {error.strerror or error}.", hint=_WRITABLE) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

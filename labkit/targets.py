@@ -5,8 +5,9 @@ cloud (labkit.cloud.lifecycle), or what is deployed (labkit.deploy).
 """
 
 import functools
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 #: the keys that the local cloud takes for the account's administrator; they mean nothing on AWS
@@ -44,25 +45,46 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """Credentials of somebody else than the account's administrator. `token` "" where there is none."""
+
+    access_key_id: str
+    secret_access_key: str
+    token: str = ""
+
+
+#: nobody: requests are not signed
+ANONYMOUS = Keys("", "")
+
+
+@dataclass(frozen=True)
 class Clients:
-    """boto3 clients of a target, each made once, at first use."""
+    """boto3 clients of a target, each made once, at first use. For any thread.
+
+    `keys`: whose they are; None is the administrator of the local cloud, or whoever boto3 finds on AWS.
+    """
 
     target: Target
+    keys: Keys | None = None
+    _making: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @functools.cached_property
     def _session(self) -> Any:
         import boto3
 
-        if not self.target.is_local:
+        if not self.target.is_local and self.keys is None:
             return boto3.session.Session(region_name=self.target.region)
         import botocore.session
 
         core = botocore.session.Session(
             {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
         )
+        core.register_component("data_loader", _descriptions())
+        keys = self.keys or Keys(LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY)
         return boto3.session.Session(
-            aws_access_key_id=LOCAL_ACCESS_KEY,
-            aws_secret_access_key=LOCAL_SECRET_KEY,
+            aws_access_key_id=keys.access_key_id or None,
+            aws_secret_access_key=keys.secret_access_key or None,
+            aws_session_token=keys.token or None,
             region_name=self.target.region,
             botocore_session=core,
         )
@@ -74,15 +96,29 @@ class Clients:
     def client(self, service: str, *, read_timeout: float = 60) -> Any:
         """The client of one AWS service; `read_timeout` in seconds."""
         key = (service, read_timeout)
-        if key not in self._made:
-            from botocore.config import Config
+        with self._making:
+            if key not in self._made:
+                self._made[key] = self._session.client(
+                    service, endpoint_url=self.target.endpoint_url or None, config=self._config(read_timeout)
+                )
+            return self._made[key]
 
-            config = Config(
-                read_timeout=read_timeout,
-                retries={"max_attempts": 1 if self.target.is_local else 4},
-                proxies={} if self.target.is_local else None,
-            )
-            self._made[key] = self._session.client(
-                service, endpoint_url=self.target.endpoint_url or None, config=config
-            )
-        return self._made[key]
+    def _config(self, read_timeout: float) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        return Config(
+            read_timeout=read_timeout,
+            retries={"max_attempts": 1 if self.target.is_local else 4},
+            proxies={} if self.target.is_local else None,
+            max_pool_connections=32,
+            signature_version=UNSIGNED if self.keys == ANONYMOUS else None,
+        )
+
+
+@functools.cache
+def _descriptions() -> Any:
+    """What botocore knows of the services, read from disk once for all sessions."""
+    from botocore.loaders import create_loader
+
+    return create_loader()

@@ -84,14 +84,19 @@ def student_id(text: str) -> str:
     Raises UsageError, with an example, for anything else.
     """
     wanted = text.strip().lower()
-    fits = _ID.fullmatch(wanted) and len(wanted) <= _LONGEST_ID
-    if not fits or wanted.endswith(SOLUTION_SUFFIX) or wanted in _TAKEN:
-        raise UsageError(
-            f"{text[: _LONGEST_ID + 16]!r} can't be a student id: letters, digits and . _ + - are allowed, "
-            f"one @ for an e-mail address, at most {_LONGEST_ID} characters.",
-            hint="For example:  python steps/01_generate.py --student ada@uni.edu",
+    if not _ID.fullmatch(wanted) or len(wanted) > _LONGEST_ID:
+        reason = (
+            "letters, digits and . _ + - are allowed, one @ for an e-mail address, "
+            f"at most {_LONGEST_ID} characters"
         )
-    return wanted
+    elif wanted.endswith(SOLUTION_SUFFIX) or wanted in _TAKEN:
+        reason = "the lab itself uses this name"
+    else:
+        return wanted
+    raise UsageError(
+        f"{text[: _LONGEST_ID + 16]!r} can't be a student id: {reason}.",
+        hint="For example:  python steps/01_generate.py --student ada@uni.edu",
+    )
 
 
 def make_variant(salt: str, student: str) -> Variant:

@@ -9,6 +9,7 @@ active one. The kit's own record of a workspace is its .lab/workspace.json.
 
 import dataclasses
 import hashlib
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 import labkit
 from labkit import state
 from labkit.build import FOLDER, Build, build, write_build
-from labkit.errors import StateError, WorkspaceError
+from labkit.errors import StateError, UsageError, WorkspaceError
 from labkit.manifest import Manifest
 from labkit.variant import SOLUTION_SUFFIX, Variant, make_variant, student_id
 
@@ -68,16 +69,22 @@ class Workspace:
     @property
     def record(self) -> Record:
         """The kit's record. Raises WorkspaceError when it is missing, broken or another's."""
-        record = _read_record(self.path)
+        record = _read_record(self.path, self.generate_command)
         if (record.student, record.code, record.solution) != (
             self.variant.student, self.variant.code, self.solution,
         ):  # fmt: skip
             raise WorkspaceError(
                 f"{self.path} belongs to {record.student} ({record.code}), "
                 f"not to {self.variant.student} ({self.variant.code}).",
-                hint="Move the folder aside and make your files again:  ./lab generate",
+                hint=f"Move the folder aside, then make your files again:\n  {self.generate_command}",
             )
         return record
+
+    @property
+    def generate_command(self) -> str:
+        """What makes these files, or makes them again."""
+        option = " --solution" if self.solution else ""
+        return f"./lab generate --student {self.variant.student}{option}"
 
     def files(self) -> dict[str, bytes]:
         """The student's files as they are now, by name; those that are missing are left out."""
@@ -91,6 +98,17 @@ class Workspace:
         """Names of files that differ from what the kit wrote."""
         rendered = self.record.rendered
         return tuple(name for name, data in self.files().items() if rendered.get(name) != _sha256(data))
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each file as it is now, by name."""
+        return {name: _sha256(data) for name, data in self.files().items()}
+
+    def write(self, name: str, data: bytes) -> str:
+        """Replace one of the files, keeping the old text; returns the backup's name ("" for a new file)."""
+        writing = _Writing(self, {}, force=True)
+        backup = writing.backup(name) if (self.path / name).exists() else ""
+        state.write_bytes(self.path / name, data)
+        return backup
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of all files: equal exactly when the files are equal."""
@@ -114,7 +132,8 @@ class Workspace:
     def save_deployed(self, *, engine: str, target: str, outputs: Mapping[str, str]) -> None:
         """Remember what was deployed where, from which files; no outputs means: nothing stands."""
         about = {
-            "engine": engine, "target": target, "outputs": dict(outputs), **self._stamp(),
+            "engine": engine, "target": target, "outputs": dict(outputs), "files": self.hashes(),
+            **self._stamp(),
         } if outputs else {}  # fmt: skip
         self.save_record(engine=engine, deployed=about)
 
@@ -175,10 +194,8 @@ class Workspaces:
         name = folder_name(student, solution=solution) if student else self._current_name(solution=solution)
         workspace = self._workspace(name)
         if not workspace.path.is_dir():
-            option = " --solution" if solution else ""
             raise WorkspaceError(
-                f"There is no workspace work/{name}.",
-                hint=f"Make it:  ./lab generate --student {workspace.variant.student}{option}",
+                f"There is no workspace work/{name}.", hint=f"Make it:\n  {workspace.generate_command}"
             )
         _ = workspace.record  # refuses a broken or foreign one now, not in the middle of a step
         return workspace
@@ -186,6 +203,13 @@ class Workspaces:
     def current(self) -> Workspace | None:
         """The active workspace, or None before the first one was made. Raises as open does."""
         return self.open() if (self._work / "current").exists() else None
+
+    def starter(self, workspace: Workspace) -> dict[str, bytes]:
+        """The files as the kit would write them now for this student, with every gap unwritten."""
+        from labkit.rendering import Renderer
+
+        texts = Renderer(self._manifest.root, self._manifest.files).render(workspace.variant.values())
+        return {name: text.encode() for name, text in texts.items()}
 
     def list(self) -> list[str]:
         """Names of the folders that are workspaces, in order."""
@@ -199,7 +223,10 @@ class Workspaces:
         except (OSError, UnicodeDecodeError) as error:
             raise WorkspaceError(f"{self._work / 'current'} can't be read.", hint=_START) from error
         student = name.removesuffix(SOLUTION_SUFFIX)
-        return folder_name(student, solution=solution or student != name)
+        try:
+            return folder_name(student, solution=solution or student != name)
+        except UsageError as error:
+            raise WorkspaceError(f"{self._work / 'current'} names no workspace.", hint=_START) from error
 
     def _workspace(self, name: str) -> Workspace:
         variant = make_variant(self._manifest.salt, name.removesuffix(SOLUTION_SUFFIX))
@@ -238,7 +265,7 @@ class _Writing:
         there = self.workspace.files()
         theirs = {n for n, data in there.items() if self._is_theirs(n, data) and data != rendered[n]}
         kept = theirs if not self.force else set()
-        backups = {name: self._backup(name) for name in sorted(theirs - kept)}
+        backups = {name: self.backup(name) for name in sorted(theirs - kept)}
         written = tuple(n for n, data in rendered.items() if n not in kept and there.get(n) != data)
         for name in written:
             state.write_bytes(self.workspace.path / name, rendered[name])
@@ -247,7 +274,8 @@ class _Writing:
     def _is_theirs(self, name: str, data: bytes) -> bool:
         return self.before.get(name) != _sha256(data)
 
-    def _backup(self, name: str) -> str:
+    def backup(self, name: str) -> str:
+        """Copy a file beside itself; returns the copy's name."""
         stamp = self.workspace.clock().astimezone().strftime("%Y%m%d-%H%M%S")
         backup = self.workspace.path / f"{name}.bak-{stamp}"
         number = 1
@@ -275,24 +303,30 @@ def _write_record(path: Path, record: Record) -> None:
     state.write_json(_record_path(path), {"format": _FORMAT, **dataclasses.asdict(record)})
 
 
-def _read_record(path: Path) -> Record:
+def _read_record(path: Path, generate_command: str) -> Record:
     try:
         data = state.read_json(_record_path(path))
     except StateError as error:
-        raise WorkspaceError(error.message, hint=f"{error.hint} Your files stay as they are.") from error
+        hint = "Move it aside and make it again; your files stay as they are:"
+        raise WorkspaceError(error.message, hint=f"{hint}\n{_aside(path)}\n  {generate_command}") from error
     if data is None:
         raise WorkspaceError(
             f"{path} is no workspace: it has no .lab/workspace.json.",
-            hint="Make it one; your files stay as they are:  ./lab generate",
+            hint=f"Make it one; your files stay as they are:\n  {generate_command}",
         )
     known = {f.name: f for f in dataclasses.fields(Record)}
     fitting = data.pop("format", None) == _FORMAT and set(data) == set(known) and _types_fit(data)
     if not fitting:
         raise WorkspaceError(
             f"{_record_path(path)} was written by another version of the kit, or by hand.",
-            hint="Move it aside and make your files again; what you wrote stays:  ./lab generate",
+            hint="Move it aside and make it again; your files stay as they are:"
+            f"\n{_aside(path)}\n  {generate_command}",
         )
     return Record(**data)
+
+
+def _aside(path: Path) -> str:
+    return "  " + state.move_aside(_record_path(path))
 
 
 def _types_fit(data: Mapping[str, Any]) -> bool:
@@ -306,7 +340,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise WorkspaceError(
-            f"{path} can't be read: {error.strerror or error}.", hint="Mend its permissions (chmod u+r)."
+            f"{path} can't be read: {error.strerror or error}.",
+            hint=f"Mend its permissions:\n  chmod u+r {shlex.quote(str(path))}",
         ) from error
 
 

@@ -21,7 +21,12 @@ def main():
     if "--json" in sys.argv[1:]:
         import json
 
-        sys.stdout.write(json.dumps({"result": {"passed": doctor.passed(findings), "findings": [vars(f) for f in findings]}}) + "\n")
+        sys.stdout.write(
+            json.dumps(
+                {"result": {"passed": doctor.passed(findings), "findings": [vars(f) for f in findings]}}
+            )
+            + "\n"
+        )
     else:
         sys.stdout.write("00 Is this machine fit for the lab?\n\n" + "\n".join(doctor.lines(findings)) + "\n")
     return 0 if doctor.passed(findings) else 1

@@ -27,5 +27,17 @@ IMAGE_HOST_PORT = 80
 #: functions without a VPC: on the internet side, with addresses of their own
 OUTSIDE_CIDR = "198.51.100.0/24"
 
+#: AWS's public endpoints: one host on the internet side has all of these (RFC 2544)
+AWS = "aws"
+AWS_CIDR = "198.18.0.0/24"
+AWS_ADDRESS = "198.18.1.10"
+#: what AWS's endpoints see instead of an interface's private address: one each, so that they know who
+#: calls whatever way the call came (RFC 6598)
+CARRIER_CIDR = "100.64.0.0/10"
+
+#: the VPC's DNS resolver (Amazon VPC, "Amazon DNS server")
+RESOLVER_ADDRESS = "169.254.169.253"
+RESOLVER_PORT = 53
+
 #: the account that the local cloud is
 ACCOUNT_ID = "123456789012"

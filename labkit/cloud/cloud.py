@@ -18,14 +18,16 @@ from labkit.cloud import addresses
 from labkit.cloud.control import Actions, Control
 from labkit.cloud.image_host import ImageHost
 from labkit.cloud.memory import usage
+from labkit.cloud.probing import Probing
 from labkit.cloud.reconciler import Reconciler, Wanted
 from labkit.cloud.records import Caller, FunctionRecord, InterfaceRecord, InvocationResult, Principal
 from labkit.cloud.serving import Server
 from labkit.events import Emit
-from labkit.sandbox.host import SandboxHost
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+    from labkit.sandbox.tiers import AnyHost
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
 PRELOAD = ("labkit.cloud.functions.preloaded", "labkit.cloud.instances.init")
@@ -35,7 +37,7 @@ BOOT_SECONDS = 120.0
 class Cloud:
     """A running local cloud. `close()` ends everything in it; also used as a context manager."""
 
-    def __init__(self, folder: Path, sandboxes: SandboxHost, emit: Emit) -> None:
+    def __init__(self, folder: Path, sandboxes: "AnyHost", emit: Emit) -> None:
         """`folder` holds pictures and the machine image; it is made empty by the caller."""
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
@@ -43,7 +45,7 @@ class Cloud:
             self._make(folder, sandboxes, emit)
             undo.pop_all()
 
-    def _make(self, folder: Path, sandboxes: SandboxHost, emit: Emit) -> None:
+    def _make(self, folder: Path, sandboxes: "AnyHost", emit: Emit) -> None:
         from labkit.cloud.moto_seam import cloudformation, facts, identities, sts_keys
 
         cloudformation.import_without_parser()
@@ -57,12 +59,14 @@ class Cloud:
         self._door = self._make_door(facts.MotoFacts())
         self._fabric = self._make_fabric(sandboxes)
         self._images = ImageHost(folder / "images")
+        self._ending.callback(self._images.close)
         self._open_internet()
         self._logs = self._make_logs()
         self._instances = self._make_instances(folder)
         self._functions = self._make_functions(folder)
         self._install_seam()
         self._reconciler = self._make_reconciler()
+        self._probing = self._make_probing()
 
     # -- the parts, each from those before ----------------------------------------------------------
 
@@ -74,10 +78,12 @@ class Cloud:
         app = DomainDispatcherApplication(create_backend_app)
         return Door(app, self._identities, on_change=self._changed, facts=facts)
 
-    def _make_fabric(self, sandboxes: SandboxHost) -> Any:
-        from labkit.cloud.network.fabric import Fabric
+    def _make_fabric(self, sandboxes: "AnyHost") -> Any:
+        from labkit.cloud.fabrics import fabric_for
 
-        return Fabric(sandboxes.network)
+        fabric = fabric_for(sandboxes)
+        self._ending.callback(fabric.close)
+        return fabric
 
     def _open_internet(self) -> None:
         """The image host, outside every VPC, at its fixed address."""
@@ -127,10 +133,10 @@ class Cloud:
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
         )  # fmt: skip
-        install(hooks)
+        self._ending.callback(install(hooks).undo)
         engine = Engine(self._own_client)
         self._ending.callback(engine.close)
-        cloudformation.install(engine)
+        self._ending.callback(cloudformation.install(engine))
 
     def _make_reconciler(self) -> Reconciler:
         from labkit.cloud.moto_seam.ec2_records import instances
@@ -141,6 +147,12 @@ class Cloud:
         reconciler = Reconciler(wanted, self._fabric, self._instances, self._functions, self._report)
         self._ending.callback(reconciler.close)
         return reconciler
+
+    def _make_probing(self) -> Probing:
+        return Probing(
+            self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
+            self._instances.process_id, self._reconciler.settle,
+        )  # fmt: skip
 
     # -- what the parts ask of each other -------------------------------------------------------------
 
@@ -193,7 +205,9 @@ class Cloud:
         actions = Actions(
             status=self._status, publish=self._images.publish, instance=self._describe_instance,
             journal=lambda name, unit, lines: list(self._instances.journal(name, unit, lines)),
+            run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
+            further=self._probing.answer,
         )  # fmt: skip
         return Control(actions, self.token, self._door.for_caller(Caller("host")))
 

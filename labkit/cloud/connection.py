@@ -7,6 +7,7 @@ not: the syntax of requests (labkit.cloud.http1), accepting (labkit.cloud.servin
 import contextlib
 import logging
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -32,8 +33,16 @@ _JOINED = 64 * 1024
 class Connection:
     """Answers the requests of one connection, one after the other, until either side ends it."""
 
-    def __init__(self, client: socket.socket, app: "WSGIApplication", limits: HttpLimits) -> None:
+    def __init__(
+        self,
+        client: socket.socket,
+        app: "WSGIApplication",
+        limits: HttpLimits,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """With `tls` the connection begins with a handshake, in the thread that serves it."""
         self._client = client
+        self._tls = tls
         self._app = app
         self._limits = limits
         self._base = _base_environ(client)
@@ -47,6 +56,10 @@ class Connection:
             self._client.setblocking(True)
             if self._client.family != socket.AF_UNIX:
                 self._client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                self._client.settimeout(self._limits.stalled)
+                self._client = self._tls.wrap_socket(self._client, server_side=True)
+                self._base["wsgi.url_scheme"] = "https"
             with cast(BinaryIO, self._client.makefile("rb", 64 * 1024)) as file:
                 while self._exchange(file):
                     pass

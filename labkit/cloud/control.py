@@ -7,6 +7,8 @@ What belongs here: this small HTTP interface. What does not: AWS's API (labkit.c
 
 import hmac
 import json
+import os
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/_lab/"
 MAX_IMAGE_BYTES = 128 << 20
+DESCRIPTOR_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,10 @@ class Actions:
     publish: Callable[[str, bytes], str]
     instance: Callable[[str, bool], Mapping[str, Any] | None]
     journal: Callable[[str, str, int], list[str]]
+    run_inside: Callable[[str, list[str], list[int]], int]
     denials: Callable[[], list[Mapping[str, Any]]]
+    #: further questions: (method, path parts, request) → the answer, None when it is none of them
+    further: Callable[[str, list[str], Request], Any] = lambda *_: None
 
 
 class Control:
@@ -53,6 +59,9 @@ class Control:
         if not hmac.compare_digest(request.headers.get("X-Lab-Token", ""), self._token):
             raise Forbidden("the token is wrong")
         parts = request.path.removeprefix(PREFIX).split("/")
+        further = self._actions.further(request.method, parts, request)
+        if further is not None:
+            return further
         match request.method, parts:
             case "GET", ["status"]:
                 return self._actions.status()
@@ -65,7 +74,24 @@ class Control:
             case "GET", ["instances", name, "journal", unit]:
                 lines = request.args.get("lines", 50, type=int)
                 return self._actions.journal(name, unit, lines)
+            case "POST", ["instances", name, "shell"]:
+                return {"status": self._shell(name, request)}
         raise NotFound(f"no such request: {request.method} {request.path}")
+
+    def _shell(self, instance: str, request: Request) -> int:
+        """Run a command inside; its three descriptors come over the caller's own Unix socket."""
+        asked = request.get_json()
+        if self._actions.instance(instance, False) is None:
+            raise NotFound(f"no instance {instance} runs here")
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(DESCRIPTOR_SECONDS)
+            connection.connect(asked["socket"])
+            descriptors = socket.recv_fds(connection, 1, 3)[1]
+        try:
+            return self._actions.run_inside(instance, list(asked["words"]), descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def _publish(self, name: str, request: Request) -> str:
         if (request.content_length or 0) > MAX_IMAGE_BYTES:

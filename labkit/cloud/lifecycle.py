@@ -5,6 +5,7 @@ runs inside that process (labkit.cloud.server).
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import http.client
 import json
@@ -12,32 +13,42 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from labkit.errors import CloudError
+from labkit.errors import CloudError, StateError
 from labkit.events import Emit, Event, ignore
 from labkit.state import read_json
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+_LOOK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A running local cloud: where it answers, and the token of its control requests."""
+    """A running local cloud: where it answers, the token of its control requests, its kind of sandbox.
+
+    `tier_text` says why it is not the best tier, and what it does not protect against; `tier_fix` how to get
+    the best one. Both are empty for that.
+    """
 
     port: int
     pid: int
     token: str
     started_at: float
     tier: str
+    tier_text: str = ""
+    tier_fix: str = ""
 
     @property
     def url(self) -> str:
@@ -47,9 +58,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class LocalCloud:
-    """The local cloud whose state lies in `folder` (one server process for each folder)."""
+    """The local cloud whose state lies in `folder` (one server process for each folder).
+
+    `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
+    outlive its holder. -1: it outlives whoever starts it.
+    """
 
     folder: Path
+    leash: int = -1
 
     @property
     def log(self) -> Path:
@@ -57,11 +73,8 @@ class LocalCloud:
         return self.folder / "server.log"
 
     def running(self) -> Endpoint | None:
-        """The endpoint of the running server, or None."""
-        if not self._held():
-            return None
-        state = read_json(self.folder / "state.json")
-        return Endpoint(**state) if state else None
+        """The endpoint of the running server, or None. Raises CloudError when its state file is broken."""
+        return self._endpoint() if self._held() else None
 
     def ensure(self, emit: Emit = ignore) -> Endpoint:
         """The running server; started when there is none, after clearing what a killed one left.
@@ -71,30 +84,30 @@ class LocalCloud:
         endpoint = self.running()
         if endpoint is not None:
             return endpoint
-        self._clear_remains(emit)
-        return self._start(emit)
+        with self._alone():
+            endpoint = self._await_ready()
+            if endpoint is None:
+                self._clear_remains(emit)
+                endpoint = self._start(emit)
+        return endpoint
 
-    def stop(self) -> bool:
-        """Stop the server and wait until nothing of it is left; False when none was running."""
-        if not self._held():
-            self._clear_remains(ignore)
+    def stop(self, emit: Emit = ignore) -> bool:
+        """Stop the server and wait until its process is gone; False when none was running.
+
+        Raises CloudError when it does not end within STOP_SECONDS.
+        """
+        if not self.folder.exists():
             return False
-        endpoint = self._await_state()
-        os.kill(endpoint.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._held():
-            if time.monotonic() > deadline:
-                raise CloudError(
-                    f"The local cloud (process {endpoint.pid}) did not stop within {STOP_SECONDS:.0f} s.",
-                    hint=f"End it with: kill -9 {endpoint.pid}   Then run the command again.",
-                )
-            time.sleep(0.005)  # the kernel has no event for a lock that becomes free
-        self._clear_remains(ignore)
-        return True
+        with self._alone():
+            pid = self._holder()
+            if pid is not None:
+                _end(pid)
+            self._clear_remains(emit if pid is None else ignore)
+        return pid is not None
 
     # -- asking --------------------------------------------------------------------------------------
 
-    def ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def ask(self, method: str, path: str, body: bytes | None = None, *, timeout: float | None = 120) -> Any:
         """One request to the control interface; returns the JSON answer.
 
         Raises CloudError when no cloud runs or it answers with an error.
@@ -102,9 +115,10 @@ class LocalCloud:
         endpoint = self.running()
         if endpoint is None:
             raise CloudError("The local cloud is not running.", hint="Start it with: ./lab cloud start")
-        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=timeout)
         try:
-            connection.request(method, f"/_lab/{path}", body, {"X-Lab-Token": endpoint.token})
+            headers = {"X-Lab-Token": endpoint.token, "Content-Type": "application/json"}
+            connection.request(method, f"/_lab/{path}", body, headers)
             answer = connection.getresponse()
             text = answer.read()
         except OSError as error:
@@ -131,6 +145,28 @@ class LocalCloud:
         answer: dict[str, Any] = self.ask("GET", f"instances/{quote(instance_id)}?wait=1")
         return answer
 
+    def run_inside(self, instance_id: str, words: Sequence[str], descriptors: Sequence[int]) -> int:
+        """Run a command as root inside an instance, on these three descriptors; returns its status.
+
+        No words: a login shell. Raises CloudError when no cloud, or no such instance, runs.
+        """
+        with tempfile.TemporaryDirectory(prefix="lab-") as folder, socket.socket(socket.AF_UNIX) as listener:
+            path = f"{folder}/fds"
+            listener.bind(path)
+            listener.listen(1)
+            hand = threading.Thread(target=_hand_over, args=(listener, list(descriptors)), daemon=True)
+            hand.start()
+            body = json.dumps({"socket": path, "words": list(words)}).encode()
+            answer = self.ask("POST", f"instances/{quote(instance_id)}/shell", body, timeout=None)
+            return int(answer["status"])
+
+    def output_inside(self, instance_id: str, words: Sequence[str]) -> tuple[int, str]:
+        """As run_inside, with nothing to read: the status, and what the command printed."""
+        with tempfile.TemporaryFile() as file, open(os.devnull, "rb") as nothing:
+            status = self.run_inside(instance_id, words, [nothing.fileno(), file.fileno(), file.fileno()])
+            file.seek(0)
+            return status, file.read().decode(errors="replace")
+
     # -- the server process --------------------------------------------------------------------------
 
     def _held(self) -> bool:
@@ -144,38 +180,90 @@ class LocalCloud:
             return True
         return False
 
-    def _await_state(self) -> Endpoint:
-        """The endpoint of a server that may still be starting."""
+    def _holder(self) -> int | None:
+        """The process that holds the lock, as it wrote itself; None where nobody does."""
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        while self._held() and time.monotonic() < deadline:
+            written = (self.folder / "lock").read_bytes()
+            if written.endswith(b"\n"):
+                return int(written)
+            time.sleep(_LOOK_SECONDS)
+        return None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Only one command at a time starts or stops this cloud; the others wait.
+
+        Raises CloudError when the folder can't be written, also by the body.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(self.folder / "starting", "ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise CloudError(
+                f"{error.filename or self.folder} can't be written: {error.strerror or error}.",
+                hint="Free some disk space or fix the folder's permissions, then run the command again.",
+            ) from error
+
+    def _endpoint(self) -> Endpoint | None:
+        """What the state file says; None where there is none yet."""
+        hint = "Stop the cloud that runs, then run the command again:  ./lab cloud stop"
+        try:
             state = read_json(self.folder / "state.json")
-            if state:
-                return Endpoint(**state)
-            time.sleep(0.01)
-        raise CloudError("The local cloud is starting but never became ready.", hint=f"Look at {self.log}.")
+        except StateError as error:
+            raise CloudError(error.message, hint=hint) from error
+        if state is None:
+            return None
+        wanted = {field.name: field.type for field in dataclasses.fields(Endpoint)}
+        if {name: type(value) for name, value in state.items()} != wanted:
+            raise CloudError(
+                f"{self.folder / 'state.json'} does not say where the local cloud is.", hint=hint
+            )
+        return Endpoint(**state)
+
+    def _await_ready(self) -> Endpoint | None:
+        """The endpoint of a server that is starting, or runs; None where there is none, or it gave up."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._held():
+            endpoint = self._endpoint()
+            if endpoint is not None:
+                return endpoint
+            if time.monotonic() > deadline:
+                raise CloudError(
+                    f"The local cloud has been starting for {START_SECONDS:.0f} s. Its last words: "
+                    f"{self._last_words()}",
+                    hint="Stop it, then run the command again:  ./lab cloud stop",
+                )
+            time.sleep(_LOOK_SECONDS)  # whoever started it has its pipe; we have nothing to wait on
+        return None
 
     def _clear_remains(self, emit: Emit) -> None:
-        state = read_json(self.folder / "state.json") if self.folder.exists() else None
-        if state:
+        """Remove what a server that was killed has left, and say so."""
+        if (self.folder / "state.json").exists():
             emit(
                 Event(
                     "warning",
-                    f"The local cloud (process {state.get('pid')}) had ended without being stopped. "
+                    "The local cloud had ended without being stopped. "
                     "What was deployed in it is gone; your files are untouched.",
                 )
             )
-        for name in ("state.json", "run"):
-            with contextlib.suppress(FileNotFoundError):
-                path = self.folder / name
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (self.folder / "state.json").unlink(missing_ok=True)
+        (self.folder / "lock").write_bytes(b"")  # the dead one's process number may be another's by now
+        if (self.folder / "run").exists():
+            shutil.rmtree(self.folder / "run")
 
     def _start(self, emit: Emit) -> Endpoint:
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         emit(Event("note", "Starting the local cloud …"))
+        leash = [self.leash] if self.leash >= 0 else []
         with _pipe() as (reader, writer), open(self.log, "wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer],
+                [
+                    sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer),
+                    *map(str, leash),
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer, *leash],
                 start_new_session=True, cwd="/", env=_clean_environment(),
             )  # fmt: skip
             os.close(writer)
@@ -191,9 +279,6 @@ class LocalCloud:
         if "error" in value:
             process.wait()
             raise CloudError(value["error"], hint=value.get("hint", ""))
-        if "pid" not in value:  # another process won the race to start
-            process.wait()
-            return self._await_state()
         process.returncode = 0  # it outlives us on purpose: nobody waits for it
         return Endpoint(**value)
 
@@ -202,9 +287,43 @@ class LocalCloud:
         return lines[-1] if lines else "none"
 
 
+def _hand_over(listener: socket.socket, descriptors: list[int]) -> None:
+    """Give the descriptors to the server, which connects; it may as well refuse and never come."""
+    with contextlib.suppress(OSError):
+        connection, _ = listener.accept()
+        with connection:
+            socket.send_fds(connection, [b"x"], descriptors)
+
+
+def _end(pid: int) -> None:
+    """Ask the process to end, and wait until it has."""
+    with contextlib.suppress(ProcessLookupError):  # it ended in this moment
+        os.kill(pid, signal.SIGTERM)
+        if not _gone(pid, STOP_SECONDS):
+            raise CloudError(
+                f"The local cloud (process {pid}) did not stop within {STOP_SECONDS:.0f} s.",
+                hint=f"End it, then run the command again:  kill -9 {pid}",
+            )
+
+
+def _gone(pid: int, seconds: float) -> bool:
+    """Whether the process ends within so many seconds. Raises ProcessLookupError when it had before."""
+    if hasattr(os, "pidfd_open"):
+        descriptor = os.pidfd_open(pid)
+        try:
+            return bool(select.select([descriptor], [], [], seconds)[0])
+        finally:
+            os.close(descriptor)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        os.kill(pid, 0)
+        time.sleep(_LOOK_SECONDS)  # no event for the end of another's child but on Linux
+    return False
+
+
 def _clean_environment() -> dict[str, str]:
     """What the server gets of our environment: nothing that belongs to AWS or to Python."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_REQUIRE_TIER")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 

@@ -4,17 +4,19 @@ What belongs here: the narrow interfaces between data plane parts. What does not
 """
 
 import socket
-from collections.abc import Iterable, Sequence
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.cloud.records import (
+    Caller,
     Credentials,
     InterfaceRecord,
     PolicyDocument,
     Principal,
     PublicAccessBlock,
 )
-from labkit.sandbox.spec import SandboxSpec
+from labkit.sandbox.spec import Bind, SandboxSpec
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -75,8 +77,10 @@ class Fabric(Protocol):
         *,
         loopback: Sequence[str] = (),
         listen: Sequence[tuple[str, int]] = (),
+        datagrams: Sequence[tuple[str, int]] = (),
     ) -> list[socket.socket]:
-        """Make the interface; returns sockets listening inside it, one for each of `listen`.
+        """Make the interface; returns sockets listening inside it, one for each of `listen`, then UDP
+        sockets for `datagrams`.
 
         An empty `address` asks for a free one in the subnet; see `address_of`.
         """
@@ -92,6 +96,34 @@ class Fabric(Protocol):
 
     def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket:
         """A TCP connection made from inside the interface's namespace ("internet": from outside)."""
+        ...
+
+
+class AwsAccess(Protocol):
+    """How what runs inside reaches AWS's API: what an interface needs for it, and whose it is.
+
+    `loopback`, `listen` and `datagrams` are handed to Fabric.attach; `hosts` are lines for /etc/hosts.
+    """
+
+    loopback: tuple[str, ...]
+    listen: tuple[tuple[str, int], ...]
+    datagrams: tuple[tuple[str, int], ...]
+    hosts: str
+
+    def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
+        """Serve the interface `name`: sockets of `listen`, then of `datagrams`."""
+        ...
+
+    def close(self, name: str) -> None:
+        """Serve it no more; unknown names are fine."""
+        ...
+
+    def binds(self) -> tuple[Bind, ...]:
+        """What a sandbox must be shown."""
+        ...
+
+    def files(self, homes: Iterable[str]) -> Mapping[str, str]:
+        """What must lie in a sandbox, given the home directories of its users."""
         ...
 
 
@@ -114,7 +146,14 @@ class LogWriter(Protocol):
 class Serving(Protocol):
     """Serves HTTP on sockets that already listen."""
 
-    def serve(self, listener: socket.socket, app: "WSGIApplication", *, name: str) -> None:
+    def serve(
+        self,
+        listener: socket.socket,
+        app: "WSGIApplication",
+        *,
+        name: str,
+        tls: "ssl.SSLContext | None" = None,
+    ) -> None:
         """Answer on `listener` with the WSGI application `app` until `stop` or close."""
         ...
 

@@ -112,14 +112,32 @@ class RouteRecord:
 
 
 @dataclass(frozen=True)
+class AclEntry:
+    """One rule of a network ACL. Ports: of tcp and udp, −1 is all; for icmp `from_port` is the type."""
+
+    number: int
+    egress: bool
+    protocol: str  # "-1", or a protocol's number or name
+    from_port: int
+    to_port: int
+    cidr: str
+    allows: bool
+
+
+@dataclass(frozen=True)
 class SubnetRecord:
-    """A subnet with the routes of the table that applies to it (its own, or the VPC's main one)."""
+    """A subnet with the routes of the table that applies to it (its own, or the VPC's main one).
+
+    `acl` are the rules of its network ACL in any order; None lets everything pass.
+    """
 
     subnet_id: str
     vpc_id: str
     cidr: str
     availability_zone: str
     routes: tuple[RouteRecord, ...]
+    acl_id: str = ""
+    acl: tuple[AclEntry, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +147,26 @@ class VpcRecord:
     vpc_id: str
     cidr: str
     internet_gateway: str = ""
+    dns_support: bool = True
+
+
+@dataclass(frozen=True)
+class NatGatewayRecord:
+    """A NAT gateway: the subnet it stands in, and its Elastic IP address ("" for a private one)."""
+
+    nat_gateway_id: str
+    vpc_id: str
+    subnet_id: str
+    public_ip: str
+
+
+@dataclass(frozen=True)
+class GatewayEndpointRecord:
+    """A gateway endpoint of a VPC ("com.amazonaws.<region>.s3"); routes name it as their target."""
+
+    endpoint_id: str
+    vpc_id: str
+    service: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +176,8 @@ class NetworkState:
     vpcs: tuple[VpcRecord, ...] = ()
     subnets: tuple[SubnetRecord, ...] = ()
     groups: tuple[GroupRecord, ...] = ()
+    nat_gateways: tuple[NatGatewayRecord, ...] = ()
+    gateway_endpoints: tuple[GatewayEndpointRecord, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
-"""The local cloud's process: python -m labkit.cloud.server FOLDER DESCRIPTOR.
+"""The local cloud's process: python -m labkit.cloud.server FOLDER DESCRIPTOR [LEASH].
 
 Started by labkit.cloud.lifecycle. Writes one JSON line to the descriptor when it is ready (or can't be),
-and ends on SIGTERM, leaving nothing behind.
+and ends on SIGTERM, leaving nothing behind. LEASH is the reading end of a pipe: when its other end is closed, by
+whatever end of its holder, the cloud ends too.
 
 What belongs here: lock, state file, signals. What does not: the cloud itself (labkit.cloud.cloud).
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,40 +19,72 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from labkit.errors import LabError
 from labkit.events import Event
-from labkit.sandbox.host import SandboxHost
+from labkit.sandbox import tiers
 from labkit.state import write_json
 
+LOCK_SECONDS = 1.0
 
-def main(folder: Path, ready: int) -> int:
+
+def main(folder: Path, ready: int, leash: int = -1) -> int:
     """Serve until asked to stop."""
     stop = threading.Event()
+    if leash >= 0:
+        threading.Thread(target=_follow, args=(leash, stop), name="leash", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
         with _lock(folder) as is_ours:
             if not is_ours:
-                _say(ready, {"already": True})
-                return 0
+                _say(ready, {"error": "Another local cloud runs here.", "hint": "Look:  ./lab cloud status"})
+                return 1
             _serve(folder, ready, stop)
     except LabError as error:
         _say(ready, {"error": error.message, "hint": error.hint})
         return error.exit_status
+    except OSError as error:
+        what = f"{error.filename or folder}: {_reason(error)}"
+        hint = "Free some disk space or fix the folder's permissions, then run the command again."
+        _say(ready, {"error": f"The local cloud could not start: {what}.", "hint": hint})
+        raise
     return 0
+
+
+def _reason(error: OSError) -> str:
+    """In few words; shutil gathers the errors of many files in one: the first stands for all."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][2])
+    return error.strerror or str(error)
 
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[bool]:
-    """The folder's lock, whose holder is the cloud of this folder."""
+    """The folder's lock, whose holder is the cloud of this folder; its process number stands in it.
+
+    Whoever looks whether it is held takes it for an instant, so a refusal counts only when it lasts.
+    """
     with open(folder / "lock", "ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                yield False
+                return
+            time.sleep(0.01)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n".encode())
+        file.flush()
         yield True
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
@@ -60,10 +94,13 @@ def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
     try:
-        with SandboxHost.open(PRELOAD) as sandboxes, Cloud(own, sandboxes, _log) as cloud:
+        wanted, required = tiers.wanted_here()
+        opened = tiers.open_best(PRELOAD, wanted=wanted, required=required)
+        with opened.host, Cloud(own, opened.host, _log) as cloud:
             state = {
                 "port": int(cloud.url.rsplit(":", 1)[1]), "pid": os.getpid(), "token": cloud.token,
-                "started_at": time.time(), "tier": "namespaces",
+                "started_at": time.time(), "tier": opened.choice.tier, "tier_text": opened.choice.banner(),
+                "tier_fix": opened.choice.fix,
             }  # fmt: skip
             write_json(folder / "state.json", state, mode=0o600)
             _say(ready, state)
@@ -73,8 +110,16 @@ def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
         (folder / "state.json").unlink(missing_ok=True)
 
 
+def _follow(leash: int, stop: threading.Event) -> None:
+    """Stop when whoever holds the other end is gone."""
+    while os.read(leash, 1):
+        pass
+    stop.set()
+
+
 def _say(descriptor: int, value: object) -> None:
-    with os.fdopen(descriptor, "w") as file:
+    """Tell whoever started us. Where they were killed meanwhile, the state file tells the next one."""
+    with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "w") as file:
         file.write(json.dumps(value) + "\n")
 
 
@@ -84,4 +129,4 @@ def _log(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:4])))

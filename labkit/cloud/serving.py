@@ -16,6 +16,7 @@ import contextlib
 import logging
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections import deque
@@ -38,8 +39,11 @@ CONNECTIONS = 256
 class _Site:
     """One listener, its application and its connections."""
 
-    def __init__(self, listener: socket.socket, app: "WSGIApplication", name: str) -> None:
+    def __init__(
+        self, listener: socket.socket, app: "WSGIApplication", name: str, tls: ssl.SSLContext | None
+    ) -> None:
         self.listener = listener
+        self.tls = tls
         self.app = app
         self.name = name
         self.connections: dict[Connection, threading.Thread] = {}
@@ -69,12 +73,19 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="http-acceptor", daemon=True)
         self._thread.start()
 
-    def serve(self, listener: socket.socket, app: "WSGIApplication", *, name: str) -> None:
-        """Answer on `listener` with `app` until `stop(name)` or `close()`.
+    def serve(
+        self,
+        listener: socket.socket,
+        app: "WSGIApplication",
+        *,
+        name: str,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Answer on `listener` with `app` until `stop(name)` or `close()`; with `tls`, HTTPS.
 
         Raises ValueError when something is served under this name already.
         """
-        self._order(lambda: self._open(_Site(listener, app, name)))
+        self._order(lambda: self._open(_Site(listener, app, name, tls)))
 
     def stop(self, name: str, *, grace: float = 1.0) -> None:
         """Stop answering for `name` and close its listener; unknown names are fine.
@@ -202,7 +213,7 @@ class Server:
         self._hold(site)
 
     def _start(self, site: _Site, client: socket.socket) -> None:
-        connection = Connection(client, site.app, self._limits)
+        connection = Connection(client, site.app, self._limits, site.tls)
         thread = threading.Thread(
             target=self._converse, args=(site, connection), name=f"http-{site.name}", daemon=True
         )

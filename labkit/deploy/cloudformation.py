@@ -10,30 +10,42 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.deploy.model import Deployment
+from labkit.deploy.changeset import ChangeSet, error_text
+from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.errors import DeployError
 from labkit.events import Emit, Event
 from labkit.targets import Clients
 
+NAME = "cloudformation"
+FOLDER, TEMPLATE = "build", "cloudformation-template.yaml"
 #: created and never usable: CloudFormation only lets such a stack be deleted
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"}
 CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
 
 
-def _error_text(error: Exception) -> tuple[str, str]:
-    """Code and message of an AWS error answer; ("", text) for anything else."""
-    answer = getattr(error, "response", {}).get("Error", {})
-    return str(answer.get("Code", "")), str(answer.get("Message", error))
+def parameter_name(choice: str) -> str:
+    """A choice's name as a parameter of the template: lab_role is LabRole."""
+    return "".join(part.capitalize() for part in choice.split("_"))
 
 
 @dataclass(frozen=True)
 class CloudFormation:
-    """One stack at one target. `name` is the stack's name."""
+    """One stack at one target: named after the source, from the template in its build/."""
 
     clients: Clients
-    name: str
+    source: Source
     emit: Emit
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return NAME
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self.source.name
 
     @property
     def _api(self) -> Any:
@@ -46,7 +58,7 @@ class CloudFormation:
         try:
             return dict(self._api.describe_stacks(StackName=name or self.name)["Stacks"][0])
         except ClientError as error:
-            if "does not exist" in _error_text(error)[1]:
+            if "does not exist" in error_text(error)[1]:
                 return None
             raise self._refused("describe", error) from error
 
@@ -54,15 +66,38 @@ class CloudFormation:
         """What stands now, without changing anything."""
         stack = self.describe()
         if stack is None:
-            return Deployment("cloudformation", self.name, "absent", changed=False)
+            return Deployment(NAME, self.name, "absent", changed=False)
         return Deployment(
-            "cloudformation", self.name, "complete" if stack["StackStatus"] in HEALTHY else "failed",
+            NAME, self.name, "complete" if stack["StackStatus"] in HEALTHY else "failed",
             outputs={o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
             changed=False, reason=str(stack.get("StackStatusReason", "")),
         )  # fmt: skip
 
-    def apply(self, template: str, parameters: Mapping[str, str], tags: Mapping[str, str]) -> Deployment:
-        """Create the stack or change it to `template`; "nothing to change" is success.
+    def validate(self) -> tuple[Finding, ...]:
+        """What CloudFormation finds wrong in the template before anything exists.
+
+        AWS: ValidateTemplate, which checks the template's form; properties are checked by a change set.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            self._api.validate_template(TemplateBody=self._template())
+        except ClientError as error:
+            return (Finding(error_text(error)[1], TEMPLATE),)
+        return ()
+
+    def plan(self) -> Plan:
+        """What apply would do now: a change set, made, read and deleted again. Raises DeployError."""
+        stack = self._settled()
+        if stack is not None and stack["StackStatus"] in DEAD:
+            self._delete()
+            stack = None
+        return Plan(
+            NAME, ChangeSet(self.clients, self.name).changes(self._arguments(), exists=stack is not None)
+        )
+
+    def apply(self) -> Deployment:
+        """Create the stack or change it to the template; "nothing to change" is success.
 
         A stack whose creation failed is deleted first. Emits a "resource" event for each stack event.
         Raises DeployError with the first resource that failed and its reason.
@@ -73,7 +108,7 @@ class CloudFormation:
             self._delete()
             stack = None
         before = self._event_ids() if stack else frozenset()
-        if not self._request(template, parameters, tags, exists=stack is not None):
+        if not self._request(exists=stack is not None):
             return self.current()
         stack = self._follow(before)
         if stack is None or stack["StackStatus"] not in HEALTHY:
@@ -88,33 +123,36 @@ class CloudFormation:
         if self._settled() is not None:
             self._delete()
 
-    def resources(self) -> list[tuple[str, str, str]]:
-        """(logical id, type, physical id) of everything in the stack."""
-        pages = self._api.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [
-            (r["LogicalResourceId"], r["ResourceType"], r.get("PhysicalResourceId", ""))
-            for page in pages
-            for r in page["StackResourceSummaries"]
-            if r["ResourceStatus"] != "DELETE_COMPLETE"
-        ]
-
     # -- one request, then its events --------------------------------------------------------------
 
-    def _request(
-        self, template: str, parameters: Mapping[str, str], tags: Mapping[str, str], *, exists: bool
-    ) -> bool:
+    def _template(self) -> str:
+        path = self.source.folder / FOLDER / TEMPLATE
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise DeployError(
+                f"{path} can't be read: {error.strerror}.", hint="Run the step again: it builds the file."
+            ) from error
+
+    def _arguments(self) -> dict[str, Any]:
+        """What creating, changing and planning have in common."""
+        return {
+            "StackName": self.name, "TemplateBody": self._template(), "Capabilities": CAPABILITIES,
+            "Parameters": [
+                {"ParameterKey": parameter_name(k), "ParameterValue": v} for k, v in self.source.choices.items()
+            ],
+            "Tags": [{"Key": k, "Value": v} for k, v in self.source.tags.items()],
+        }  # fmt: skip
+
+    def _request(self, *, exists: bool) -> bool:
         """Ask for the change; False when there is nothing to change."""
         from botocore.exceptions import ClientError
 
         call = self._api.update_stack if exists else self._api.create_stack
         try:
-            call(
-                StackName=self.name, TemplateBody=template, Capabilities=CAPABILITIES,
-                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-                Tags=[{"Key": k, "Value": v} for k, v in tags.items()],
-            )  # fmt: skip
+            call(**self._arguments())
         except ClientError as error:
-            if "No updates are to be performed" in _error_text(error)[1]:
+            if "No updates are to be performed" in error_text(error)[1]:
                 return False
             raise self._refused("update" if exists else "create", error) from error
         return True
@@ -162,7 +200,7 @@ class CloudFormation:
             pages = self._api.get_paginator("describe_stack_events").paginate(StackName=name or self.name)
             return [event for page in pages for event in page["StackEvents"]][::-1]
         except ClientError as error:
-            if "does not exist" in _error_text(error)[1]:
+            if "does not exist" in error_text(error)[1]:
                 return []
             raise self._refused("describe", error) from error
 
@@ -206,7 +244,7 @@ class CloudFormation:
         )
 
     def _refused(self, what: str, error: Exception) -> DeployError:
-        code, message = _error_text(error)
+        code, message = error_text(error)
         return DeployError(
             f"CloudFormation refused to {what} the stack {self.name} ({code}): {message}",
             hint="Mend the template where the message says, then run the step again.",

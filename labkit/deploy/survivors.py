@@ -22,8 +22,22 @@ def find(clients: Clients, *, prefix: str, tag_value: str) -> list[Survivor]:
 
 
 def empty_bucket(clients: Clients, bucket: str) -> int:
-    """Delete every object, version and delete marker of `bucket`; returns how many there were."""
-    api, deleted = clients.client("s3"), 0
+    """Delete every object, version and delete marker of `bucket`; returns how many there were.
+
+    A bucket that is deleted meanwhile (by a deletion that somebody walked away from) is empty too.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        return _emptied(clients.client("s3"), bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+        return 0
+
+
+def _emptied(api: Any, bucket: str) -> int:
+    deleted = 0
     for page in api.get_paginator("list_object_versions").paginate(Bucket=bucket):
         keys = [
             {"Key": entry["Key"], "VersionId": entry["VersionId"]}
@@ -48,6 +62,12 @@ def _stacks(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
             yield Survivor("cloudformation", "stack", stack["StackName"], "name")
 
 
+#: a list in EC2's answers → what one entry is called
+KINDS = {
+    "NetworkInterfaces": "network interface", "Volumes": "volume", "SecurityGroups": "security group",
+    "Subnets": "subnet", "RouteTables": "route table", "InternetGateways": "internet gateway", "Vpcs": "VPC",
+}  # fmt: skip
+
 #: EC2 describe calls: operation, list in the answer, id of an entry
 _EC2: tuple[tuple[str, str, str], ...] = (
     ("describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"),
@@ -60,17 +80,46 @@ _EC2: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def _ec2(clients: Clients, prefix: str, tag_value: str) -> Iterator[Survivor]:
+def _ec2(clients: Clients, _: str, tag_value: str) -> Iterator[Survivor]:
+    """By tag; and by network: what stands in a tagged VPC is part of the lab, however it came there."""
     api = clients.client("ec2")
     by_tag = [{"Name": f"tag:{TAG}", "Values": [tag_value]}]
-    for page in api.get_paginator("describe_instances").paginate(Filters=by_tag):
-        for instance in (i for r in page["Reservations"] for i in r["Instances"]):
-            if instance["State"]["Name"] != "terminated":
-                yield Survivor("ec2", "instance", instance["InstanceId"], "tag")
+    yield from _instances(api, by_tag, "tag")
     for operation, entries, identifier in _EC2:
         answer: dict[str, Any] = getattr(api, operation)(Filters=by_tag)
         for entry in answer[entries]:
-            yield Survivor("ec2", entries, entry[identifier], "tag")
+            yield Survivor("ec2", KINDS[entries], entry[identifier], "tag")
+    vpcs = [vpc["VpcId"] for vpc in api.describe_vpcs(Filters=by_tag)["Vpcs"]]
+    if vpcs:
+        yield from _in_networks(api, vpcs)
+
+
+def _instances(api: Any, filters: list[dict[str, Any]], found_by: str) -> Iterator[Survivor]:
+    for page in api.get_paginator("describe_instances").paginate(Filters=filters):
+        for instance in (i for r in page["Reservations"] for i in r["Instances"]):
+            if instance["State"]["Name"] != "terminated" and (found_by == "tag" or not _tagged(instance)):
+                yield Survivor("ec2", "instance", instance["InstanceId"], found_by)
+
+
+def _in_networks(api: Any, vpcs: list[str]) -> Iterator[Survivor]:
+    """What carries no tag of the lab and keeps its networks from being deleted."""
+    by_vpc = [{"Name": "vpc-id", "Values": vpcs}]
+    yield from _instances(api, by_vpc, "network")
+    for operation, entries, identifier in _EC2:
+        if entries in ("NetworkInterfaces", "SecurityGroups", "Subnets", "RouteTables"):
+            for entry in getattr(api, operation)(Filters=by_vpc)[entries]:
+                if not _tagged(entry) and not _goes_with_its_network(entry):
+                    yield Survivor("ec2", KINDS[entries], entry[identifier], "network")
+
+
+def _tagged(entry: dict[str, Any]) -> bool:
+    return any(tag["Key"] == TAG for tag in [*entry.get("Tags", []), *entry.get("TagSet", [])])
+
+
+def _goes_with_its_network(entry: dict[str, Any]) -> bool:
+    """The default group and the main route table, made with the VPC, are deleted with it."""
+    main = any(association.get("Main") for association in entry.get("Associations", []))
+    return main or entry.get("GroupName") == "default"
 
 
 def _functions(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
@@ -101,11 +150,11 @@ def _log_groups(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
 
 def _iam(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
     api = clients.client("iam")
-    for operation, entries, name in (
-        ("list_roles", "Roles", "RoleName"),
-        ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName"),
+    for operation, entries, name, kind in (
+        ("list_roles", "Roles", "RoleName", "role"),
+        ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName", "instance profile"),
     ):
         for page in api.get_paginator(operation).paginate():
             for entry in page[entries]:
                 if entry[name].startswith(prefix):
-                    yield Survivor("iam", entries, entry[name], "name")
+                    yield Survivor("iam", kind, entry[name], "name")

@@ -98,6 +98,10 @@ class Setup:
         """
         hidden = ("TF_", "AWS_") if target.is_local else ("TF_",)
         kept = {n: v for n, v in self.environment.items() if not n.startswith(hidden)}
+        if target.is_local:
+            kept["AWS_MAX_ATTEMPTS"] = (
+                "3"  # nothing there is slow to become true; a dead cloud is told at once
+            )
         return kept | {
             **target.environment(), "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
             "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",

@@ -6,9 +6,11 @@ What belongs here: putting collaborators together for one run of one step. What 
 import functools
 from dataclasses import dataclass
 
+from labkit import state
 from labkit.cloud.lifecycle import LocalCloud
-from labkit.deploy.cloudformation import CloudFormation
-from labkit.deploy.model import Deployment
+from labkit.deploy.engines import make_engine, refuse_switch
+from labkit.deploy.model import Deployment, Engine, Source
+from labkit.deploy.terraform_command import Setup
 from labkit.errors import StepOrderError
 from labkit.events import Emit, Event
 from labkit.lesson.model import Options, Places
@@ -47,9 +49,37 @@ class Context:
         return Clients(Target("local", self.manifest.region, endpoint.url))
 
     @functools.cached_property
-    def engine(self) -> CloudFormation:
-        """The engine that deploys this workspace."""
-        return CloudFormation(self.clients, self.workspace.variant.name, self.emit)
+    def source(self) -> Source:
+        """What is deployed: the workspace's files and its choices.
+
+        A choice made once (--lab-role) holds for this workspace until another is made.
+        """
+        workspace = self.workspace
+        path = workspace.path / ".lab" / "choices.json"
+        choices: dict[str, str] = state.read_json(path) or {}
+        if self.options.lab_role is not None:
+            choices["lab_role"] = self.options.lab_role
+            state.write_json(path, choices)
+        values = {**workspace.variant.parameters(), **choices}
+        return Source(workspace.variant.name, workspace.path, values, workspace.variant.tags())
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The engine that deploys this workspace: the one asked for, else the one remembered.
+
+        Raises DeployError when another one is asked for while something stands.
+        """
+        before = self.workspace.record.engine
+        name = self.options.engine or before
+        if name != before:
+            refuse_switch(name, before, self.clients, self.source)
+            self.workspace.save_record(engine=name)
+        return make_engine(name, self.clients, self.source, self.emit, self.terraform)
+
+    @property
+    def terraform(self) -> Setup:
+        """Terraform on this machine, with one cache of plug-ins for all workspaces."""
+        return Setup(self.places.state / "terraform")
 
     def deployed(self) -> Deployment:
         """What stands. Raises StepOrderError when nothing does."""

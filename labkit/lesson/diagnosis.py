@@ -59,6 +59,9 @@ def health(answer: Answer, scene: Scene, server_log: Sequence[str]) -> CheckResu
     name = "your function reaches your server"
     if answer.status == 200:
         return CheckResult(name, True)
+    if answer.problem.startswith("Runtime."):  # AWS's error types of a function that does not load
+        hint = "Mend lambda_function.py, then:  ./lab deploy"
+        return CheckResult(name, False, f"your function does not load: {answer.problem}", hint=hint)
     gap, reason = _unreachable(answer, scene, server_log)
     return CheckResult(
         name, False, reason, hint=f"Write the gap {gap}, then:  ./lab deploy" if gap else "Read ./lab cloud logs",

@@ -7,6 +7,7 @@ and nothing of the kit's own: those parts need a newer Python.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Iterator, Mapping  # noqa: UP035 — collections.abc.Mapping[...] needs Python 3.9
 
+NUMBER = "00"
 OLDEST_PYTHON = (3, 11)
 PYTHONS = ("python3", "python3.13", "python3.12", "python3.11", "python3.14")
 NEEDED_DISK, NEEDED_MEMORY, TERRAFORM_MEMORY = 1 << 30, 1 << 30, 2 << 30
@@ -76,9 +78,9 @@ def lines(findings: list[Finding]) -> Iterator[str]:
     """The findings for people, each with what to do, in 80 columns."""
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
     for finding in findings:
-        yield "{} {:<8} {}".format(marks[finding.state], finding.name, finding.text)
+        yield f"{marks[finding.state]} {finding.name:<8} {finding.text}"
         if finding.do:
-            yield "           Do:  {}".format(finding.do)
+            yield f"           Do:  {finding.do}"
     yield ""
     if passed(findings):
         yield "✓ This machine is fit for the lab. Next:  ./lab generate --student YOUR-ID"
@@ -123,7 +125,7 @@ _NAMES = {
 
 
 def _system(machine: Machine) -> Finding:
-    name = "{} {}".format(_NAMES[machine.system], machine.release)
+    name = f"{_NAMES[machine.system]} {machine.release}"
     if machine.system == "windows":
         return Finding("system", "bad", name + ": the lab runs in WSL2.", "wsl --install -d Ubuntu   (PowerShell, once); then open Ubuntu")  # fmt: skip
     if machine.system == "wsl1":
@@ -141,13 +143,17 @@ def _system(machine: Machine) -> Finding:
 def _place(machine: Machine) -> Finding:
     root = machine.root
     if machine.system in ("wsl2", "wsl1") and root.startswith("/mnt/"):
-        text = "This folder is on the Windows disk ({}): slow, and line ends may change.".format(root)
+        text = f"This folder is on the Windows disk ({root}): slow, and line ends may change."
         name = os.path.basename(root)
-        return Finding("place", "bad", text, "cp -r '{}' ~/ && cd ~/'{}' && ./lab doctor   (the old one stays)".format(root, name))  # fmt: skip
-    if machine.system == "macos" and ("/Desktop/" in root or "/Documents/" in root or "Mobile Documents" in root):
-        return Finding("place", "warn", root + ": iCloud may take files away here.", "mv '{}' ~/lab".format(root))
+        return Finding("place", "bad", text, f"cp -r '{root}' ~/ && cd ~/'{name}' && ./lab doctor   (the old one stays)")  # fmt: skip
+    if machine.system == "macos" and (
+        "/Desktop/" in root or "/Documents/" in root or "Mobile Documents" in root
+    ):
+        return Finding("place", "warn", root + ": iCloud may take files away here.", f"mv '{root}' ~/lab")
     if not machine.writable:
-        return Finding("place", "bad", root + " can't be written.", "copy the folder into your home directory")
+        return Finding(
+            "place", "bad", root + " can't be written.", "copy the folder into your home directory"
+        )
     return Finding("place", "ok", root)
 
 
@@ -165,13 +171,15 @@ def _python(machine: Machine) -> Finding:
     fit = [path for path, version in machine.pythons.items() if version >= OLDEST_PYTHON]
     if not fit:
         seen = ", ".join("{}.{}".format(*v) for v in machine.pythons.values()) or "none"
-        return Finding("python", "bad", "Python 3.11 or newer is needed; found: {}.".format(seen), install_line(machine.system))  # fmt: skip
+        return Finding("python", "bad", f"Python 3.11 or newer is needed; found: {seen}.", install_line(machine.system))  # fmt: skip
     path = fit[0]
     text = "{}.{} ({})".format(*machine.pythons[path], path)
     if machine.set_up:
         return Finding("python", "ok", text + "; the lab's own environment is set up")
     if not machine.venv:
-        return Finding("python", "bad", text + " can't make environments (venv).", install_line(machine.system))
+        return Finding(
+            "python", "bad", text + " can't make environments (venv).", install_line(machine.system)
+        )
     return Finding("python", "ok", text + "; the first ./lab command sets up .venv, about a minute")
 
 
@@ -202,14 +210,14 @@ def _terraform(machine: Machine) -> Finding:
     if not found:
         return Finding("terraform", "warn", "not found: CloudFormation works without it.", "https://developer.hashicorp.com/terraform/install")  # fmt: skip
     if 0 <= machine.memory < TERRAFORM_MEMORY:
-        return Finding("terraform", "warn", "{} (wants 2 GB; use CloudFormation here)".format(found))
+        return Finding("terraform", "warn", f"{found} (wants 2 GB; use CloudFormation here)")
     return Finding("terraform", "ok", found)
 
 
 def _memory(machine: Machine) -> Finding:
     if machine.memory < 0:
         return Finding("memory", "warn", "could not be read; the lab needs 1 GB, Terraform 2 GB.")
-    text = "{:.1f} GB free (lab 1 GB, Terraform 2 GB), {} cores".format(machine.memory / (1 << 30), machine.cores)
+    text = f"{machine.memory / (1 << 30):.1f} GB free (lab 1 GB, Terraform 2 GB), {machine.cores} cores"
     if machine.memory >= NEEDED_MEMORY:
         return Finding("memory", "ok", text)
     do = "close programs"
@@ -219,7 +227,7 @@ def _memory(machine: Machine) -> Finding:
 
 
 def _disk(machine: Machine) -> Finding:
-    text = "{:.1f} GB free".format(machine.disk_free / (1 << 30))
+    text = f"{machine.disk_free / (1 << 30):.1f} GB free"
     if machine.disk_free < NEEDED_DISK:
         return Finding("disk", "bad", text + "; the lab needs 1 GB.", "free some space")
     return Finding("disk", "ok", text)
@@ -231,7 +239,7 @@ def _sandbox(machine: Machine) -> Finding:
         return Finding("sandbox", "warn", "macOS has no namespaces: the local cloud does not start here yet.", "use Linux in a virtual machine or a dev container")  # fmt: skip
     if not machine.namespaces:
         return Finding("sandbox", "ok", "own processes, own network: real addresses, real security groups")
-    text = "this system refuses namespaces ({})".format(machine.namespaces)
+    text = f"this system refuses namespaces ({machine.namespaces})"
     return Finding("sandbox", "bad", text, _allow(machine))
 
 
@@ -328,12 +336,10 @@ def _can_make_environments(pythons: Mapping[str, tuple[int, int]]) -> bool:
 
 
 def _memory_available() -> int:
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
-    except OSError:
-        pass
     try:
         return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE"))
     except (ValueError, OSError):

@@ -4,12 +4,15 @@ What belongs here: what all steps share. What does not: what any of them does (l
 """
 
 import importlib
+import keyword
 from typing import Protocol
 
 from labkit.errors import UsageError
 from labkit.events import Event
+from labkit.lesson import doctor
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.trouble import Trouble
 from labkit.manifest import Step
 from labkit.state import exclusive
 
@@ -49,19 +52,36 @@ def run_step(context: Context, name: str) -> StepResult:
     run again, also after a kill.
     """
     step = find_step(context, name)
-    module: StepModule = importlib.import_module(f"labkit.lesson.steps.{step.name}")
+    module: StepModule = importlib.import_module(f"labkit.lesson.steps.{_module(step.name)}")
     busy = "Another step of this lab is running (in another terminal, perhaps)."
     with exclusive(context.places.state / "step.lock", busy=busy):
         context.emit(Event("step", f"{step.number} {step.title}", {"step": step.number}))
         result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
-        if result.passed:
-            context.workspace.record_step(step.number)
+        _remember(context, step, result)
     return result
+
+
+def _remember(context: Context, step: Step, result: StepResult) -> None:
+    """Record a step that is done, or the check that stopped it, for the hints."""
+    if step.number == doctor.NUMBER:
+        return  # it keeps its own record: there may be no workspace yet
+    if result.passed:
+        context.workspace.record_step(step.number)
+    failed = next((check for check in result.checks if not check.passed), None)
+    Trouble(context.workspace).note(step.number, failed)
+
+
+def _module(name: str) -> str:
+    """A step's module: "break" is a word of Python's own."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _check_event(check: CheckResult) -> Event:
     text = check.name if check.passed or not check.reason else f"{check.name}: {check.reason}"
-    data = {"passed": check.passed, "name": check.name, "gap": check.gap, "hint": check.hint}
+    data = {
+        "passed": check.passed, "name": check.name, "gap": check.gap, "hint": check.hint,
+        "symptom": check.symptom, "details": list(check.details),
+    }  # fmt: skip
     return Event("check", text, data)

@@ -35,18 +35,28 @@ class Answer:
 
 
 def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
-    """Invoke `function` synchronously, waiting up to 70 s for its answer."""
+    """Invoke `function` synchronously, waiting up to 70 s for its answer.
+
+    What AWS itself refuses (no such function, too many requests) is an answer without a status.
+    """
+    from botocore.exceptions import ClientError
+
     started = time.monotonic()
     api = clients.client("lambda", read_timeout=70)
-    answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    try:
+        answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    except ClientError as error:
+        about, seconds = error.response["Error"], time.monotonic() - started
+        return Answer(0, {}, f"{about['Code']}: {about['Message']}", "", seconds)
     payload = answer["Payload"].read()
     seconds = time.monotonic() - started
     request_id = answer["ResponseMetadata"].get("RequestId", "")
-    status, body, problem = _read(payload, bool(answer.get("FunctionError")))
+    status, body, problem = read_payload(payload, bool(answer.get("FunctionError")))
     return Answer(status, body, problem, request_id, seconds)
 
 
-def _read(payload: bytes, failed: bool) -> tuple[int, Mapping[str, Any], str]:
+def read_payload(payload: bytes, failed: bool) -> tuple[int, Mapping[str, Any], str]:
+    """Status, parsed body and AWS's own error ("" for none) of what a function gave back."""
     try:
         value = json.loads(payload)
     except ValueError:

@@ -11,20 +11,24 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Options:
-    """What the student asked for on the command line."""
+    """What the student asked for on the command line; `extra` are the options of one step alone."""
 
     student: str | None = None
     solution: bool = False
     force: bool = False
     check_only: bool = False
     images: tuple[str, ...] = ()
+    engine: str | None = None
+    lab_role: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class CheckResult:
     """One thing looked at: what it is, whether it holds, and if not: why, and what to do next.
 
-    `gap` names the gap whose text decides it, "" where none does.
+    `gap` names the gap whose text decides it, "" where none does; `symptom` the mistake, for the hints.
+    `details` are lines that belong on the screen below the reason, at most six, each below 77 columns.
     """
 
     name: str
@@ -34,15 +38,18 @@ class CheckResult:
     expected: str = ""
     found: str = ""
     gap: str = ""
+    symptom: str = ""
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step left: its checks, and lines for people (label, value)."""
+    """What a step left: its checks, lines for people (label, value), commands to paste into ./lab shell."""
 
     checks: tuple[CheckResult, ...]
     facts: tuple[tuple[str, str], ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    commands: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

@@ -91,6 +91,10 @@ def _plain(error: Exception, silence: float) -> str:
     import urllib3
 
     match error:
+        case urllib3.exceptions.NameResolutionError():
+            return "no host has this name, as far as this machine knows"
+        case urllib3.exceptions.NewConnectionError():
+            return "the connection was refused"
         case urllib3.exceptions.ConnectTimeoutError():
             return f"nobody answered within {CONNECT_SECONDS:.0f} s"
         case urllib3.exceptions.ReadTimeoutError():

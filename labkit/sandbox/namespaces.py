@@ -180,6 +180,15 @@ def _set_address(control: socket.socket, request: int, name: str, address: str) 
     fcntl.ioctl(control, request, struct.pack("16s24s", name.encode(), sockaddr))
 
 
+def datagrams_here(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    """UDP sockets bound to `addresses` in this network namespace, in their order."""
+    sockets: list[socket.socket] = []
+    for host, port in addresses:
+        sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sockets[-1].bind((host, port))
+    return sockets
+
+
 def listen_here(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
     """TCP sockets listening at `addresses` in this network namespace, in their order."""
     listeners: list[socket.socket] = []

@@ -23,9 +23,9 @@ _DATAGRAM_LIMIT = 1 << 20
 
 # <linux/rtnetlink.h>, <linux/if_link.h>
 NEW_LINK, GET_LINK, NEW_ADDRESS, NEW_ROUTE, DELETE_ROUTE = 16, 18, 20, 24, 25
-_UNICAST, _BLACKHOLE = 1, 6
-_MAIN_TABLE, _STATIC = 254, 4
-_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
+_UNICAST, _LOCAL, _BLACKHOLE = 1, 2, 6
+_MAIN_TABLE, _LOCAL_TABLE, _STATIC = 254, 255, 4
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
 _NEXT_HOP_ON_LINK = 4
 _ADDRESS_WITHOUT_ROUTE = 0x200
 _UP = 1
@@ -175,6 +175,15 @@ def add_route(network: str, prefix: int, index: int, *, gateway: str = "", repla
     body = _route_body(network, prefix, scope=scope, kind=_UNICAST, flags=_NEXT_HOP_ON_LINK if gateway else 0)
     body += (attribute(5, ipv4(gateway)) if gateway else b"") + attribute(4, _u32(index))
     return Message(NEW_ROUTE, CREATE | (REPLACE if replace else EXCLUSIVE), body, f"route {network}/{prefix}")
+
+
+def add_local(network: str, prefix: int) -> Message:
+    """Take every address of network/prefix for one of this namespace's own."""
+    header = struct.pack(
+        "=BBBBBBBBI", socket.AF_INET, prefix, 0, 0, _LOCAL_TABLE, _STATIC, _SCOPE_HOST, _LOCAL, 0
+    )
+    body = header + attribute(1, ipv4(network)) + attribute(4, _u32(LOOPBACK_INDEX))
+    return Message(NEW_ROUTE, CREATE | EXCLUSIVE, body, f"local network {network}/{prefix}")
 
 
 def remove_route(network: str, prefix: int) -> Message:

@@ -13,7 +13,7 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from labkit.sandbox.netlink import (
     APPEND,
@@ -38,12 +38,24 @@ class Rule(TypedDict, total=False):
     came_from: Side
     goes_to: Side
     established: bool
+    direction: Literal["original", "answer"]  # of the connection that the packet belongs to
     source: str
     destination: str
     protocol: int
     ports: list[int]  # [lowest, highest] destination port of tcp or udp
     icmp_type: int
     why: str  # for people; the kernel does not see it
+
+
+class Translation(TypedDict):
+    """What leaves from `source` for `destination` shows the address `to`; "" leaves it as it is.
+
+    The first match decides. Many may share one address: ports are translated too.
+    """
+
+    source: str
+    destination: str
+    to: str
 
 
 class Chain(TypedDict):
@@ -56,10 +68,11 @@ class Chain(TypedDict):
 
 
 class RuleSet(TypedDict):
-    """All rules of a router: named sets of addresses, and the stages."""
+    """All rules of a router: named sets of addresses, the stages, shared addresses of those who leave."""
 
     sets: dict[str, list[str]]
     chains: list[Chain]
+    translations: NotRequired[list[Translation]]
 
 
 class Change(TypedDict, total=False):
@@ -87,6 +100,7 @@ _EQUAL, _NOT_EQUAL, _LOWER_EQUAL, _GREATER_EQUAL = 0, 1, 3, 5
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _SOURCE_OFFSET, _DESTINATION_OFFSET, _PORT_OFFSET = 12, 16, 2
 _META_INPUT_NAME, _META_OUTPUT_NAME, _META_PROTOCOL = 6, 7, 16
+_CT_STATE, _CT_DIRECTION = 0, 1
 _ESTABLISHED_OR_RELATED = 2 | 4
 _MAP_FLAG = 8
 _IPV4_TYPE = 7
@@ -96,6 +110,9 @@ _VERDICTS = {"drop": 0, "accept": 1}
 
 _PLUMBING, _RULES = "plumbing", "rules"
 _TO_PRIVATE, _TO_PUBLIC = "private", "public"  # maps: public → private address, and back
+_TO_CARRIER = "carrier"  # a map: private address → what the carried network sees
+# Of two chains that could translate a packet the first one to do so has the last word.
+_CARRIER_PRIORITY, _SHARED_PRIORITY, _PUBLIC_PRIORITY = 80, 90, 100
 
 
 def transaction(messages: Sequence[Message]) -> list[Message]:
@@ -105,32 +122,45 @@ def transaction(messages: Sequence[Message]) -> list[Message]:
     return [begin, *messages, Message(_BATCH_END, 0, body, "commit a change of rules")]
 
 
-def plumbing(*, uplink: bool) -> list[Message]:
-    """The table every router has: it is silent itself and, with an uplink, translates public addresses."""
+def plumbing(*, uplink: bool, carried: str = "") -> list[Message]:
+    """The table every router has: it is silent itself and, with an uplink, translates addresses.
+
+    `carried` is the network in which callers are known by their carrier addresses ("": none).
+    """
     table = [_table(_NEW_TABLE, _PLUMBING)]
     for name, hook in (("to the router", _INPUT), ("from the router", _OUTPUT)):
         table.append(_base_chain(_PLUMBING, name, hook=hook, priority=0, policy="drop"))
-    return table + _translation() if uplink else table
+    return table + _translation(carried) if uplink else table
 
 
-def _translation() -> list[Message]:
-    """One-to-one translation, and: what leaves must have a public address."""
+def _translation(carried: str) -> list[Message]:
+    """One-to-one translation. Who may leave without a public address is the rules' affair."""
     incoming, outgoing = _device(_META_INPUT_NAME, "internet"), _device(_META_OUTPUT_NAME, "internet")
     to_private = incoming + _address(_DESTINATION_OFFSET) + _translated(_TO_PRIVATE, _DNAT)
     to_public = outgoing + _address(_SOURCE_OFFSET) + _translated(_TO_PUBLIC, _SNAT)
-    has_public = outgoing + _address(_SOURCE_OFFSET) + _lookup(_TO_PUBLIC, mapped=True) + _verdict("accept")
+    to_carrier = outgoing + _peer(_DESTINATION_OFFSET, carried) + _address(_SOURCE_OFFSET) + _translated(_TO_CARRIER, _SNAT)
     t = _PLUMBING
     return [
         _set(t, _TO_PRIVATE, number=1, mapped=True),
         _set(t, _TO_PUBLIC, number=2, mapped=True),
+        _set(t, _TO_CARRIER, number=3, mapped=True),
         _base_chain(t, "dnat", hook=_PREROUTING, priority=-100, policy="accept", kind="nat"),
-        _base_chain(t, "snat", hook=_POSTROUTING, priority=100, policy="accept", kind="nat"),
-        _base_chain(t, "public address", hook=_FORWARD, priority=-100, policy="accept"),
+        _nat_chain(t, "carrier", _CARRIER_PRIORITY),
+        _nat_chain(t, "snat", _PUBLIC_PRIORITY),
         _rule(t, "dnat", to_private),
+        *([_rule(t, "carrier", to_carrier)] if carried else []),
         _rule(t, "snat", to_public),
-        _rule(t, "public address", has_public),
-        _rule(t, "public address", outgoing + _verdict("drop")),
     ]
+
+
+def map_carrier(private: str, carrier: str) -> list[Message]:
+    """The carried network sees `private` as `carrier` from now on."""
+    return [_elements(_NEW_ELEMENT, _PLUMBING, _TO_CARRIER, [_element(private, carrier)])]
+
+
+def unmap_carrier(private: str) -> list[Message]:
+    """As before map_carrier."""
+    return [_elements(_DELETE_ELEMENT, _PLUMBING, _TO_CARRIER, [_element(private)])]
 
 
 def map_public(private: str, public: str) -> list[Message]:
@@ -148,7 +178,19 @@ def unmap_public(private: str, public: str) -> list[Message]:
 def replace_rules(rules: RuleSet) -> list[Message]:
     """The rule set in place of whatever was there."""
     fresh = [_table(_NEW_TABLE, _RULES), _table(_DELETE_TABLE, _RULES), _table(_NEW_TABLE, _RULES)]
-    return [*fresh, *_all_sets(rules["sets"]), *_all_chains(rules["chains"])]
+    shared = _shared_addresses(rules.get("translations", []))
+    return [*fresh, *_all_sets(rules["sets"]), *_all_chains(rules["chains"]), *shared]
+
+
+def _shared_addresses(translations: Sequence[Translation]) -> Iterator[Message]:
+    """What NAT gateways do."""
+    if translations:
+        yield _nat_chain(_RULES, "shared", _SHARED_PRIORITY)
+    outgoing = _device(_META_OUTPUT_NAME, "internet")
+    for each in translations:
+        ends = _peer(_SOURCE_OFFSET, each["source"]) + _peer(_DESTINATION_OFFSET, each["destination"])
+        act = _translated_to(each["to"]) if each["to"] else _verdict("accept")
+        yield _rule(_RULES, "shared", outgoing + ends + act)
 
 
 def _all_sets(sets: Mapping[str, Sequence[str]]) -> Iterator[Message]:
@@ -204,6 +246,10 @@ def _base_chain(
     return _message(_NEW_CHAIN, CREATE, f"chain {name}", attribute(1, table), attribute(3, name), where, what)
 
 
+def _nat_chain(table: str, name: str, priority: int) -> Message:
+    return _base_chain(table, name, hook=_POSTROUTING, priority=priority, policy="accept", kind="nat")
+
+
 def _set(table: str, name: str, *, number: int, mapped: bool = False) -> Message:
     key = attribute(3, _be(_MAP_FLAG if mapped else 0)) + attribute(4, _be(_IPV4_TYPE)) + attribute(5, _be(4))
     data = attribute(6, _be(_IPV4_TYPE)) + attribute(7, _be(4)) if mapped else b""
@@ -236,6 +282,8 @@ def _expressions(rule: Rule) -> bytes:
     said = b""
     if rule.get("established"):
         said += _established()
+    if "direction" in rule:
+        said += _load_connection(_CT_DIRECTION) + _compare(bytes([rule["direction"] == "answer"]))
     if "came_from" in rule:
         said += _device(_META_INPUT_NAME, rule["came_from"])
     if "goes_to" in rule:
@@ -302,9 +350,12 @@ def _masked(mask: bytes) -> bytes:
     return _expression("bitwise", registers, values)
 
 
+def _load_connection(key: int) -> bytes:
+    return _expression("ct", attribute(1, _be(_REGISTER)), attribute(2, _be(key)))
+
+
 def _established() -> bytes:
-    state = _expression("ct", attribute(1, _be(_REGISTER)), attribute(2, _be(0)))
-    return state + _masked(struct.pack("=I", _ESTABLISHED_OR_RELATED)) + _compare(bytes(4), _NOT_EQUAL)
+    return _load_connection(_CT_STATE) + _masked(struct.pack("=I", _ESTABLISHED_OR_RELATED)) + _compare(bytes(4), _NOT_EQUAL)
 
 
 def _lookup(name: str, *, mapped: bool = False) -> bytes:
@@ -317,6 +368,13 @@ def _translated(map_name: str, kind: int) -> bytes:
     family = attribute(2, _be(socket.AF_INET))
     nat = _expression("nat", attribute(1, _be(kind)), family, attribute(3, _be(_REGISTER)))
     return _lookup(map_name, mapped=True) + nat
+
+
+def _translated_to(address: str) -> bytes:
+    value = attribute(NESTED | 2, attribute(1, ipv4(address)))
+    load = _expression("immediate", attribute(1, _be(_REGISTER)), value)
+    where = attribute(1, _be(_SNAT)) + attribute(2, _be(socket.AF_INET)) + attribute(3, _be(_REGISTER))
+    return load + _expression("nat", where)
 
 
 def _verdict(name: str) -> bytes:

@@ -24,7 +24,7 @@ _FOLDERS = (
     *("home/ec2-user", "root", "opt", "run", "srv", "mnt"),
 )
 _TOP = ("bin", "sbin", "lib", "lib64")
-_ETC = ("ld.so.cache", "alternatives", "ssl", "pki", "ca-certificates", "mime.types", "localtime")
+_ETC = ("ld.so.cache", "alternatives", "ssl", "pki", "ca-certificates", "mime.types")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {
     "dev/fd": "/proc/self/fd",
@@ -34,6 +34,7 @@ _LINKS = {
     "dev/console": "null",
     "dev/tty": "null",
     "etc/mtab": "/proc/self/mounts",
+    "etc/localtime": "../usr/share/zoneinfo/UTC",  # whatever this machine's zone is; UTC also where it dangles
 }
 DEFAULT_FILES: Mapping[str, str] = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\n"

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from labkit.sandbox import netlink, nftables
 from labkit.sandbox.namespaces import (
+    datagrams_here,
     inside_network_namespace,
     listen_here,
     new_network_namespace,
@@ -49,6 +50,8 @@ class _Router:
     filter: Conversation
     device: int  # its link, as a device of the internet's namespace; 0 for the internet itself
     public: dict[str, str] = field(default_factory=dict)  # private → public address
+    carriers: dict[str, str] = field(default_factory=dict)  # private → carrier address
+    shared: set[str] = field(default_factory=set)  # addresses of NAT gateways
 
     def change_rules(self, messages: Sequence[netlink.Message]) -> None:
         self.filter.talk(nftables.transaction(messages), acknowledged=-2)
@@ -81,12 +84,15 @@ class Network:
 
     # --- routers -------------------------------------------------------------------------------------
 
-    def open_router(self, router: str) -> None:
-        """Make a router, joined to the internet; it forwards nothing until set_rules."""
+    def open_router(self, router: str, carried: str = "") -> None:
+        """Make a router, joined to the internet; it forwards nothing until set_rules.
+
+        In the network `carried` ("" is none) callers are known by their carrier addresses.
+        """
         if router in self._routers:
             raise FileExistsError(f"there is a router {router} already")
         number = next(self._numbers)
-        made = _make_router(device=number)
+        made = _make_router(device=number, carried=carried)
         try:
             self._join(made, number)
             made.change_rules(nftables.replace_rules(_NOTHING_PASSES))
@@ -102,6 +108,9 @@ class Network:
         found = self._router(router)
         for private in list(found.public):
             self.set_public(router, private, None)
+        for private in list(found.carriers):
+            self.set_carrier(router, private, None)
+        self.set_shared(router, [])
         self._routers.pop(router).close()
 
     def set_rules(self, router: str, rules: RuleSet) -> None:
@@ -127,9 +136,34 @@ class Network:
         if old:
             self._internet.links.talk([netlink.remove_route(old, _HOST)])
         if public:
-            route = netlink.add_route(public, _HOST, found.device, gateway=_ROUTER_END)
-            self._internet.links.talk([route])
+            self._lead(public, found)
             found.public[private] = public
+
+    def set_carrier(self, router: str, private: str, carrier: str | None) -> None:
+        """Say by which address AWS's endpoints know the one that has a private address, or take it away."""
+        found = self._router(router)
+        old = found.carriers.pop(private, None)
+        if old:
+            found.change_rules(nftables.unmap_carrier(private))
+            self._internet.links.talk([netlink.remove_route(old, _HOST)])
+        if carrier:
+            found.change_rules(nftables.map_carrier(private, carrier))
+            self._lead(carrier, found)
+            found.carriers[private] = carrier
+
+    def set_shared(self, router: str, addresses: Sequence[str]) -> None:
+        """Have answers to these addresses, and no others of NAT gateways, come back to the router."""
+        found = self._router(router)
+        for address in found.shared - set(addresses):
+            self._internet.links.talk([netlink.remove_route(address, _HOST)])
+        for address in set(addresses) - found.shared:
+            self._lead(address, found)
+        found.shared = set(addresses)
+
+    def _lead(self, address: str, router: _Router) -> None:
+        """Lead an address outside to a router."""
+        route = netlink.add_route(address, _HOST, router.device, gateway=_ROUTER_END)
+        self._internet.links.talk([route])
 
     # --- interfaces ----------------------------------------------------------------------------------
 
@@ -142,10 +176,14 @@ class Network:
         gateway: str,
         loopback: Sequence[str] = (),
         listen: Sequence[tuple[str, int]] = (),
+        datagrams: Sequence[tuple[str, int]] = (),
+        networks: Sequence[tuple[str, int]] = (),
     ) -> list[socket.socket]:
-        """Make an interface in a namespace of its own; returns a listening socket for each of `listen`.
+        """Make an interface in a namespace of its own; returns a listening socket for each of `listen`,
+        then a UDP socket for each of `datagrams`.
 
-        `loopback` are addresses of its loopback device, beside 127.0.0.1. Any port may be bound inside.
+        `loopback` are addresses of its loopback device, beside 127.0.0.1; all addresses of `networks`
+        (address, prefix length) are its own as well. Any port may be bound inside.
         """
         if name in self._interfaces:
             raise FileExistsError(f"there is an interface {name} already")
@@ -154,15 +192,16 @@ class Network:
             netlink.set_up(number),
             netlink.add_address(number, gateway, _HOST),
             netlink.add_route(address, _HOST, number),
+            *(netlink.add_route(network, prefix, number) for network, prefix in networks),
         ]
 
         def equip(namespace: int) -> list[socket.socket]:
             set_up_loopback(loopback)
             near, far = End(f"v{number}", number), End("eth0", _FAR_DEVICE)
             links.talk([netlink.add_veth(near, far, namespace), *uplink])
-            _configure(_FAR_DEVICE, address, prefix_length, gateway)
+            _configure(_FAR_DEVICE, address, prefix_length, gateway, networks)
             links.talk([netlink.settle(number)])
-            return listen_here(listen)
+            return [*listen_here(listen), *datagrams_here(datagrams)]
 
         namespace, sockets = _in_new_namespace(equip)
         self._interfaces[name] = _Interface(namespace, router, address)
@@ -235,7 +274,7 @@ def _in_new_namespace(equip: Callable[[int], T]) -> tuple[int, T]:
         raise
 
 
-def _make_router(*, device: int) -> _Router:
+def _make_router(*, device: int, carried: str = "") -> _Router:
     def equip(namespace: int) -> _Router:
         _write_setting("ip_forward", "1")
         # No interface sends with another's address; all links of the internet share one pair of them.
@@ -245,7 +284,7 @@ def _make_router(*, device: int) -> _Router:
         return _Router(namespace, links, Conversation(netlink.NETFILTER_PROTOCOL), device)
 
     made = _in_new_namespace(equip)[1]
-    made.change_rules(nftables.plumbing(uplink=device != 0))
+    made.change_rules(nftables.plumbing(uplink=device != 0, carried=carried))
     return made
 
 
@@ -255,7 +294,9 @@ def _write_setting(name: str, value: str) -> None:
         file.write(value)
 
 
-def _configure(device: int, address: str, prefix_length: int, gateway: str) -> None:
+def _configure(
+    device: int, address: str, prefix_length: int, gateway: str, networks: Sequence[tuple[str, int]]
+) -> None:
     """In an interface's namespace: give its device the address; everything leaves by the gateway."""
     links = Conversation(netlink.ROUTE_PROTOCOL)
     try:
@@ -264,6 +305,7 @@ def _configure(device: int, address: str, prefix_length: int, gateway: str) -> N
                 netlink.set_up(device),
                 netlink.add_address(device, address, prefix_length),
                 netlink.add_route("0.0.0.0", 0, device, gateway=gateway),
+                *(netlink.add_local(network, prefix) for network, prefix in networks),
             ]
         )
     finally:

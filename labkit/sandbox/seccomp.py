@@ -11,6 +11,7 @@ namespace (vsock) does not.
 import errno
 import functools
 import socket
+import stat
 import struct
 from collections.abc import Iterable, Mapping
 
@@ -96,10 +97,11 @@ _PRETENDED: _Numbers = {
     "setregid": (114, 143),
     "setresuid": (117, 147),
     "setresgid": (119, 149),
-    "mknodat": (259, 33),
 }
 
 _CLONE, _SOCKET, _MMAP, _IOCTL = (56, 41, 9, 16) if syscalls.X86_64 else (220, 198, 222, 29)
+_MKNODAT = 259 if syscalls.X86_64 else 33
+_KIND_OF_FILE, _DEVICES = 0xF000, (stat.S_IFCHR, stat.S_IFBLK)
 _NEW_NAMESPACES = (
     syscalls.CLONE_NEWNS
     | syscalls.CLONE_NEWCGROUP
@@ -112,6 +114,7 @@ _NEW_NAMESPACES = (
 _SHARED_ANONYMOUS = 0x21
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # typing into the terminal of whoever started us
 _FAMILIES = (int(socket.AF_UNIX), int(socket.AF_INET), int(socket.AF_INET6))
+_KIND_OF_SOCKET = 0xF  # the other bits are flags
 _NETLINK = 16  # its protocol 0 (routes) is how libc lists addresses
 _ARCHITECTURE = 0xC000003E if syscalls.X86_64 else 0xC00000B7
 _X32_BIT = 0x40000000
@@ -157,6 +160,12 @@ def _no_new_namespaces() -> bytes:
     return _when(_CLONE, test + _refuse(errno.EPERM))
 
 
+def _pretended_devices() -> bytes:
+    """A device that mknod makes is answered with success; a FIFO or a socket is really made."""
+    kind = _op(_LOAD, _argument(2)) + _op(_AND, _KIND_OF_FILE)
+    return _when(_MKNODAT, kind + b"".join(_op(_EQUAL, device, 0, 1) + _refuse(0) for device in _DEVICES))
+
+
 def _no_shared_anonymous_memory() -> bytes:
     """Pages that outlive the process that touched them are counted for nobody."""
     flags = _op(_LOAD, _argument(3)) + _op(_AND, _SHARED_ANONYMOUS)
@@ -175,18 +184,32 @@ def _only_families(families: Iterable[int]) -> bytes:
     return _when(_SOCKET, _op(_LOAD, _argument(0)) + known + allowed + _refuse(errno.EAFNOSUPPORT))
 
 
+def _no_datagrams() -> bytes:
+    """Only streams of the internet's families: for where no namespace keeps datagrams from leaving."""
+    kind = _op(_LOAD, _argument(1)) + _op(_AND, _KIND_OF_SOCKET)
+    only_streams = kind + _op(_EQUAL, int(socket.SOCK_STREAM), 1, 0) + _refuse(errno.EACCES)
+    size = len(only_streams) // 8
+    families = _op(_EQUAL, int(socket.AF_INET), 1, 0) + _op(_EQUAL, int(socket.AF_INET6), 0, size)
+    body = _op(_LOAD, _argument(0)) + families + only_streams
+    return _op(_EQUAL, _SOCKET, 0, len(body) // 8 + 1) + body + _op(_LOAD, _NUMBER)
+
+
 @functools.cache
-def program(*, pretend_root: bool = False) -> bytes:
-    """The filter as classic BPF. `pretend_root` answers success to chown, setuid and the like."""
+def program(*, pretend_root: bool = False, datagrams: bool = True) -> bytes:
+    """The filter as classic BPF. `pretend_root` answers success to chown, setuid and the like.
+
+    Without `datagrams` the internet's families give streams alone.
+    """
     return b"".join(
         (
             _only_known_architecture(),
             _table(_REFUSED, _refuse(errno.EPERM)),
             _table(_MISSING, _refuse(errno.ENOSYS)),
-            _table(_PRETENDED, _refuse(0)) if pretend_root else b"",
+            _table(_PRETENDED, _refuse(0)) + _pretended_devices() if pretend_root else b"",
             _no_new_namespaces(),
             _no_shared_anonymous_memory(),
             _no_typing_into_terminals(),
+            b"" if datagrams else _no_datagrams(),
             _only_families(_FAMILIES),
             _op(_RETURN, _ALLOW),
         )

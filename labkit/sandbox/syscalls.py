@@ -109,6 +109,12 @@ def open_inside(root: int, path: str, flags: int, mode: int = 0) -> int:
     return _checked(_libc.syscall(_OPENAT2, root, _bytes(path), how, len(how)), path)
 
 
+def call(number: int, *arguments: int | bytes | None, fails: bool = True) -> int:
+    """The system call `number`; with `fails` raises OSError when refused, else returns -1."""
+    result: int = _libc.syscall(number, *arguments)
+    return _checked(result, f"system call {number}") if fails else result
+
+
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     """Set an attribute of this process, by whole numbers."""
     _checked(_libc.prctl(option, *map(ctypes.c_ulong, (first, second, 0, 0))), f"prctl {option}")

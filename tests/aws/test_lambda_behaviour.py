@@ -19,10 +19,10 @@ import pytest
 
 from labkit.cloud.addresses import ENDPOINT_URL
 from labkit.cloud.functions import errors
+from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.functions.environment import State
 from labkit.cloud.functions.pool import PoolLimits
 from labkit.cloud.functions.service import FunctionService
-from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.records import (
     Caller,
     Credentials,
@@ -37,7 +37,7 @@ from labkit.cloud.records import (
     VpcRecord,
 )
 from labkit.cloud.serving import Server
-from labkit.sandbox.host import SandboxHost
+from labkit.sandbox.tiers import AnyHost, open_best, wanted_here
 
 ROLE = "arn:aws:iam::123456789012:role/lab-lambda"
 BASE = FunctionRecord(
@@ -59,11 +59,12 @@ BASE = FunctionRecord(
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 
 
-class RecordingFabric(Fabric):
-    """The real network, which also tells what is attached to it."""
+class RecordingFabric:
+    """The network of the host's tier, which also tells what is attached to it."""
 
-    def __init__(self, host: SandboxHost) -> None:
-        super().__init__(host.network)
+    def __init__(self, host: AnyHost) -> None:
+        self.fabric = fabric_for(host)
+        self.address_of, self.connect, self.update = self.fabric.address_of, self.fabric.connect, self.fabric.update
         self.interfaces: dict[str, InterfaceRecord] = {}
 
     def attach(
@@ -73,12 +74,12 @@ class RecordingFabric(Fabric):
         loopback: Sequence[str] = (),
         listen: Sequence[tuple[str, int]] = (),
     ) -> list[socket.socket]:
-        sockets = super().attach(interface, loopback=loopback, listen=listen)
+        sockets = self.fabric.attach(interface, loopback=loopback, listen=listen)
         self.interfaces[interface.name] = interface
         return sockets
 
     def detach(self, name: str) -> None:
-        super().detach(name)
+        self.fabric.detach(name)
         del self.interfaces[name]
 
 
@@ -147,18 +148,20 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[SandboxHost]:
-    with SandboxHost.open(["labkit.cloud.functions.preloaded"]) as host:
+def host() -> Iterator[AnyHost]:
+    with open_best(["labkit.cloud.functions.preloaded"], wanted=wanted_here()[0]).host as host:
         yield host
 
 
 @pytest.fixture(scope="module")
-def fabric(host: SandboxHost) -> RecordingFabric:
-    return RecordingFabric(host)
+def fabric(host: AnyHost) -> Iterator[RecordingFabric]:
+    made = RecordingFabric(host)
+    yield made
+    made.fabric.close()
 
 
 @pytest.fixture
-def lab(host: SandboxHost, fabric: RecordingFabric) -> Iterator[Lab]:
+def lab(host: AnyHost, fabric: RecordingFabric) -> Iterator[Lab]:
     logs, server, events = Logs(), Server(), []
     packages: dict[str, bytes] = {}
     callers: list[Caller] = []

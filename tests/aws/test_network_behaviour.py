@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from labkit.cloud.addresses import IMAGE_HOST_ADDRESS
+from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.network.model import Flow
 from labkit.cloud.records import (
@@ -19,7 +20,7 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
-from labkit.sandbox.host import SandboxHost
+from labkit.sandbox.tiers import CHOICES, NAMESPACES, open_best, wanted_here
 
 PORT, CLOSED_PORT = 5417, 5418
 SECONDS = 0.3
@@ -82,10 +83,16 @@ class Lab:
         return "answered"
 
 
+def host_has_namespaces() -> bool:
+    return CHOICES[wanted_here()[0]][0] == NAMESPACES
+
+
 @pytest.fixture(scope="module")
 def fabric() -> Iterator[Fabric]:
-    with SandboxHost.open() as host:
-        yield Fabric(host.network)
+    with open_best(wanted=wanted_here()[0]).host as host:
+        made = fabric_for(host)
+        yield made
+        made.close()
 
 
 @pytest.fixture
@@ -175,7 +182,8 @@ def test_a_tracked_connection_outlives_its_rule(lab: Lab) -> None:
             lab.ingress()
             served.sendall(b"still here")
             assert caller.recv(100) == b"still here"
-            assert address == FUNCTION.address
+            # Where the connection came by proxy, a listener of this machine's own can't see from where.
+        assert address == (FUNCTION.address if host_has_namespaces() else "127.0.0.1")
 
 
 def test_without_an_internet_gateway_the_outside_times_out(lab: Lab) -> None:

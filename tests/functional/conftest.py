@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Lab:
-    """The commands of one lab whose work and state lie in `base`."""
+    """The commands of one lab whose work and state lie in `base`; `variables` go into their environment."""
 
     base: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, timeout: float = 90) -> Run:
         """Run `./lab …` to its end."""
@@ -86,6 +87,10 @@ class Lab:
         """The process of this lab's local cloud."""
         return int(json.loads((self.base / ".lab" / "cloud" / "state.json").read_text())["pid"])
 
+    def with_variables(self, **variables: str) -> "Lab":
+        """The same lab with more variables in the environment of its commands."""
+        return replace(self, variables={**self.variables, **variables})
+
     def workspace(self, student: str) -> Path:
         """The folder with the student's files."""
         return self.base / "work" / student
@@ -93,11 +98,18 @@ class Lab:
     def _popen(self, command: list[str]) -> "subprocess.Popen[str]":
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.base / "home"), "LAB_BASE": str(self.base), "LANG": "C.UTF-8",
+            **{name: os.environ[name] for name in ("LAB_TF_MIRROR",) if name in os.environ}, **self.variables,
         }  # fmt: skip
         return subprocess.Popen(
             command, env=environment, cwd=self.base, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def new_lab(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lab]:
+    """Makes a lab; whoever makes one stops its cloud."""
+    return lambda: Lab(tmp_path_factory.mktemp("lab"), {"TF_CLI_CONFIG_FILE": "/nonexistent/terraformrc"})
 
 
 @pytest.fixture

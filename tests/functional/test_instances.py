@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.instances import image
 from labkit.cloud.instances.guest import Boot
 from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
@@ -30,7 +31,7 @@ from labkit.cloud.records import (
 )
 from labkit.cloud.serving import Server
 from labkit.errors import LabError
-from labkit.sandbox.host import SandboxHost
+from labkit.sandbox.tiers import AnyHost, open_best, wanted_here
 
 OPEN = Permission("-1", -1, -1, cidr="0.0.0.0/0")
 NETWORK = NetworkState(
@@ -103,16 +104,17 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[SandboxHost]:
-    with SandboxHost.open([ENTRY_MODULE]) as opened:
+def host() -> Iterator[AnyHost]:
+    with open_best([ENTRY_MODULE], wanted=wanted_here()[0]).host as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def fabric(host: SandboxHost) -> Fabric:
-    made = Fabric(host.network)
+def fabric(host: AnyHost) -> Iterator[Fabric]:
+    made = fabric_for(host)
     made.update(NETWORK)
-    return made
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,7 @@ def cloud(_: object) -> Callable[[dict[str, Any], Callable[..., object]], list[b
 
 
 @pytest.fixture
-def lab(host: SandboxHost, fabric: Fabric, built_image: image.Image) -> Iterator[Lab]:
+def lab(host: AnyHost, fabric: Fabric, built_image: image.Image) -> Iterator[Lab]:
     server = Server()
     manager = InstanceManager(Surroundings(host, fabric, Issuer(), server, cloud, built_image))
     yield Lab(manager, fabric)
@@ -163,7 +165,7 @@ def test_user_data_runs_at_the_first_boot_only_and_the_disk_stays(lab: Lab) -> N
     """EC2, UserGuide/user-data.html: by default user data runs only during the first boot; "Stop and start
     your instance" (UserGuide/Stop_Start.html): the volume's data persists."""
     script = "for d in /etc /opt /var /usr/local /home /root /srv; do echo $RANDOM >> $d/mark; done\n"
-    check = 'ExecStart=/bin/sh -c "cat /*/mark /usr/local/mark | wc -l >> /dev/console"'
+    check = 'ExecStart=/bin/sh -c "cat /etc/mark /opt/mark /var/mark /home/mark /root/mark /srv/mark /usr/local/mark | wc -l >> /dev/console"'
     instance = lab.launch(script + unit("/bin/true", f"Type=oneshot\n{check}") + "systemctl enable app")
     lab.manager.wait_booted(instance, 20)
     lab.manager.stop(instance)

@@ -179,9 +179,19 @@ def test_a_template_over_cloudformations_limit() -> None:
 
 
 def test_mistakes_that_aws_takes_are_told_and_left_as_they_are() -> None:
-    result = built(boot=b"echo one\r\necho two\n")
-    assert [line.partition(":")[0] for line in result.warnings] == [f"{BOOT}, line 1", f"{BOOT}, line 1"]
-    assert by_cloudformation(result) == by_terraform(result) == "echo one\r\necho two\n"
+    result = built(boot=b"echo one\necho two\r\n")
+    assert [line.partition(":")[0] for line in result.warnings] == [f"{BOOT}, line 1", f"{BOOT}, line 2"]
+    assert by_cloudformation(result) == by_terraform(result) == "echo one\necho two\r\n"
+
+
+def test_windows_line_ends_from_the_first_line_on_are_mended_by_cloud_init() -> None:
+    """cloud-init, cloudinit.handlers.shell_script: util.dos2unix looks at the first line's end."""
+    assert built(boot=b"#!/bin/bash\r\necho two\r\n").warnings == ()
+
+
+def test_an_empty_template_is_refused_here() -> None:
+    with pytest.raises(TemplateError, match="is empty"):
+        built(template=b"\n")
 
 
 def test_writing_leaves_right_files_alone(tmp_path: Path) -> None:

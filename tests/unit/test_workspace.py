@@ -180,7 +180,7 @@ def test_anothers_workspace_is_refused(
 def test_a_current_file_that_names_nonsense_is_refused(tmp_path: Path, workspaces: Workspaces) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "current").write_text("../../etc\n")
-    with pytest.raises(UsageError):
+    with pytest.raises(WorkspaceError, match="names no workspace"):
         workspaces.current()
 
 

@@ -85,7 +85,7 @@ def _problems(declaration: ResourceDeclaration, region: str, handler: Handler) -
         elif name in document["properties"] and name not in handler.emulated:
             yield Problem(_refusal(name, declaration), (*path, name))
         elif name in handler.inside:
-            yield from _inside(declaration, name, value, handler.inside[name], (*path, name))
+            yield from _inside(declaration, name, value, handler.inside, (*path, name))
 
 
 def resolved_problems(
@@ -102,15 +102,18 @@ def _refusal(name: str, declaration: ResourceDeclaration) -> str:
 
 
 def _inside(
-    declaration: ResourceDeclaration, name: str, value: Any, emulated: frozenset[str], path: Path
+    declaration: ResourceDeclaration, name: str, value: Any, inside: Mapping[str, frozenset[str]], path: Path
 ) -> Iterator[Problem]:
+    """The members of the property `name` ("A.B" below "A") that are not in inside[name]."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _inside(declaration, name, item, emulated, (*path, index))
+            yield from _inside(declaration, name, item, inside, (*path, index))
     elif isinstance(value, dict) and function_of(value) is None:
-        for key in value:
-            if key not in emulated:
+        for key, member in value.items():
+            if key not in inside[name]:
                 yield Problem(_refusal(f"{name}.{key}", declaration), (*path, key))
+            elif f"{name}.{key}" in inside:
+                yield from _inside(declaration, f"{name}.{key}", member, inside, (*path, key))
 
 
 class _Checker:

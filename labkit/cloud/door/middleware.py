@@ -17,6 +17,8 @@ from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, read_signature
 from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
+from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
+from labkit.cloud.door.writes import Write, writes_of
 from labkit.cloud.http1 import UNDERSCORED
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import Caller, Principal
@@ -37,7 +39,8 @@ class Door:
     """Lets requests to `app` pass or refuses them, for callers on this machine and in sandboxes.
 
     `on_change(service, operation)` is called after each call that succeeded and may have changed
-    something, before its answer is sent. `refusals` are the newest requests refused, oldest first.
+    something, before its answer is sent. `refusals` are the newest requests refused, oldest first; `writes` the
+    newest that wrote to a bucket or a table.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Door:
         self._authority = Authority(identities, self._facts)
         self._on_change = on_change
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
+        self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)
 
     def for_caller(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
         """The application for a socket on which only `caller` can speak.
@@ -82,14 +86,19 @@ class Door:
             in_query = signature is not None and signature.in_query
             source = Source(environ, asked, principal, self._facts, secure, in_query)
             self._authority.check(source)
-            return self._pass(source, signature, request_id, start)
+            return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id)
             method = str(environ["REQUEST_METHOD"])
             return refusals.respond(refused, asked.wire, asked.service, method, request_id, start)
 
     def _pass(
-        self, source: Source, signature: Signature | None, request_id: str, start: "StartResponse"
+        self,
+        source: Source,
+        signature: Signature | None,
+        caller: Caller,
+        request_id: str,
+        start: "StartResponse",
     ) -> Iterable[bytes]:
         """Have the application answer; its answer begins when we know that it may be told."""
         asked = source.asked
@@ -101,6 +110,7 @@ class Door:
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
         if answer.status.startswith("2") and asked.mutates:
+            self.writes.extend(writes_of(asked, caller, source.principal))
             self._on_change(asked.service, asked.operation)
         start(answer.status, _with_request_id(answer.headers, asked.service, request_id))
         return parts

@@ -10,6 +10,7 @@ AWS Lambda, "Building Lambda functions with Python": search path, and the SDK th
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import json
 import os
 import sys
@@ -18,7 +19,8 @@ import time
 import types
 from collections.abc import Iterable, Mapping, Sequence
 
-from labkit.cloud.functions import sdk
+from labkit.cloud.functions import runtime_client, sdk
+from labkit.sandbox.portable.inside import start
 
 #: what AWS's Python runtime offers beside the standard library
 SDK = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
@@ -44,8 +46,14 @@ def preload() -> None:
     """
     os.environ.setdefault("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     for name in ("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client"):
-        importlib.import_module(name)
+        if _has_aws_client():
+            importlib.import_module(name)
     sdk.preload()
+
+
+def _has_aws_client() -> bool:
+    """Whether AWS's runtime client can be had: it has no wheel for macOS."""
+    return importlib.util.find_spec("awslambdaric") is not None
 
 
 def main(arguments: Mapping[str, object]) -> None:
@@ -55,11 +63,16 @@ def main(arguments: Mapping[str, object]) -> None:
     """
     task_root, handler = str(arguments["task_root"]), str(arguments["handler"])
     preload()
-    _isolate(task_root)
+    translated = start.translation()
+    ours = translated is not None or not _has_aws_client()
+    _isolate(translated.real(task_root) if translated else task_root)
     time.tzset()
     os.chdir(task_root)
     # Records of logging go the way of all output, framed, so the order is kept.
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
+    log = os.dup(1)
+    if ours:  # AWS's connects below Python, where a portable sandbox's network is not
+        runtime_client.serve(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], log)
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log)
     _serve(handler)
 
 

@@ -29,7 +29,7 @@ class RuntimeProcess:
         """Raises what `start` raises; nothing is left open then."""
         self._selector = selectors.DefaultSelector()
         self._messages: deque[Message] = deque()
-        read_end, write_end = os.pipe2(os.O_CLOEXEC)
+        read_end, write_end = os.pipe()
         os.set_blocking(read_end, False)
         self._logs = LogReader(read_end, now_ms)
         self._api = RuntimeApi(listener, self._selector)

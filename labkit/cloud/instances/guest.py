@@ -15,6 +15,7 @@ from labkit.cloud.instances.messages import (
     Halt,
     JournalLines,
     Report,
+    ShellEnded,
     UnitState,
     UserDataEnded,
 )
@@ -53,6 +54,7 @@ class Guest:
         self._console = bytearray()
         self._answers: dict[int, tuple[str, ...]] = {}
         self._questions: set[int] = set()
+        self._ended_shells: dict[int, int] = {}
         self._next_question = 0
         self.reboot_asked = False
 
@@ -98,6 +100,9 @@ class Guest:
                 case JournalLines():
                     if report.question in self._questions:
                         self._answers[report.question] = report.lines
+                case ShellEnded():
+                    if report.question in self._questions:
+                        self._ended_shells[report.question] = report.status
             self._changed.notify_all()
 
     def _user_data_ended(self, report: UserDataEnded) -> None:
@@ -146,6 +151,15 @@ class Guest:
             self._next_question += 1
             self._questions.add(self._next_question)
             return self._next_question
+
+    def shell_ended(self, question: int) -> int:
+        """The status of a shell, once it has ended; 255 when the instance ended first."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: question in self._ended_shells or self._boot.state == "stopped"
+            )
+            self._questions.discard(question)
+            return self._ended_shells.pop(question, 255)
 
     def answer(self, question: int, timeout: float = _JOURNAL_SECONDS) -> tuple[str, ...]:
         """The answer to `question`; nothing when none comes in time."""

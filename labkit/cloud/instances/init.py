@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,8 @@ from labkit.cloud.instances.loop import Loop
 from labkit.cloud.instances.outcome import Ending
 from labkit.cloud.instances.processes import Processes
 from labkit.cloud.instances.services import Run, Services
-from labkit.cloud.instances.spawning import read_text
+from labkit.cloud.instances.shells import Shells
+from labkit.cloud.instances.spawning import POWER_SIGNALS, read_text
 from labkit.cloud.instances.unitfiles import Masked, NoUnit, UnitFiles
 from labkit.cloud.instances.units import UnitError
 from labkit.cloud.instances.userdata import BootLog, UserData, write
@@ -87,12 +89,15 @@ class Init:
         self._log = BootLog(self._loop)
         self._user_data = UserData(self._loop, self._log, self._finish)
         self._lines = messages.Lines()
+        self._channel = socket.socket(fileno=CHANNEL)
+        self._descriptors: list[int] = []
+        self._shells = Shells(self._host, self._report)
         self._stopping = False
 
     def run(self) -> None:
         """Boot, serve until asked to stop, stop all units."""
         os.set_inheritable(CHANNEL, False)
-        self._loop.signals((signal.SIGCHLD, signal.SIGTERM, signal.SIGPWR, signal.SIGINT), self._signal)
+        self._loop.signals((signal.SIGCHLD, signal.SIGTERM, *POWER_SIGNALS, signal.SIGINT), self._signal)
         self._loop.read(CHANNEL, self._asked_from_outside)
         self._boot()
         self._loop.run()
@@ -151,7 +156,7 @@ class Init:
                 return
             if pid == self._user_data.pid:
                 self._user_data.ended(status)
-            else:
+            elif not self._shells.ended(pid, Ending.from_wait(status).status):
                 self._services.ended(pid, Ending.from_wait(status))
 
     # -- the outside ----------------------------------------------------------------------------------
@@ -169,7 +174,8 @@ class Init:
         return [show(entry, "short", self._host) for entry in entries]
 
     def _asked_from_outside(self) -> None:
-        data = os.read(CHANNEL, 65536)
+        data, descriptors, _, _ = socket.recv_fds(self._channel, 65536, 3)
+        self._descriptors += descriptors
         for line in self._lines.feed(data):
             self._obey(json.loads(line))
         if not data:
@@ -184,6 +190,9 @@ class Init:
             entries = self._journal.select(Query(units=units, lines=request["lines"]))
             lines = tuple(show(entry, "short-iso", self._host)[:1000] for entry in entries)
             self._report(messages.JournalLines(request["question"], lines))
+        elif request["do"] == "shell":
+            descriptors, self._descriptors = self._descriptors[:3], self._descriptors[3:]
+            self._shells.start(request["question"], request["words"], descriptors)
 
     # -- the end --------------------------------------------------------------------------------------
 

@@ -54,7 +54,9 @@ class Loop:
 
     def signals(self, numbers: Iterable[int], call: Callable[[int], None]) -> None:
         """Call with the signal's number from the loop (not from the handler) when it arrives."""
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        reader, writer = os.pipe()
+        for end in (reader, writer):
+            os.set_blocking(end, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in numbers:
             signal.signal(number, _remembered_by_the_pipe)

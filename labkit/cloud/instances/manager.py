@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -174,6 +174,25 @@ class InstanceManager:
             return ()
         return machine.guest.answer(question)
 
+    def run_inside(self, instance_id: str, words: Sequence[str], descriptors: Sequence[int]) -> int:
+        """Run a command as root inside, on these three descriptors; returns its status when it ends.
+
+        No words: a login shell. A terminal among the descriptors becomes its controlling terminal. The
+        caller keeps its own descriptors. 255 when the instance is down or goes down.
+        """
+        machine = self._machine(instance_id)
+        question = machine.guest.question()
+        request = {"do": "shell", "question": question, "words": list(words)}
+        if not self._send(machine, request, descriptors):
+            return 255
+        return machine.guest.shell_ended(question)
+
+    def process_id(self, instance_id: str) -> int:
+        """Its process 1 as this machine numbers it; 0 when it is down or never heard of."""
+        machine = self._machines.get(instance_id)
+        sandbox = machine.sandbox if machine else None
+        return sandbox.pid if sandbox else 0
+
     def _forget_oldest(self) -> None:
         with self._lock:
             ended = [name for name, machine in self._machines.items() if not machine.has_disk]
@@ -223,7 +242,7 @@ class InstanceManager:
     def _run(self, machine: _Machine) -> None:
         """Start process 1 and read what it says."""
         machine.guest.begin()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+        reader, writer = os.pipe()
         own, theirs = socket.socketpair()
         try:
             machine.sandbox = self._around.sandboxes.start(
@@ -318,14 +337,16 @@ class InstanceManager:
         with contextlib.suppress(BlockingIOError):
             machine.guest.console_said(os.read(machine.console, 1 << 20))
 
-    def _send(self, machine: _Machine, request: Mapping[str, object]) -> bool:
+    def _send(
+        self, machine: _Machine, request: Mapping[str, object], descriptors: Sequence[int] = ()
+    ) -> bool:
         """Ask process 1 something; False when it is not there, or does not listen."""
         channel = machine.channel
         if channel is None:
             return False
         data = json.dumps(request).encode() + b"\n"
         try:
-            return channel.send(data, socket.MSG_DONTWAIT) == len(data)
+            return socket.send_fds(channel, [data], list(descriptors), socket.MSG_DONTWAIT) == len(data)
         except OSError:
             return False
 

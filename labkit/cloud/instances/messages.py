@@ -58,7 +58,15 @@ class JournalLines:
     lines: tuple[str, ...]
 
 
-Report = UnitState | UserDataEnded | Booted | Halt | JournalLines
+@dataclass(frozen=True)
+class ShellEnded:
+    """A shell or command that the outside asked for has ended with this status."""
+
+    question: int
+    status: int
+
+
+Report = UnitState | UserDataEnded | Booted | Halt | JournalLines | ShellEnded
 
 
 def encode(report: Report) -> bytes:
@@ -94,6 +102,8 @@ def _report(value: Mapping[str, object]) -> Report | None:
             return Halt(value["reboot"] is True)
         case "JournalLines":
             return JournalLines(_integer(value["question"]), _lines(value["lines"], 10_000))
+        case "ShellEnded":
+            return ShellEnded(_integer(value["question"]), _integer(value["status"]))
     return None
 
 

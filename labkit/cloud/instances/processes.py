@@ -25,7 +25,7 @@ class Stream:
         """`line` is called with the text and the process id that `pid` was set to."""
         self._loop, self._line, self._held = loop, line, b""
         self.pid = 0
-        self._reader, self.writer = os.pipe2(os.O_CLOEXEC)
+        self._reader, self.writer = os.pipe()
         loop.read(self._reader, self._ready)
 
     def _ready(self) -> None:

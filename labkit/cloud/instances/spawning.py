@@ -7,6 +7,7 @@ Runs inside the instance: standard library only.
 import errno
 import os
 import signal
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -22,10 +23,15 @@ from labkit.cloud.instances.environment import (
 from labkit.cloud.instances.services import SpawnError
 from labkit.cloud.instances.units import Command, Service
 
+#: "power fails", which macOS does not have
+POWER_SIGNALS = tuple(getattr(signal, name) for name in ("SIGPWR",) if hasattr(signal, name))
 #: what this Python handles or ignores, and a program must find at its default
-_DEFAULT_SIGNALS = (
-    signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPWR,
+DEFAULT_SIGNALS = (
+    signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT,
+    *POWER_SIGNALS,
 )  # fmt: skip
+
+_HAS_PROC = os.path.isdir("/proc/self")
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ def spawn(prepared: Prepared, stdout: int, stderr: int) -> int:
             file_actions=actions,
             setsid=True,
             setsigmask=(),
-            setsigdef=_DEFAULT_SIGNALS,
+            setsigdef=DEFAULT_SIGNALS,
         )
     except OSError as error:
         raise SpawnError(203, f"Failed at step EXEC spawning {prepared.program}: {_why(error)}") from error
@@ -128,7 +134,15 @@ def signal_run(invocation: str, leaders: set[int], number: int) -> bool:
 
 def _processes() -> Iterator[int]:
     own = os.getpid()
-    return (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own)
+    ids = os.listdir("/proc") if _HAS_PROC else _listed_by_ps()
+    return (int(each) for each in ids if each.isdigit() and int(each) != own)
+
+
+def _listed_by_ps() -> list[str]:
+    """Where there is no /proc: what runs, without zombies."""
+    done = subprocess.run(["ps", "-A", "-o", "pid=", "-o", "stat="], capture_output=True, text=True, check=False)
+    rows = (line.split() for line in done.stdout.splitlines())
+    return [row[0] for row in rows if len(row) == 2 and not row[1].startswith("Z")]
 
 
 def _session(pid: int) -> int:
@@ -140,6 +154,8 @@ def _session(pid: int) -> int:
 
 def _alive(pid: int) -> bool:
     """Whether it runs: a zombie has ended, only its parent has not looked yet."""
+    if not _HAS_PROC:
+        return True  # the list was made without zombies
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")

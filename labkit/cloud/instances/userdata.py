@@ -27,11 +27,14 @@ class BootLog:
         os.set_blocking(_OUTPUT, False)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(cloudinit.OUTPUT, flags, 0o644)
-        self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
-        loop.read(self._reader, lambda: self.console(os.read(self._reader, 65536)))
+        self._reader, self._writer = os.pipe()
         with contextlib.suppress(OSError):
             os.unlink(CONSOLE)
-        os.symlink(f"/proc/1/fd/{self._writer}", CONSOLE)
+        if os.getpid() == 1:
+            os.symlink(f"/proc/1/fd/{self._writer}", CONSOLE)
+        else:
+            self._reader = _named_pipe(CONSOLE)
+        loop.read(self._reader, lambda: self.console(os.read(self._reader, 65536)))
 
     def console(self, data: bytes) -> None:
         """To the console alone. Nobody reads: it is lost, as on a serial line."""
@@ -54,6 +57,12 @@ class BootLog:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 16384))
             found = file.read().decode(errors="replace").splitlines()
         return tuple(line[:500] for line in found[-lines:])
+
+
+def _named_pipe(path: str) -> int:
+    """A pipe with a name, where no process of ours is process 1. Open for both, it never ends."""
+    os.mkfifo(path, 0o622)
+    return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class UserData:
@@ -87,7 +96,7 @@ class UserData:
         self._over(wait_status_code(wait_status))
 
     def _spawn(self) -> None:
-        self._output, writer = os.pipe2(os.O_CLOEXEC)
+        self._output, writer = os.pipe()
         try:
             self.pid = spawn(Prepared(cloudinit.SCRIPT, [cloudinit.SCRIPT], BASE, "/"), writer, writer)
         finally:

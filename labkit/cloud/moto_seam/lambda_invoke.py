@@ -6,6 +6,7 @@ running anything, limits and failures of functions (labkit.cloud.functions).
 AWS: Lambda API reference, Invoke.
 """
 
+import base64
 import json
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,7 +83,7 @@ def _direct(invoke: Invoke, function: Any, payload: bytes, headers: "Mapping[str
     if result.function_error:
         answer["x-amz-function-error"] = result.function_error
     if tail:
-        answer["x-amz-log-result"] = result.log_tail
+        answer["x-amz-log-result"] = base64.b64encode(result.log_tail.encode()).decode()
     return 200, {**answer, "status": "200"}, result.payload
 
 

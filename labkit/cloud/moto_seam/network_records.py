@@ -9,7 +9,10 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import in_use
 from labkit.cloud.records import (
+    AclEntry,
+    GatewayEndpointRecord,
     GroupRecord,
+    NatGatewayRecord,
     NetworkState,
     Permission,
     RouteRecord,
@@ -27,6 +30,8 @@ def network_state() -> NetworkState:
         vpcs=tuple(vpc for ec2 in backends for vpc in _vpcs(ec2)),
         subnets=tuple(subnet for ec2 in backends for subnet in _subnets(ec2)),
         groups=tuple(group for ec2 in backends for group in _groups(ec2)),
+        nat_gateways=tuple(nat for ec2 in backends for nat in _nat_gateways(ec2)),
+        gateway_endpoints=tuple(endpoint for ec2 in backends for endpoint in _gateway_endpoints(ec2)),
     )
 
 
@@ -57,6 +62,9 @@ def _other_target(ec2: Any, route: Any) -> str:
 
 
 def _gateway(ec2: Any, gateway: Any, vpc_id: str) -> str:
+    if gateway.id.startswith("vpce-"):
+        known = ec2.vpc_end_points.get(gateway.id)
+        return str(gateway.id) if known is not None and known.state != "deleted" else BLACKHOLE
     if not gateway.id.startswith("igw-"):
         return str(gateway.id)
     known = ec2.internet_gateways.get(gateway.id)
@@ -67,18 +75,66 @@ def _gateway(ec2: Any, gateway: Any, vpc_id: str) -> str:
 def _vpcs(ec2: Any) -> Iterator[VpcRecord]:
     gateways = {igw.vpc.id: igw.id for igw in list(ec2.internet_gateways.values()) if igw.vpc}
     for vpc in list(ec2.vpcs.values()):
-        yield VpcRecord(vpc.id, vpc.cidr_block, gateways.get(vpc.id, ""))
+        dns_support = str(vpc.enable_dns_support).lower() != "false"
+        yield VpcRecord(vpc.id, vpc.cidr_block, gateways.get(vpc.id, ""), dns_support)
+
+
+def _nat_gateways(ec2: Any) -> Iterator[NatGatewayRecord]:
+    for nat in list(ec2.nat_gateways.values()):
+        if nat.state == "deleted":
+            continue
+        held = (a.public_ip for a in list(ec2.addresses.values()) if a.eni and a.eni.id == nat._eni.id)
+        yield NatGatewayRecord(nat.id, nat.vpc_id, nat.subnet_id, next(held, ""))
+
+
+def _gateway_endpoints(ec2: Any) -> Iterator[GatewayEndpointRecord]:
+    for endpoint in list(ec2.vpc_end_points.values()):
+        if endpoint.state != "deleted" and (endpoint.vpc_endpoint_type or "Gateway") == "Gateway":
+            yield GatewayEndpointRecord(endpoint.id, endpoint.vpc_id, endpoint.service_name)
 
 
 def _subnets(ec2: Any) -> Iterator[SubnetRecord]:
     tables = list(ec2.route_tables.values())
     main = {table.vpc_id: table for table in tables if table.main_association_id is not None}
     own = {target: table for table in tables for target in table._associations.values()}
+    acls = _acls(ec2)
     for subnets in list(ec2.subnets.values()):
         for subnet in list(subnets.values()):
             table = own.get(subnet.id) or main.get(subnet.vpc_id)
             routes = tuple(_routes(ec2, table)) if table is not None else ()
-            yield SubnetRecord(subnet.id, subnet.vpc_id, subnet.cidr_block, subnet.availability_zone, routes)
+            acl = acls.get(subnet.id)
+            yield SubnetRecord(
+                subnet.id, subnet.vpc_id, subnet.cidr_block, subnet.availability_zone, routes,
+                acl.id if acl else "", tuple(_entries(acl)) if acl and not _is_open(acl) else None,
+            )  # fmt: skip
+
+
+def _acls(ec2: Any) -> dict[str, Any]:
+    """Network ACLs by the id of each subnet that they are on."""
+    acls = list(ec2.network_acls.values())
+    return {each.subnet_id: acl for acl in acls for each in list(acl._associations.values())}
+
+
+def _is_open(acl: Any) -> bool:
+    """Whether it is as a VPC's default ACL begins: everything passes both ways, which needs no rules."""
+    rules = {(e.egress, e.rule_action, e.protocol, e.cidr_block) for e in acl.network_acl_entries if e.rule_number < 32767}
+    return rules == {(way, "allow", "-1", "0.0.0.0/0") for way in (True, False)}
+
+
+def _entries(acl: Any) -> Iterator[AclEntry]:
+    for entry in list(acl.network_acl_entries):
+        if entry.cidr_block:
+            yield AclEntry(
+                int(entry.rule_number), bool(entry.egress), str(entry.protocol), *_ports(entry),
+                entry.cidr_block, entry.rule_action == "allow",
+            )  # fmt: skip
+
+
+def _ports(entry: Any) -> tuple[int, int]:
+    low, high = entry.port_range_from, entry.port_range_to
+    if entry.icmp_type is not None and str(entry.protocol) in ("1", "icmp"):
+        low, high = entry.icmp_type, entry.icmp_code
+    return (-1 if low in (None, "") else int(low)), (-1 if high in (None, "") else int(high))
 
 
 def _routes(ec2: Any, table: Any) -> Iterator[RouteRecord]:

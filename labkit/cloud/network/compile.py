@@ -9,12 +9,13 @@ an interface that comes or goes changes a set and no rule.
 
 from collections.abc import Iterator
 
-from labkit.cloud.addresses import OUTSIDE_CIDR
-from labkit.cloud.network.model import LOCAL, Topology, network_of, service_of
+from labkit.cloud.addresses import AWS_CIDR, OUTSIDE_CIDR
+from labkit.cloud.network.acls import compile_acls, service_rule
+from labkit.cloud.network.model import LOCAL, Topology, both, network_of
 from labkit.cloud.records import GroupRecord, Permission, RouteRecord, SubnetRecord
-from labkit.sandbox.nftables import Chain, Change, Rule, RuleSet
+from labkit.sandbox.nftables import Chain, Change, Rule, RuleSet, Translation
 
-# The stages' order on the way through a router. Between routes and groups is the network ACLs' place.
+# The stages' order on the way through a router; network ACLs (acls.py) stand between.
 _GATEWAY, _ROUTES, _EGRESS, _INGRESS = -30, -20, 0, 10
 
 _ESTABLISHED: Rule = {"established": True, "verdict": "accept"}
@@ -32,9 +33,11 @@ def compile_vpc(topology: Topology, vpc_id: str) -> RuleSet:
                 "rules": _gateway(topology, vpc_id),
             },
             {"name": "routes", "priority": _ROUTES, "policy": "drop", "rules": _routes(topology, vpc_id)},
+            *compile_acls(topology, vpc_id),
             _groups(topology, vpc_id, "egress", _EGRESS),
             _groups(topology, vpc_id, "ingress", _INGRESS),
         ],
+        "translations": list(_translations(topology, vpc_id)),
     }
 
 
@@ -47,7 +50,9 @@ def compile_internet() -> RuleSet:
 
 def membership_changes(old: RuleSet | None, new: RuleSet) -> dict[str, Change] | None:
     """How to come from `old` to `new` by changing members of sets alone; None when that is not enough."""
-    if old is None or old["chains"] != new["chains"] or old["sets"].keys() != new["sets"].keys():
+    if old is None or old["sets"].keys() != new["sets"].keys():
+        return None
+    if any(old.get(part) != new.get(part) for part in ("chains", "translations")):
         return None
     changes: dict[str, Change] = {}
     for name, members in new["sets"].items():
@@ -58,45 +63,84 @@ def membership_changes(old: RuleSet | None, new: RuleSet) -> dict[str, Change] |
 
 
 def _members(topology: Topology, vpc_id: str) -> dict[str, list[str]]:
-    """Group id → addresses, for every group that the VPC's rules can name."""
+    """Group id → addresses, for every group that the VPC's rules can name; and who has a public address."""
     groups = topology.groups_in(vpc_id)
     named = {p.group_id for g in groups for p in (*g.ingress, *g.egress) if p.group_id}
     sets: dict[str, list[str]] = {name: [] for name in sorted(named | {g.group_id for g in groups})}
     for interface in topology.inside(vpc_id):
         for group in topology.groups_of(interface):
             sets[group.group_id].append(interface.address)
+    for subnet in topology.subnets_in(vpc_id):
+        inside = (i for i in topology.inside(vpc_id) if i.subnet_id == subnet.subnet_id and i.public_ip)
+        sets[_with_public(subnet)] = [interface.address for interface in inside]
     return {name: sorted(addresses) for name, addresses in sets.items()}
 
 
 def _gateway(topology: Topology, vpc_id: str) -> list[Rule]:
-    """Without an internet gateway nothing leaves or enters; nothing passes through from side to side."""
+    """Nothing passes from side to side; without an internet gateway nothing enters but answers."""
+    rules: list[Rule] = [{"came_from": "internet", "goes_to": "internet", "verdict": "drop"}]
     vpc = topology.vpcs.get(vpc_id)
     if vpc and vpc.internet_gateway:
-        return [{"came_from": "internet", "goes_to": "internet", "verdict": "drop"}]
-    return [{"came_from": "internet", "verdict": "drop"}, {"goes_to": "internet", "verdict": "drop"}]
+        return rules
+    return [*rules, {"came_from": "internet", "direction": "original", "verdict": "drop"}]
 
 
 def _routes(topology: Topology, vpc_id: str) -> list[Rule]:
     """Each subnet's routes, most specific first: the way taken must be the route's way."""
     rules: list[Rule] = [{"came_from": "internet", "verdict": "accept"}]
-    vpc = topology.vpcs.get(vpc_id)
     for subnet in topology.subnets_in(vpc_id):
         for route in topology.routes(subnet):
-            rules += _route(subnet, route, vpc.internet_gateway if vpc else "")
+            rules += _route(topology, subnet, route)
     return rules
 
 
-def _route(subnet: SubnetRecord, route: RouteRecord, gateway: str) -> Iterator[Rule]:
+def _route(topology: Topology, subnet: SubnetRecord, route: RouteRecord) -> Iterator[Rule]:
     why = f"{subnet.subnet_id}: {route.cidr} to {route.target}"
+    way: Rule = {"source": subnet.cidr, "destination": route.cidr, "why": why}
     if route.target == LOCAL:
-        yield _way(subnet, route, {"goes_to": "vpc", "verdict": "accept", "why": why})
-    elif gateway and route.target == gateway:
-        yield _way(subnet, route, {"goes_to": "internet", "verdict": "accept", "why": why})
-    yield _way(subnet, route, {"verdict": "drop", "why": why})
+        yield {**way, "goes_to": "vpc", "verdict": "accept"}
+    elif route.target == topology.gateway(subnet.vpc_id):
+        public = f"@{_with_public(subnet)}"
+        yield {**way, "source": public, "goes_to": "internet", "verdict": "accept"}
+    elif topology.endpoint(route.target, subnet.vpc_id):
+        to_aws = both(route.cidr, AWS_CIDR)
+        new: Rule = {"direction": "original", "goes_to": "internet", "verdict": "accept"}
+        if to_aws:
+            yield {**way, **new, "destination": to_aws}
+    else:
+        yield from _through_nat(topology, route, way)
+    yield {**way, "verdict": "drop"}
 
 
-def _way(subnet: SubnetRecord, route: RouteRecord, rule: Rule) -> Rule:
-    return {**rule, "source": subnet.cidr, "destination": route.cidr}
+def _through_nat(topology: Topology, route: RouteRecord, way: Rule) -> Iterator[Rule]:
+    """The NAT gateway's own subnet must send on to the internet; it takes no answers to others."""
+    nat = topology.nat_gateways.get(route.target)
+    subnet = topology.subnets.get(nat.subnet_id) if nat else None
+    if not nat or not nat.public_ip or not subnet:
+        return
+    for onward in topology.routes(subnet):
+        shared = both(route.cidr, onward.cidr)
+        passes = bool(onward.target) and onward.target == topology.gateway(nat.vpc_id)
+        if shared and passes:
+            new: Rule = {"direction": "original", "goes_to": "internet", "verdict": "accept"}
+            yield {**way, **new, "destination": shared}
+        elif shared:
+            yield {**way, "destination": shared, "verdict": "drop"}
+
+
+def _translations(topology: Topology, vpc_id: str) -> Iterator[Translation]:
+    """Whose traffic shows the address of a NAT gateway; all else keeps its own or its public one."""
+    for subnet in topology.subnets_in(vpc_id):
+        routes = topology.routes(subnet)
+        if any(route.target in topology.nat_gateways for route in routes):
+            for route in routes:
+                nat = topology.nat_gateways.get(route.target)
+                address = nat.public_ip if nat else ""
+                yield {"source": subnet.cidr, "destination": route.cidr, "to": address}
+
+
+def _with_public(subnet: SubnetRecord) -> str:
+    return f"public {subnet.subnet_id}"
 
 
 def _groups(topology: Topology, vpc_id: str, direction: str, priority: int) -> Chain:
@@ -111,27 +155,13 @@ def _groups(topology: Topology, vpc_id: str, direction: str, priority: int) -> C
 
 def _permissions(group: GroupRecord, direction: str) -> Iterator[Rule]:
     for permission in sorted(group.egress if direction == "egress" else group.ingress, key=repr):
-        rule = _service(permission)
+        rule = service_rule(permission) if permission.group_id or network_of(permission.cidr) else None
         if rule is None:
             continue
+        rule["verdict"] = "accept"
         own, peer = f"@{group.group_id}", _peer(permission)
         rule["source"], rule["destination"] = (own, peer) if direction == "egress" else (peer, own)
         yield rule
-
-
-def _service(permission: Permission) -> Rule | None:
-    """The rule without its ends; None when the permission can't match an IPv4 packet."""
-    service = service_of(permission)
-    if service is None or not (permission.group_id or network_of(permission.cidr)):
-        return None
-    rule: Rule = {"verdict": "accept"}
-    if service.protocol is not None:
-        rule["protocol"] = service.protocol
-    if service.ports is not None:
-        rule["ports"] = list(service.ports)
-    if service.icmp_type is not None:
-        rule["icmp_type"] = service.icmp_type
-    return rule
 
 
 def _peer(permission: Permission) -> str:

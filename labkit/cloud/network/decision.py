@@ -4,9 +4,9 @@ What belongs here: the stages on a packet's way and what each asks, in AWS's ter
 enforcing it (compile.py says the same to the kernel; a test holds the two together).
 
 A connection passes when its first packet arrives and the answer finds a way back. Security groups
-are stateful: they are asked about the first packet alone. Routes are asked both ways. Documents:
-VPC user guide, "Route tables", "Internet gateways", "Security groups"; EC2 user guide, "Security
-group connection tracking".
+are stateful: they are asked about the first packet alone. Routes and network ACLs are asked both
+ways. Documents: VPC user guide, "Route tables", "Internet gateways", "NAT gateways", "Gateway
+endpoints", "Security groups", "Network ACLs"; EC2 user guide, "Security group connection tracking".
 """
 
 import ipaddress
@@ -16,17 +16,27 @@ from typing import Literal
 
 from labkit.cloud.addresses import OUTSIDE_CIDR
 from labkit.cloud.network.model import (
+    EPHEMERAL,
     LOCAL,
     PROTOCOL_NUMBERS,
     Flow,
     Hop,
     Topology,
     Verdict,
+    acl_entries,
     contains,
+    is_aws,
     is_private,
     service_of,
 )
-from labkit.cloud.records import GroupRecord, InterfaceRecord, Permission
+from labkit.cloud.records import (
+    AclEntry,
+    GroupRecord,
+    InterfaceRecord,
+    NatGatewayRecord,
+    Permission,
+    SubnetRecord,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class _Journey:
     sender: InterfaceRecord | None
     receiver: InterfaceRecord | None
     local: bool  # it stays inside one VPC
+    target: str  # of the sender's route; "" where there is none, or no VPC
 
     @property
     def from_vpc(self) -> InterfaceRecord | None:
@@ -52,7 +63,18 @@ class _Journey:
         """The address that the receiver sees: outside its VPC an interface shows its public one."""
         if not self.sender:
             return self.flow.source
-        return self.sender.address if self.local or not self.from_vpc else self.sender.public_ip
+        if self.local or not self.from_vpc or self.target in self.topology.gateway_endpoints:
+            return self.sender.address
+        return self.nat.public_ip if self.nat else self.sender.public_ip
+
+    @property
+    def nat(self) -> NatGatewayRecord | None:
+        """The NAT gateway that the sender's route leads to."""
+        return self.topology.nat_gateways.get(self.target) if self.from_vpc else None
+
+    def subnet_of(self, interface: InterfaceRecord | None) -> SubnetRecord | None:
+        """The subnet that an interface stands in."""
+        return self.topology.subnets.get(interface.subnet_id) if interface else None
 
 
 _Stage = Callable[[_Journey], Hop | None]
@@ -79,15 +101,26 @@ def decide(topology: Topology, flow: Flow) -> Verdict:
     return Verdict(tuple(hops))
 
 
+def appearance(topology: Topology, interface: InterfaceRecord, destination: str) -> tuple[str, str]:
+    """The address that an endpoint of AWS sees an interface call from, and the gateway endpoint between.
+
+    VPC user guide, "Gateway endpoints": through one, the source stays the private address.
+    """
+    journey = _journey(topology, Flow(interface.name, destination, 443))
+    endpoint = journey.target if journey.target in topology.gateway_endpoints else ""
+    return journey.source_seen, endpoint
+
+
 def _journey(topology: Topology, flow: Flow) -> _Journey:
     sender = topology.by_name.get(flow.source)
     if sender is None:
         ipaddress.IPv4Address(flow.source)  # raises ValueError
-    if sender and sender.vpc_id and _target(topology, sender, flow.destination) == LOCAL:
+    target = _target(topology, sender, flow.destination) if sender and sender.vpc_id else ""
+    if sender and target == LOCAL:
         receiver = topology.at_private(sender.vpc_id, flow.destination)
-        return _Journey(topology, flow, sender, receiver, local=True)
+        return _Journey(topology, flow, sender, receiver, local=True, target=target)
     receiver = topology.at_public(flow.destination) or topology.at_private("", flow.destination)
-    return _Journey(topology, flow, sender, receiver, local=False)
+    return _Journey(topology, flow, sender, receiver, local=False, target=target)
 
 
 def _target(topology: Topology, interface: InterfaceRecord, address: str) -> str:
@@ -119,14 +152,24 @@ def _routed(journey: _Journey, interface: InterfaceRecord, address: str, stage: 
         return Hop(stage, False, subnet, f"{subnet} has no route for {address}")
     if target == LOCAL:
         return Hop(stage, journey.local, subnet, f"{address} is local to {interface.vpc_id}")
-    if target != gateway:
+    way = _carries(journey, interface, target, gateway, stage)
+    if not way:
         return Hop(stage, False, subnet, f"{subnet} sends {address} to {target}, which carries nothing here")
-    return Hop(stage, not journey.local, subnet, f"{subnet} sends {address} to {gateway}")
+    return Hop(stage, not journey.local, subnet, f"{subnet} sends {address} to {target}")
+
+
+def _carries(journey: _Journey, interface: InterfaceRecord, target: str, gateway: str, stage: str) -> bool:
+    """Whether the target of a route takes packets. NAT gateways and endpoints take no answers to others."""
+    if target == gateway:
+        return True
+    topology = journey.topology
+    found = topology.nat_gateways.get(target) or topology.gateway_endpoints.get(target)
+    return bool(found) and found.vpc_id == interface.vpc_id and stage == "route"
 
 
 def _public_address(journey: _Journey) -> Hop | None:
     sender = journey.from_vpc
-    if not sender or journey.local:
+    if not sender or journey.local or journey.nat or journey.target in journey.topology.gateway_endpoints:
         return None
     rule = f"translated to {sender.public_ip}" if sender.public_ip else "it has no public address"
     return Hop("internet gateway", bool(sender.public_ip), sender.name, f"{sender.name}: {rule}")
@@ -189,6 +232,11 @@ def _destination(journey: _Journey) -> Hop | None:
         return None
     if journey.local:
         return Hop("destination", False, flow.destination, f"no interface has {flow.destination}")
+    if is_aws(flow.destination):
+        return Hop("AWS", True, flow.destination, f"{flow.destination} is an endpoint of AWS")
+    if journey.target in journey.topology.gateway_endpoints:
+        rule = f"{journey.target} carries traffic to AWS alone"
+        return Hop("endpoint", False, journey.target, rule)
     if is_private(flow.destination) or not _is_host(journey):
         return Hop("internet", False, flow.destination, f"{flow.destination} can't be reached from outside")
     return Hop("internet", True, flow.destination, f"{flow.destination} is on the internet")
@@ -210,14 +258,110 @@ def _gateway_in(journey: _Journey) -> Hop | None:
     return Hop("internet gateway", True, vpc.internet_gateway, rule)
 
 
-#: In the order of the way. Network ACLs, once there are any, stand beside the groups: outside of
-#: egress on the sender's side, outside of ingress on the receiver's.
+def _nat_gateway(journey: _Journey) -> Hop | None:
+    """The way of a NAT gateway: it stands in a subnet of its own, whose route must be the internet's."""
+    nat = journey.nat
+    if not nat:
+        return None
+    topology, address = journey.topology, journey.flow.destination
+    subnet, vpc = topology.subnets.get(nat.subnet_id), topology.vpcs.get(nat.vpc_id)
+    route = topology.route(subnet, address) if subnet else None
+    stage, gateway = "NAT gateway", vpc.internet_gateway if vpc else ""
+    if not nat.public_ip:
+        return Hop(stage, False, nat.nat_gateway_id, f"{nat.nat_gateway_id} has no Elastic IP address")
+    if not route or not gateway or route.target != gateway:
+        where = route.target if route else "nowhere"
+        rule = f"its subnet {nat.subnet_id} sends {address} to {where}, not to an internet gateway"
+        return Hop(stage, False, nat.subnet_id, rule)
+    return Hop(stage, True, nat.nat_gateway_id, f"translated to {nat.public_ip}")
+
+
+# --- network ACLs ------------------------------------------------------------------------------------
+
+
+def _acl_out(journey: _Journey) -> Hop | None:
+    return _asked(journey, journey.from_vpc, journey.flow.destination, egress=True)
+
+
+def _acl_nat(journey: _Journey) -> Hop | None:
+    """The ACL of the NAT gateway's subnet, where that is another one: in, out, and both for the answer."""
+    nat, sender = journey.nat, journey.from_vpc
+    if not nat or not sender or nat.subnet_id == sender.subnet_id:
+        return None
+    subnet, far = journey.topology.subnets.get(nat.subnet_id), journey.flow.destination
+    near = sender.address
+    hops = [
+        _entry(journey, subnet, egress=egress, address=address, back=back)
+        for egress, address, back in (
+            (False, near, False), (True, far, False), (False, far, True), (True, near, True),
+        )
+    ]  # fmt: skip
+    return next((hop for hop in hops if hop and not hop.allowed), hops[0])
+
+
+def _acl_in(journey: _Journey) -> Hop | None:
+    return _asked(journey, journey.to_vpc, journey.source_seen, egress=False)
+
+
+def _acl_answer_out(journey: _Journey) -> Hop | None:
+    return _asked(journey, journey.to_vpc, journey.source_seen, egress=True, back=True)
+
+
+def _acl_answer_in(journey: _Journey) -> Hop | None:
+    return _asked(journey, journey.from_vpc, journey.flow.destination, egress=False, back=True)
+
+
+def _asked(
+    journey: _Journey, side: InterfaceRecord | None, address: str, *, egress: bool, back: bool = False
+) -> Hop | None:
+    """What the ACL of one side's subnet says; nothing when the packet does not leave the subnet."""
+    here, there = journey.from_vpc, journey.to_vpc
+    if journey.local and here and there and here.subnet_id == there.subnet_id:
+        return None
+    return _entry(journey, journey.subnet_of(side), egress=egress, address=address, back=back)
+
+
+def _entry(
+    journey: _Journey, subnet: SubnetRecord | None, *, egress: bool, address: str, back: bool
+) -> Hop | None:
+    """The hop of the first matching rule of a subnet's ACL; the answer goes to a port of the caller's own."""
+    entries = acl_entries(subnet, egress=egress) if subnet else None
+    if subnet is None or entries is None:
+        return None
+    flow = journey.flow
+    ports = EPHEMERAL if back and flow.protocol != "icmp" else (flow.port if not back else 0,)
+    found = [_first(entries, flow.protocol, port, address) for port in ports]
+    denial = next((entry for entry in found if not entry or not entry.allows), found[0])
+    stage = f"network ACL {'outbound' if egress else 'inbound'}{', answer' if back else ''}"
+    allowed = bool(denial and denial.allows)
+    side = "to" if egress else "from"
+    what = f"rule {denial.number} of {subnet.acl_id}" if denial else f"rule * of {subnet.acl_id}"
+    ends = f"ports {ports[0]}-{ports[-1]}" if len(ports) > 1 else str(ports[0])
+    verb = "allows" if allowed else "denies"
+    return Hop(stage, allowed, subnet.acl_id, f"{what} {verb} {flow.protocol} {ends} {side} {address}")
+
+
+def _first(entries: list[AclEntry], protocol: str, port: int, address: str) -> AclEntry | None:
+    for entry in entries:
+        service = service_of(entry)
+        if service and service.covers(protocol, port) and contains(entry.cidr, address):
+            return entry
+    return None
+
+
+#: In the order of the way: out of the sender's subnet, between, into the receiver's, and back.
 _STAGES: tuple[_Stage, ...] = (
     _route_out,
     _egress,
+    _acl_out,
+    _acl_nat,
+    _nat_gateway,
     _public_address,
     _destination,
     _gateway_in,
+    _acl_in,
     _ingress,
     _route_back,
+    _acl_answer_out,
+    _acl_answer_in,
 )

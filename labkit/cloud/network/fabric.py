@@ -5,13 +5,15 @@ going. What does not: deciding (decision.py), rules (compile.py), the kernel (la
 """
 
 import contextlib
+import ipaddress
+import itertools
 import socket
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from labkit.cloud.addresses import OUTSIDE_CIDR
+from labkit.cloud.addresses import AWS_CIDR, CARRIER_CIDR, OUTSIDE_CIDR
 from labkit.cloud.network import decision
 from labkit.cloud.network.compile import compile_internet, compile_vpc, membership_changes
 from labkit.cloud.network.model import Flow, Topology, Verdict
@@ -34,6 +36,16 @@ class NetworkCall(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Who calls AWS: the interface, the address it shows, its VPC, and the gateway endpoint it came by."""
+
+    interface: str
+    source_ip: str
+    vpc_id: str
+    endpoint_id: str
+
+
 class Fabric:
     """Keeps routers, rules and interfaces as the latest NetworkState wants them. For any thread."""
 
@@ -43,7 +55,13 @@ class Fabric:
         self._state = NetworkState()
         self._interfaces: dict[str, InterfaceRecord] = {}
         self._applied: dict[str, RuleSet] = {}  # VPC id → what its router enforces
+        self._shared: dict[str, list[str]] = {}  # VPC id → addresses of its NAT gateways
+        self._carriers: dict[str, str] = {}  # carrier address → the interface that AWS's endpoints see so
+        self._numbers = itertools.count(1)
         call("set_rules", router=_INTERNET_ROUTER, rules=compile_internet())
+
+    def close(self) -> None:
+        """Nothing is left to do: routers end with the host of the sandboxes."""
 
     def update(self, state: NetworkState) -> None:
         """Apply what differs from before: routers opened and closed, rules, members of groups."""
@@ -57,8 +75,11 @@ class Fabric:
         *,
         loopback: Sequence[str] = (),
         listen: Sequence[tuple[str, int]] = (),
+        datagrams: Sequence[tuple[str, int]] = (),
+        networks: Sequence[str] = (),
     ) -> list[socket.socket]:
-        """Make the interface; returns sockets listening inside it, one for each of `listen`.
+        """Make the interface; returns sockets listening inside it, one for each of `listen`, then UDP
+        sockets for `datagrams`. It has all addresses of the CIDR blocks `networks`, too.
 
         An empty `address` asks for a free one in the subnet (outside a VPC: in the outside range); see
         `address_of`. Raises CloudError when the subnet is unknown or full, or the name is in use.
@@ -74,6 +95,8 @@ class Fabric:
                 gateway=gateway_of(cidr),
                 loopback=list(loopback),
                 listen=[list(address) for address in listen],
+                datagrams=[list(address) for address in datagrams],
+                networks=[[network.split("/")[0], prefix_length_of(network)] for network in networks],
             )
             with self._undone_on_error(record.name, sockets):
                 self._admit(record)
@@ -97,6 +120,7 @@ class Fabric:
                 return
             self._call("detach", name=name)
             self._withdraw_public(record)
+            self._withdraw_carrier(record)
             self._apply_all()
 
     def address_of(self, name: str) -> str:
@@ -120,6 +144,35 @@ class Fabric:
             connection.close()
             raise
         return connection
+
+    def caller_at(self, address: str, called: str) -> "Seen | None":
+        """Who calls the address `called` of AWS's endpoints, as the endpoints see it come from `address`."""
+        with self._lock:
+            name = self._carriers.get(address, "")
+            record = self._interfaces.get(name) if name else self._topology().at_private("", address)
+            if record is None:
+                return None
+            source, endpoint = decision.appearance(self._topology(), record, called)
+            return Seen(record.name, source, record.vpc_id, endpoint)
+
+    def instance_address(self, asker: str, address: str, *, public: bool) -> str:
+        """The address that EC2's name for `address` gives `asker`. Raises LookupError where it has none.
+
+        Inside its own VPC a public name gives the private address (VPC user guide, "DNS attributes").
+        """
+        with self._lock:
+            topology, own = self._topology(), self._interface(asker).vpc_id
+            found = topology.at_public(address) if public else topology.at_private(own, address)
+        if found is None or (not public and not own):
+            raise LookupError(address)
+        return found.address if found.vpc_id == own else address
+
+    def dns_works(self, name: str) -> bool:
+        """Whether an interface's VPC has a resolver (its enableDnsSupport)."""
+        with self._lock:
+            record = self._interfaces.get(name)
+            vpc = self._topology().vpcs.get(record.vpc_id) if record else None
+            return vpc is None or vpc.dns_support
 
     def decide(self, flow: Flow) -> Verdict:
         """What becomes of a flow now, and why: the same decision that the packets meet."""
@@ -170,12 +223,27 @@ class Fabric:
         self._interfaces[record.name] = record
         if not record.vpc_id:
             return
-        self._apply(record.vpc_id, self._topology())
+        if record.name not in self._carriers.values():
+            self._carry(record)
         for other in self._holders(record.public_ip, but=record.name):
             self._withdraw_public(other)
             self._interfaces[other.name] = replace(other, public_ip="")
         if record.public_ip:
             self._set_public(record, record.public_ip)
+        self._apply(record.vpc_id, self._topology())  # the rules last: what passes must be translated
+
+    def _carry(self, record: InterfaceRecord) -> None:
+        """Give an interface an address by which AWS's endpoints know it."""
+        network = ipaddress.IPv4Network(CARRIER_CIDR)
+        carrier = str(network[next(self._numbers) % (network.num_addresses - 2) + 1])
+        self._call("set_carrier", router=record.vpc_id, private=record.address, carrier=carrier)
+        self._carriers[carrier] = record.name
+
+    def _withdraw_carrier(self, record: InterfaceRecord) -> None:
+        held = [carrier for carrier, name in self._carriers.items() if name == record.name]
+        for carrier in held:
+            self._call("set_carrier", router=record.vpc_id, private=record.address, carrier=None)
+            del self._carriers[carrier]
 
     def _holders(self, public: str, *, but: str) -> list[InterfaceRecord]:
         """Interfaces that still hold an address which has moved on."""
@@ -193,6 +261,7 @@ class Fabric:
         wanted = {*topology.vpcs, *(i.vpc_id for i in topology.interfaces if i.vpc_id)}
         for vpc_id in sorted(self._applied.keys() - wanted):
             del self._applied[vpc_id]
+            self._shared.pop(vpc_id, None)
             self._call("close_router", router=vpc_id)
         for vpc_id in sorted(wanted):
             self._apply(vpc_id, topology)
@@ -200,9 +269,13 @@ class Fabric:
     def _apply(self, vpc_id: str, topology: Topology) -> None:
         """Bring one VPC's router in line; cheap when only members of groups differ."""
         rules = compile_vpc(topology, vpc_id)
+        shared = [nat.public_ip for nat in topology.state.nat_gateways if nat.vpc_id == vpc_id and nat.public_ip]
         if vpc_id not in self._applied:
-            self._call("open_router", router=vpc_id)
+            self._call("open_router", router=vpc_id, carried=AWS_CIDR)
             self._applied[vpc_id] = _NOTHING
+        if shared != self._shared.get(vpc_id, []):
+            self._call("set_shared", router=vpc_id, addresses=shared)
+            self._shared[vpc_id] = shared
         changes = membership_changes(self._applied.get(vpc_id), rules)
         if changes is None:
             self._call("set_rules", router=vpc_id, rules=rules)

@@ -9,9 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from labkit.cloud.addresses import AWS_CIDR, CARRIER_CIDR
 from labkit.cloud.records import (
+    AclEntry,
+    GatewayEndpointRecord,
     GroupRecord,
     InterfaceRecord,
+    NatGatewayRecord,
     NetworkState,
     Permission,
     RouteRecord,
@@ -22,10 +26,12 @@ from labkit.cloud.records import (
 LOCAL = "local"
 PROTOCOL_NUMBERS: Mapping[str, int] = {"icmp": 1, "tcp": 6, "udp": 17}
 _ALL_PROTOCOLS = ("-1", "all")
+#: the ports that callers choose for themselves, lowest and highest (Linux; VPC user guide, "Ephemeral ports")
+EPHEMERAL = (32768, 60999)
 #: addresses that no internet gateway carries (RFC 1918, RFC 3927, loopback)
 _PRIVATE = tuple(
     ipaddress.IPv4Network(cidr)
-    for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")
+    for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", CARRIER_CIDR)
 )
 
 
@@ -92,7 +98,7 @@ class Service:
         return self.icmp_type is None or self.icmp_type == port
 
 
-def service_of(permission: Permission) -> Service | None:
+def service_of(permission: Permission | AclEntry) -> Service | None:
     """The traffic that a permission speaks of; None when its protocol is none of IPv4's.
 
     EC2, API reference, IpPermission: -1 is all protocols and ports; for ICMP FromPort is the type
@@ -126,6 +132,11 @@ def contains(cidr: str, address: str) -> bool:
     return network is not None and ipaddress.IPv4Address(address) in network
 
 
+def is_aws(address: str) -> bool:
+    """Whether `address` is one of AWS's own endpoints."""
+    return contains(AWS_CIDR, address)
+
+
 def is_private(address: str) -> bool:
     """Whether no internet gateway carries `address`."""
     return any(ipaddress.IPv4Address(address) in network for network in _PRIVATE)
@@ -149,9 +160,29 @@ class Topology:
         return {subnet.subnet_id: subnet for subnet in self.state.subnets}
 
     @cached_property
+    def nat_gateways(self) -> Mapping[str, NatGatewayRecord]:
+        """NAT gateways by id."""
+        return {nat.nat_gateway_id: nat for nat in self.state.nat_gateways}
+
+    @cached_property
+    def gateway_endpoints(self) -> Mapping[str, GatewayEndpointRecord]:
+        """Gateway endpoints by id."""
+        return {endpoint.endpoint_id: endpoint for endpoint in self.state.gateway_endpoints}
+
+    @cached_property
     def by_name(self) -> Mapping[str, InterfaceRecord]:
         """Interfaces by name."""
         return {interface.name: interface for interface in self.interfaces}
+
+    def gateway(self, vpc_id: str) -> str:
+        """The id of a VPC's internet gateway; "" where there is none."""
+        vpc = self.vpcs.get(vpc_id)
+        return vpc.internet_gateway if vpc else ""
+
+    def endpoint(self, target: str, vpc_id: str) -> GatewayEndpointRecord | None:
+        """The gateway endpoint of a VPC that a route leads to."""
+        found = self.gateway_endpoints.get(target)
+        return found if found and found.vpc_id == vpc_id else None
 
     def inside(self, vpc_id: str) -> Iterable[InterfaceRecord]:
         """The interfaces of a VPC; "" gives those outside any."""
@@ -192,6 +223,26 @@ class Topology:
     def route(self, subnet: SubnetRecord, address: str) -> RouteRecord | None:
         """The route that a packet from the subnet to `address` takes, if any does."""
         return next((route for route in self.routes(subnet) if contains(route.cidr, address)), None)
+
+
+def both(one: str, other: str) -> str:
+    """The addresses that two networks share, which is the smaller of them; "" when they share none."""
+    first, second = network_of(one), network_of(other)
+    if not first or not second or not first.overlaps(second):
+        return ""
+    return str(max(first, second, key=lambda network: network.prefixlen))
+
+
+def acl_entries(subnet: SubnetRecord, *, egress: bool) -> list[AclEntry] | None:
+    """The rules of a subnet's network ACL in one direction, in the order they are asked; None: all passes.
+
+    VPC user guide, Network ACLs: rules are evaluated from the lowest number, the first match decides,
+    and what none matches is denied.
+    """
+    if subnet.acl is None:
+        return None
+    entries = (e for e in subnet.acl if e.egress == egress and network_of(e.cidr))
+    return sorted(entries, key=lambda entry: entry.number)
 
 
 def _specific_first(route: RouteRecord) -> tuple[int, bool, str, str]:

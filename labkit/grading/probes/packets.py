@@ -67,14 +67,22 @@ class Packets:
             return {}
         if sender == "stranger":
             server = self._instance()
-            return {"vpc": server["VpcId"], "subnet": server["SubnetId"], "groups": [self._default_group(server["VpcId"])]}
+            return {
+                "vpc": server["VpcId"],
+                "subnet": server["SubnetId"],
+                "groups": [self._default_group(server["VpcId"])],
+            }
         function = self.clients.client("lambda").get_function_configuration(
             FunctionName=self.outputs["LambdaFunctionName"]
         )
         config = function.get("VpcConfig") or {}
         if not config.get("SubnetIds") or not config.get("SecurityGroupIds"):
             return None
-        return {"vpc": config["VpcId"], "subnet": config["SubnetIds"][0], "groups": config["SecurityGroupIds"]}
+        return {
+            "vpc": config["VpcId"],
+            "subnet": config["SubnetIds"][0],
+            "groups": config["SecurityGroupIds"],
+        }
 
     def _default_group(self, vpc: str) -> str:
         wanted = [{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}]

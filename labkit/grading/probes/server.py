@@ -91,7 +91,9 @@ class Server:
         profile = str(self.description.get("IamInstanceProfile", {}).get("Arn", ""))
         if not profile:
             return ""
-        found = self.clients.client("iam").get_instance_profile(InstanceProfileName=profile.rsplit("/", 1)[-1])
+        found = self.clients.client("iam").get_instance_profile(
+            InstanceProfileName=profile.rsplit("/", 1)[-1]
+        )
         return str(found["InstanceProfile"]["Roles"][0]["Arn"])
 
     # -- looking --------------------------------------------------------------------------------------
@@ -149,11 +151,11 @@ class Server:
     # -- doing ----------------------------------------------------------------------------------------
 
     def kill(self, program: Program) -> None:
-        """kill -9 of one program, from outside; returns when it is gone. Gone already is no error."""
+        """Kill -9 of one program, from outside; returns when it is gone. Gone already is no error."""
         self._ask("POST", "kill", {"pid": program.pid})
 
     def kill_application(self) -> bool:
-        """kill -9 of every program that listens on the own port; False when there is none."""
+        """Kill -9 of every program that listens on the own port; False when there is none."""
         listening = [p for p in self.programs() if self.port in p.listens]
         for program in listening:
             self.kill(program)
@@ -181,6 +183,4 @@ class Server:
 
 
 def _program(value: Mapping[str, Any]) -> Program:
-    return Program(
-        value["pid"], tuple(value["command"]), dict(value["environment"]), tuple(value["listens"])
-    )
+    return Program(value["pid"], tuple(value["command"]), dict(value["environment"]), tuple(value["listens"]))

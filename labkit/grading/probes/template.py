@@ -44,13 +44,11 @@ _Loader.add_multi_constructor("!", _short_form)
 
 def load(text: str) -> Mapping[str, Any]:
     """The template as plain values, short forms written out. Raises yaml.YAMLError."""
-    value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
+    value = yaml.load(text, Loader=_Loader)
     return value if isinstance(value, Mapping) else {}
 
 
-def declared(
-    text: str, physical: Mapping[str, str], parameters: Mapping[str, str]
-) -> Mapping[str, Declared]:
+def declared(text: str, physical: Mapping[str, str], parameters: Mapping[str, str]) -> Mapping[str, Declared]:
     """The resources of the template by logical id; {} when it is no YAML."""
     try:
         template = load(text)
@@ -63,7 +61,9 @@ def declared(
     }
     known = {**defaults, **parameters, **physical}
     return {
-        str(name): Declared(str(name), str(about.get("Type", "")), resolved(about.get("Properties") or {}, known))
+        str(name): Declared(
+            str(name), str(about.get("Type", "")), resolved(about.get("Properties") or {}, known)
+        )
         for name, about in (template.get("Resources") or {}).items()
         if isinstance(about, Mapping)
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
+from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
@@ -18,22 +19,25 @@ def run(context: Context) -> StepResult:
     built = workspace.write_build()
     for warning in built.warnings:
         context.note(warning)
-    template = built.files["cloudformation-template.yaml"].decode()
-    deployment = context.engine.apply(template, workspace.variant.parameters(), workspace.variant.tags())
+    engine = context.engine
+    with drift.prepared(context):
+        deployment = engine.apply()
     if not deployment.changed:
         context.note("Nothing to change: what stands is what your files say.")
-    workspace.save_deployed(engine="cloudformation", target="local", outputs=deployment.outputs)
+    drift.remember(context)
+    workspace.save_deployed(engine=engine.engine, target="local", outputs=deployment.outputs)
     return _checks(context, deployment)
 
 
 def check(context: Context) -> StepResult:
-    """What stands, without changing it."""
+    """What stands, without changing it, and what was changed by hand."""
+    drift.warn(context)
     return _checks(context, context.engine.current())
 
 
 def _checks(context: Context, deployment: Deployment) -> StepResult:
     complete = CheckResult(
-        "the stack is complete", deployment.status == "complete",
+        "your deployment is complete", deployment.status == "complete",
         deployment.reason or deployment.status, hint="Create it:  ./lab deploy",
     )  # fmt: skip
     if not complete.passed:
@@ -41,7 +45,7 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     missing = [name for name in OUTPUTS if name not in deployment.outputs]
     outputs = CheckResult(
         "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
-        hint="Compare the Outputs section of your template with a fresh one.",
+        hint="Compare the outputs in your files with those of a fresh workspace.",
     )  # fmt: skip
     facts = tuple((name, value) for name, value in deployment.outputs.items())
     if missing:

@@ -1,23 +1,32 @@
 """Step 10: delete everything and prove it by listing.
 
-What belongs here: this step's work and checks. What does not: how a stack is deleted (labkit.deploy).
+What belongs here: this step's work and checks. What does not: how an engine deletes what it made, or how
+leftovers are found (labkit.deploy).
 """
 
-from labkit.deploy import survivors
+from labkit.deploy import cleanup, survivors
+from labkit.errors import DeployError, LabError
+from labkit.events import Event
+from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
 
 def run(context: Context) -> StepResult:
-    """Empty the lab's buckets, delete the stack, list what is left."""
-    variant = context.workspace.variant
+    """Empty the lab's buckets, let the engine destroy, delete what it did not know, list what is left."""
+    variant, engine = context.workspace.variant, context.engine
+    _build_again(context)
     for bucket in survivors.buckets_named(context.clients, variant.name):
         count = survivors.empty_bucket(context.clients, bucket)
         if count:
             context.note(f"emptied the bucket {bucket}: {count} objects and versions")
-    context.engine.destroy()
-    _delete_late_log_groups(context, variant.name)
-    context.workspace.save_deployed(engine="cloudformation", target="local", outputs={})
+    trouble = not _destroy(context)
+    for leftover in cleanup.delete(context.clients, prefix=variant.name, tag_value=variant.code):
+        context.note(f"deleted {leftover.kind} {leftover.identifier}, which {engine.engine} had left")
+    if trouble:
+        _destroy(context)  # what was in its way is gone now
+    drift.forget(context)
+    context.workspace.save_deployed(engine=engine.engine, target="local", outputs={})
     return check(context)
 
 
@@ -36,12 +45,19 @@ def check(context: Context) -> StepResult:
     )  # fmt: skip
 
 
-def _delete_late_log_groups(context: Context, prefix: str) -> None:
-    """Lambda makes a missing log group by itself, also after the stack's own was deleted."""
-    logs = context.clients.client("logs")
-    for page in logs.get_paginator("describe_log_groups").paginate(
-        logGroupNamePrefix=f"/aws/lambda/{prefix}"
-    ):
-        for group in page["logGroups"]:
-            logs.delete_log_group(logGroupName=group["logGroupName"])
-            context.note(f"deleted the log group {group['logGroupName']}")
+def _build_again(context: Context) -> None:
+    """Terraform reads build/ even to destroy; files that can't be built are no reason to keep what costs."""
+    try:
+        context.workspace.write_build()
+    except LabError as error:
+        context.emit(Event("warning", f"{error.message} It is deleted all the same."))
+
+
+def _destroy(context: Context) -> bool:
+    """Whether the engine could destroy by itself; broken files must not keep a lab alive."""
+    try:
+        context.engine.destroy()
+    except DeployError as error:
+        context.emit(Event("warning", f"{error.message} What is left is deleted by name and tag."))
+        return False
+    return True

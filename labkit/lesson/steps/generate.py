@@ -12,8 +12,8 @@ from labkit.lesson.model import CheckResult, StepResult
 def run(context: Context) -> StepResult:
     """Write the files; those that the student changed stay as they are unless `--force`."""
     options = context.options
-    student = options.student or _current_student(context)
-    made = context.workspaces.generate(student, solution=options.solution, force=options.force)
+    student, solution = _whose(context)
+    made = context.workspaces.generate(student, solution=solution, force=options.force)
     for name in made.kept:
         context.note(f"{name} was changed by you and stays as it is (--force replaces it, with a backup)")
     for name, backup in made.backups.items():
@@ -35,14 +35,18 @@ def check(context: Context) -> StepResult:
     return StepResult((_files_there(context), _builds(context)), facts)
 
 
-def _current_student(context: Context) -> str:
+def _whose(context: Context) -> tuple[str, bool]:
+    """(student, whether the reference solution): as asked for, or as in the current workspace."""
+    options = context.options
+    if options.student:
+        return options.student, options.solution
     current = context.workspaces.current()
     if current is None:
         raise UsageError(
             "Who are you? The step needs your id.",
             hint="For example:  python steps/01_generate.py --student ada@uni.edu",
         )
-    return current.variant.student
+    return current.variant.student, options.solution or current.solution
 
 
 def _files_there(context: Context) -> CheckResult:

@@ -83,10 +83,7 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     result = sent.answer.body.get("result")
     if sent.answer.status != 200 or not isinstance(result, Mapping):
         gap, reason = diagnosis.refusal(sent.answer)
-        hint = (
-            f"Write the gap {gap}, then:  ./lab deploy" if gap else "Read the reason, mend it, deploy again."
-        )
-        return CheckResult(name, False, reason, hint, gap=gap)
+        return CheckResult(name, False, reason, _next(gap, sent.answer.status), gap=gap)
     wrong = _wrong_object(context, outputs, sent, result) or _wrong_row(context, outputs, sent, result)
     if wrong:
         gap, reason = wrong
@@ -94,6 +91,14 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     return CheckResult(
         f"{name} ({len(sent.picture.data):,} bytes, {1000 * sent.answer.seconds:.0f} ms)", True
     )
+
+
+def _next(gap: str, status: int) -> str:
+    if gap:
+        return f"Write the gap {gap}, then:  ./lab deploy"
+    if status == 400:
+        return "Your server refuses this picture. Send another:  ./lab process --image FILE"
+    return "Read the reason, mend your files, then:  ./lab deploy"
 
 
 def _wrong_object(

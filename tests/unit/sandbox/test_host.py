@@ -224,6 +224,16 @@ def test_a_pretended_root_may_chown(shell: Run) -> None:
     assert done.output == b"0\nfine\n", done.errors
 
 
+def test_a_pretended_root_makes_fifos_and_only_seems_to_make_devices(shell: Run) -> None:
+    script = "cd /opt; mkfifo f && (echo through > f &) && cat f; mknod d c 1 3 && test ! -e d && echo seems"
+    done = shell(script, uid=0, pretend_root=True, writable_root=True)
+    assert done.output == b"through\nseems\n", done.errors
+
+
+def test_the_clock_shows_utc_whatever_this_machine_s_zone_is(shell: Run) -> None:
+    assert shell("readlink /etc/localtime; date +%Z").output == b"../usr/share/zoneinfo/UTC\nUTC\n"
+
+
 # --- disks ---------------------------------------------------------------------------------------------
 
 

@@ -40,7 +40,7 @@ class Handler:
     type_name: ClassVar[str]
     service: ClassVar[str]
     emulated: ClassVar[frozenset[str]]  # the properties it handles; all others are refused by name
-    inside: ClassVar[Mapping[str, frozenset[str]]] = {}  # property → the members it handles
+    inside: ClassVar[Mapping[str, frozenset[str]]] = {}  # property (or "A.B") → the members it handles
     updatable: ClassVar[frozenset[str]] = frozenset()  # what update() can change in place
     replaces: ClassVar[frozenset[str]] = frozenset()  # changed only by making a new one
     attribute_names: ClassVar[frozenset[str]] = frozenset()  # what GetAtt may ask for

@@ -109,6 +109,10 @@ class Bucket(ApiResource):
         "LifecycleConfiguration": _lifecycle,
     }
     emulated = frozenset({*settings, "BucketName"})
+    inside: ClassVar[Mapping[str, frozenset[str]]] = {
+        "LifecycleConfiguration": frozenset({"Rules"}),
+        "LifecycleConfiguration.Rules": _RULE,
+    }
     name_property = "BucketName"
     delete_call, id_argument = "delete_bucket", "Bucket"
     gone = frozenset({"NoSuchBucket"})

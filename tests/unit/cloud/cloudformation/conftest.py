@@ -23,7 +23,7 @@ def door() -> Any:
     return _load()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _cloud(door: Any) -> Iterator[Any]:
     with door.serving() as cloud:
         yield cloud

@@ -70,6 +70,13 @@ REFUSED = {
         "Resources:\n  V:\n    Type: AWS::EC2::VPC\n    Properties:\n      Ipv4IpamPoolId: x\n",
         "property Ipv4IpamPoolId of type AWS::EC2::VPC is not emulated by the local cloud (line 5)",
     ),
+    "a member of a list inside a property": (
+        "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      LifecycleConfiguration:\n"
+        "        Rules:\n          - Status: Enabled\n            ExpirationInDays: 1\n"
+        "            ObjectSizeGreaterThan: '500'\n",
+        "property LifecycleConfiguration.Rules.ObjectSizeGreaterThan of type AWS::S3::Bucket is not emulated "
+        "by the local cloud (line 9)",
+    ),
     "an inner property that is not emulated": (
         "Resources:\n  I:\n    Type: AWS::EC2::Instance\n    Properties:\n      NetworkInterfaces:\n"
         "        - DeviceIndex: '0'\n          Ipv6AddressCount: 1\n",

@@ -55,9 +55,9 @@ def test_failure_of_the_function_is_marked(aws, function):
 
 def test_log_tail_comes_on_request(aws, function):
     """Lambda API reference, Invoke: LogType."""
-    tail = base64.b64encode(b"START\nEND\n").decode()
-    aws.calls.result = InvocationResult(b"null", log_tail=tail)
-    assert aws.lambda_.invoke(FunctionName="f", LogType="Tail")["LogResult"] == tail
+    aws.calls.result = InvocationResult(b"null", log_tail="START\nEND\n")
+    answer = aws.lambda_.invoke(FunctionName="f", LogType="Tail")
+    assert base64.b64decode(answer["LogResult"]) == b"START\nEND\n"
     assert aws.calls.invoked[0][2]["tail"] is True
 
 

@@ -81,11 +81,11 @@ def test_a_changed_rule_replaces_the_rules(fabric: Fabric, calls: Recorder) -> N
 
 def test_an_interface_changes_members_and_no_rules(fabric: Fabric, calls: Recorder) -> None:
     fabric.attach(SERVER)
-    assert calls.calls[1][1]["changes"] == {"sg-1": {"add": ["10.0.1.4"], "remove": []}}
-    assert calls.new() == ["attach", "set_members"]
+    assert calls.calls[-1][1]["changes"] == {"sg-1": {"add": ["10.0.1.4"], "remove": []}}
+    assert calls.new() == ["attach", "set_carrier", "set_members"]
     fabric.detach("i-1")
-    assert calls.calls[1][1]["changes"] == {"sg-1": {"add": [], "remove": ["10.0.1.4"]}}
-    assert calls.new() == ["detach", "set_members"]
+    assert calls.calls[-1][1]["changes"] == {"sg-1": {"add": [], "remove": ["10.0.1.4"]}}
+    assert calls.new() == ["detach", "set_carrier", "set_members"]
 
 
 def test_where_an_interface_stands_follows_from_its_subnet(fabric: Fabric, calls: Recorder) -> None:
@@ -101,6 +101,8 @@ def test_where_an_interface_stands_follows_from_its_subnet(fabric: Fabric, calls
         "gateway": "10.0.1.1",
         "loopback": ["169.254.169.254"],
         "listen": [["169.254.169.254", 80]],
+        "datagrams": [],
+        "networks": [],
     }
 
 
@@ -132,10 +134,10 @@ def test_outside_hosts_bring_an_address_or_get_one(fabric: Fabric, calls: Record
 
 def test_a_public_address_comes_and_goes_with_its_interface(fabric: Fabric, calls: Recorder) -> None:
     fabric.attach(replace(SERVER, public_ip="54.0.0.1"))
-    assert calls.calls[-1][1] == {"router": "vpc-1", "private": "10.0.1.4", "public": "54.0.0.1"}
-    assert calls.new() == ["attach", "set_members", "set_public"]
+    assert calls.calls[-2][1] == {"router": "vpc-1", "private": "10.0.1.4", "public": "54.0.0.1"}
+    assert calls.new() == ["attach", "set_carrier", "set_public", "set_members"]
     fabric.detach("i-1")
-    assert calls.new() == ["detach", "set_public", "set_members"]
+    assert calls.new() == ["detach", "set_public", "set_carrier", "set_members"]
 
 
 def test_a_changed_interface_gets_its_new_groups_and_public_address(fabric: Fabric, calls: Recorder) -> None:
@@ -144,7 +146,7 @@ def test_a_changed_interface_gets_its_new_groups_and_public_address(fabric: Fabr
     fabric.change(replace(SERVER, public_ip="54.0.0.2", security_group_ids=()))
     publics = [arguments["public"] for operation, arguments in calls.calls if operation == "set_public"]
     assert publics == [None, "54.0.0.2"]
-    assert calls.new() == ["set_public", "set_members", "set_public"]
+    assert calls.new() == ["set_public", "set_public", "set_members"]
     assert fabric.address_of("i-1") == "10.0.1.4"
 
 
@@ -161,7 +163,7 @@ def test_a_vpc_that_is_gone_closes_when_its_last_interface_leaves(fabric: Fabric
     fabric.update(NetworkState())
     assert calls.new() == ["set_rules"]  # it passes nothing from now on
     fabric.detach("i-1")
-    assert calls.new() == ["detach", "close_router"]
+    assert calls.new() == ["detach", "set_carrier", "close_router"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class Refused(Exception):
 def prefix() -> str:
     """Where this Python's own files lie: the environment, or /usr/local for the system's Python."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
-    return "/usr/local" if own == "/usr" else own
+    return f"{own}/local" if own.endswith("/usr") else own
 
 
 def packages() -> str:

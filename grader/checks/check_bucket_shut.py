@@ -1,0 +1,69 @@
+"""Line bucket-shut."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from grader.support.rights import denied
+from grader.support.stated import infrastructure, is_true, properties, terraform_blocks
+from labkit.grading.api import Failed, Lab, lost
+
+_BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+_TERRAFORM = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+
+
+def check(lab: Lab) -> None:
+    """Your bucket is shut to the public: four blocks stated in your code, plain HTTP refused, strangers refused.
+
+    AWS shuts new buckets by itself; stated in code it stays so, whatever somebody clicks later.
+    """
+    holding, missing = lost([*_blocks(lab), *_http(lab), *_strangers(lab)])
+    if holding < 1:
+        raise Failed(
+            missing, hint="gap bucket-protection: the four blocks, and a policy that denies without secure transport",
+            expected="four blocks, plain HTTP denied, strangers refused", found=missing,
+        )  # fmt: skip
+
+
+def _blocks(lab: Lab) -> Iterator[tuple[bool, str]]:
+    yield _stated(lab), "your code does not state all four public-access blocks"
+    answer = lab.aws(lab.clients.client("s3").get_public_access_block, Bucket=lab.bucket.name)
+    found = answer["PublicAccessBlockConfiguration"] if isinstance(answer, dict) else {}
+    off = [name for name in _BLOCKS if not found.get(name)]
+    yield not off, f"off: {', '.join(off)}"
+
+
+def _stated(lab: Lab) -> bool:
+    if lab.engine == "terraform":
+        blocks = terraform_blocks(infrastructure(lab), "aws_s3_bucket_public_access_block")
+        return any(all(name in block for name in _TERRAFORM) and "false" not in block for block in blocks)
+    stated = [each.get("PublicAccessBlockConfiguration") or {} for each in properties(lab, "AWS::S3::Bucket")]
+    return any(
+        all(is_true(each.get(name)) for name in _BLOCKS) for each in stated if isinstance(each, Mapping)
+    )
+
+
+def _http(lab: Lab) -> Iterator[tuple[bool, str]]:
+    answer = lab.aws(lab.clients.client("s3").get_bucket_policy, Bucket=lab.bucket.name)
+    document = json.loads(answer["Policy"]) if isinstance(answer, dict) else {}
+    statements = document.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    yield any(_denies_http(each) for each in statements), "no policy of the bucket denies plain HTTP"
+
+
+def _denies_http(statement: Mapping[str, Any]) -> bool:
+    conditions = statement.get("Condition", {})
+    values = {
+        (key.lower(), str(value).lower()) for about in conditions.values() for key, value in about.items()
+    }  # fmt: skip
+    everybody = statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+    return statement.get("Effect") == "Deny" and everybody and ("aws:securetransport", "false") in values
+
+
+def _strangers(lab: Lab) -> Iterator[tuple[bool, str]]:
+    place = {"Bucket": lab.bucket.name, "Key": f"{lab.variant.prefix}/{lab.unique('try')}.png"}
+    lab.clients.client("s3").put_object(**place, Body=b"for nobody")
+    lab.cleanup(lab.clients.client("s3").delete_object, **place)
+    world = lab.anonymous().client("s3")
+    yield denied(lab.aws(world.get_object, **place)), "anybody may read your objects"
+    yield denied(lab.aws(world.put_object, **place, Body=b"x")), "anybody may write into your bucket"

@@ -1,0 +1,24 @@
+"""Line comes-back."""
+
+from labkit.grading.api import Failed, Lab
+
+#: leaves a wrong system without its service: judged after the others
+DISTURBS = True
+
+
+def check(lab: Lab) -> None:
+    """Your service is healthy again after the server was stopped and started.
+
+    At the end of every Learner Lab session the server is stopped. User data does not run a second time.
+    """
+    if not lab.server.wait_healthy(5):
+        raise Failed("your service is not healthy, before anything was stopped", hint="./lab logs server",
+                     expected="healthy", found="no answer on /health")  # fmt: skip
+    lab.server.stop()
+    lab.server.start()
+    if not lab.server.wait_healthy(15):
+        raise Failed(
+            "your service did not come back after stop and start",
+            hint="gap unit: `start` is for now; which word is for every boot?",
+            expected="healthy within 15 s", found="no answer on /health", evidence=lab.server.journal(lines=6),
+        )  # fmt: skip

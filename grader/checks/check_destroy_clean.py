@@ -1,0 +1,41 @@
+"""Line destroy-clean."""
+
+from labkit.grading.api import Failed, Lab
+
+#: events after which the first attempt to delete is left alone
+_IN_THE_MIDDLE = 6
+
+
+def check(lab: Lab) -> None:
+    """Deleting leaves nothing, also when it was killed in the middle and run again.
+
+    What is left costs money while you sleep. Only a listing proves that nothing is.
+    """
+    other = lab.fresh()
+    other.bucket.clients.client("s3").put_object(
+        Bucket=other.bucket.name, Key=f"{lab.variant.prefix}/{lab.unique('left')}.png", Body=b"an image"
+    )
+    other.destroy(stop_after=_IN_THE_MIDDLE)
+    again = _destroyed(other)
+    left = other.survivors()
+    if left:
+        raise Failed(
+            f"still there after deleting: {'; '.join(left)}",
+            hint="what in your files says that it is to stay (a retention, a protection)?",
+            expected="nothing", found="; ".join(left), evidence=left,
+        )  # fmt: skip
+    if again:
+        raise Failed(
+            f"deleting again, after it was killed in the middle, failed: {again}", fraction=0.5,
+            hint="read the first failed event:  ./lab destroy", expected="gone", found=again,
+        )  # fmt: skip
+
+
+def _destroyed(other: Lab) -> str:
+    """Delete, and once more; why it did not go through, "" when it did."""
+    try:
+        other.destroy()
+        other.destroy()
+    except Failed as failed:
+        return failed.reason
+    return ""

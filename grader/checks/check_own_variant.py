@@ -1,0 +1,64 @@
+"""Line own-variant."""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping
+
+from labkit.grading.api import Failed, Lab, lost
+
+
+def check(lab: Lab) -> None:
+    """Names, network, port, token and tags are your own values.
+
+    Two labs with the same names or networks can't live in one account, and a bill without a tag belongs to nobody.
+    """
+    holding, missing = lost([*_names(lab), *_network(lab), *_script(lab), *_tags(lab)])
+    if holding < 1:
+        raise Failed(
+            f"not your own: {missing}", hint="put your own values back: they are the defaults of a fresh template",
+            expected=f"{lab.variant.name}, {lab.variant.vpc_cidr}, port {lab.variant.port}", found=missing,
+        )  # fmt: skip
+
+
+def _names(lab: Lab) -> Iterator[tuple[bool, str]]:
+    for output in ("LambdaFunctionName", "BucketName", "TableName"):
+        name = lab.output(output)
+        yield name.startswith(f"{lab.variant.name}-"), f"{output} is {name}"
+
+
+def _network(lab: Lab) -> Iterator[tuple[bool, str]]:
+    ec2, server = lab.clients.client("ec2"), lab.server.description
+    (vpc,) = ec2.describe_vpcs(VpcIds=[server["VpcId"]])["Vpcs"]
+    (subnet,) = ec2.describe_subnets(SubnetIds=[server["SubnetId"]])["Subnets"]
+    yield vpc["CidrBlock"] == lab.variant.vpc_cidr, f"the network is {vpc['CidrBlock']}"
+    yield subnet["CidrBlock"] == lab.variant.subnet_cidr, f"the subnet is {subnet['CidrBlock']}"
+
+
+def _script(lab: Lab) -> Iterator[tuple[bool, str]]:
+    """Port and token as the server got them in its user data."""
+    api = lab.clients.client("ec2")
+    answer = api.describe_instance_attribute(InstanceId=lab.server.instance_id, Attribute="userData")
+    text = base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
+    yield lab.variant.lab_token in text, "the boot script has another token"
+    yield bool(re.search(rf"\b{lab.variant.port}\b", text)), "the boot script has another port"
+
+
+def _tags(lab: Lab) -> Iterator[tuple[bool, str]]:
+    for what, tags in _tagged(lab):
+        wrong = [key for key, value in lab.variant.tags().items() if tags.get(key) != value]
+        yield not wrong, f"the {what} has no or another tag {', '.join(wrong)}"
+
+
+def _tagged(lab: Lab) -> Iterator[tuple[str, Mapping[str, str]]]:
+    server = lab.server.description
+    (vpc,) = lab.clients.client("ec2").describe_vpcs(VpcIds=[server["VpcId"]])["Vpcs"]
+    yield "server", _plain(server.get("Tags", []))
+    yield "network", _plain(vpc.get("Tags", []))
+    arn = lab.function.configuration["FunctionArn"]
+    yield "function", lab.clients.client("lambda").list_tags(Resource=arn).get("Tags", {})
+    answer = lab.aws(lab.clients.client("s3").get_bucket_tagging, Bucket=lab.bucket.name)
+    yield "bucket", _plain(answer["TagSet"] if isinstance(answer, dict) else [])
+
+
+def _plain(tags: list[Mapping[str, str]]) -> Mapping[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}

@@ -1,0 +1,28 @@
+"""Line private-address."""
+
+import re
+
+from grader.support.stated import infrastructure
+from labkit.grading.api import Failed, Lab
+
+
+def check(lab: Lab) -> None:
+    """EC2_FLASK_URL is your server's private address with your port, taken from the server by reference.
+
+    The public address changes at every stop and start, and a packet to it leaves your network.
+    """
+    found = lab.function.environment.get("EC2_FLASK_URL", "")
+    wanted = f"http://{lab.server.description.get('PrivateIpAddress', '')}:{lab.variant.port}"
+    if found.rstrip("/") != wanted:
+        raise Failed(
+            f"EC2_FLASK_URL is {found or 'not set'}; your server is at {wanted}",
+            hint="gap lambda-network: refer to the server's private address, and to your port",
+            expected=wanted, found=found or "nothing",
+        )  # fmt: skip
+    typed = re.search(r"EC2_FLASK_URL.*\b(\d{1,3}(?:\.\d{1,3}){3})\b", infrastructure(lab))
+    if typed:
+        raise Failed(
+            "EC2_FLASK_URL holds a typed address: right today by chance, wrong with the next server",
+            hint="gap lambda-network: a reference to the server, not digits",
+            expected="a reference", found=typed[1],
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What several checks share: sending images, taking rights away, reading evidence files."""

@@ -1,0 +1,111 @@
+"""What runs inside a sandbox, as the kernel tells it from outside: nothing inside can dress it up.
+
+What belongs here: reading /proc below one process, and ending a process found there. What does not: what an
+instance says of itself (labkit.cloud.instances). Linux only.
+"""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_LISTENING = "0A"
+_MOST = 1 << 17
+
+
+@dataclass(frozen=True)
+class Program:
+    """A process inside: its number there, command line, environment, and the TCP ports it listens on."""
+
+    pid: int
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    listens: tuple[int, ...]
+
+
+def programs(root: int) -> list[Program]:
+    """Everything below process `root` (as this machine numbers it), by age; nothing when that is 0 or gone."""
+    ports = _listeners(root)
+    found = [_program(pid, ports) for pid in _below(root)]
+    return sorted((each for each in found if each is not None), key=lambda program: program.pid)
+
+
+def kill(root: int, inside: int) -> bool:
+    """End (kill -9) the process below `root` that is called `inside` there; waits until it is gone."""
+    for pid in _below(root):
+        if _number_inside(pid) == inside:
+            return _end(pid)
+    return False
+
+
+def _end(pid: int) -> bool:
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        select.select([handle], [], [], 5.0)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _below(root: int) -> Iterator[int]:
+    """The descendants of a process."""
+    for task in Path(f"/proc/{root}/task").glob("*/children") if root else ():
+        with contextlib.suppress(OSError):  # the thread ended between the two looks
+            for child in task.read_text().split():
+                yield int(child)
+                yield from _below(int(child))
+
+
+def _program(pid: int, ports: Mapping[str, int]) -> Program | None:
+    """None when it ends while we look."""
+    folder = Path(f"/proc/{pid}")
+    try:
+        command = _texts(folder / "cmdline")
+        environment = dict(each.partition("=")[::2] for each in _texts(folder / "environ"))
+        return Program(_number_inside(pid), command, environment, _ports_of(folder, ports))
+    except (OSError, ValueError):
+        return None
+
+
+def _texts(path: Path) -> tuple[str, ...]:
+    with open(path, "rb") as file:
+        data = file.read(_MOST)
+    return tuple(part.decode(errors="replace") for part in data.split(b"\0") if part)
+
+
+def _number_inside(pid: int) -> int:
+    """Its number in the innermost namespace; 0 when it is gone."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("NSpid:"):
+                return int(line.split()[-1])
+    return 0
+
+
+def _listeners(root: int) -> dict[str, int]:
+    """Socket inode → port, of all TCP sockets that listen in the network of `root`."""
+    found = {}
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{root}/net/{name}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENING:
+                    found[f"socket:[{fields[9]}]"] = int(fields[1].rpartition(":")[2], 16)
+    return found
+
+
+def _ports_of(folder: Path, ports: Mapping[str, int]) -> tuple[int, ...]:
+    names = set()
+    for entry in (folder / "fd").iterdir():
+        with contextlib.suppress(OSError):  # closed between the two looks
+            names.add(os.readlink(entry))
+    return tuple(sorted({ports[name] for name in names if name in ports}))

@@ -1,0 +1,1 @@
+"""The network of the portable tiers: connections by proxy, decided by the same function as everywhere."""

@@ -1,0 +1,216 @@
+"""The gate of one interface: a port on the loopback device, where its processes ask and connect.
+
+A line that begins with "@" is a question of the start-up hook (labkit.sandbox.portable.inside.sockets):
+
+    @connect ADDRESS PORT FROM   → pass (then connect from the port FROM; 0 only asks), refuse, drop
+    @bind ADDRESS PORT REAL      → ok (as long as this connection is open), taken
+    @who PORT                    → is ADDRESS PORT: who is connected to us from that port
+
+Anything else is HTTP as a proxy gets it, for programs like curl. A connection that passes is carried byte
+by byte; it was opened on the far side before the question was answered, so a refusal is one.
+
+What belongs here: the protocol and carrying. What does not: who may reach whom (switchboard.py).
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+_LOOPBACK = "127.0.0.1"
+_LONGEST_HEAD = 1 << 16
+_TICKET_SECONDS = 10.0
+_CONNECT_SECONDS = 5.0
+_PIECE = 1 << 16
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a connection leads: to a real port, or nowhere, and how that shows."""
+
+    kind: Literal["pass", "refuse", "drop"]
+    port: int = 0
+
+
+class Board(Protocol):
+    """What a gate asks about its interface."""
+
+    def way(self, name: str, host: str, port: int) -> Way:
+        """Where a connection of `name` to `host` (an address or a name) leads."""
+        ...
+
+    def bind(self, name: str, address: str, port: int, real: int) -> bool:
+        """Note that something listens; False when something does already."""
+        ...
+
+    def unbind(self, name: str, address: str, port: int) -> None:
+        """It listens no more."""
+        ...
+
+    def carried(self, real_port: int, name: str, to: str, port: int) -> None:
+        """A connection from `name` comes in from `real_port`."""
+        ...
+
+    def who(self, real_port: int) -> tuple[str, int] | None:
+        """Address and port that the other end of that connection is known by."""
+        ...
+
+    def over(self, real_port: int) -> None:
+        """That connection has ended."""
+        ...
+
+
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Gate:
+    """Serves one interface, in the event loop that calls it."""
+
+    def __init__(self, name: str, board: Board) -> None:
+        self._name, self._board = name, board
+        self._tickets: dict[int, tuple[_Streams, asyncio.TimerHandle]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> tuple[asyncio.Server, int]:
+        """Begin; the server and its port."""
+        server = await asyncio.start_server(self._accept, _LOOPBACK, 0, backlog=256)
+        return server, server.sockets[0].getsockname()[1]
+
+    def close(self) -> None:
+        """Cut what is carried."""
+        for task in self._tasks:
+            task.cancel()
+        for (_, writer), timer in self._tickets.values():
+            timer.cancel()
+            writer.close()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+            await self._serve((reader, writer))
+        writer.close()
+
+    async def _serve(self, here: _Streams) -> None:
+        ticket = self._tickets.pop(here[1].get_extra_info("peername")[1], None)
+        if ticket is not None:
+            ticket[1].cancel()
+            return await _carry(here, ticket[0])
+        first = await here[0].readexactly(1)
+        if first == b"@":
+            return await self._answer(here)
+        return await self._proxy(first, here)
+
+    # -- questions ------------------------------------------------------------------------------------
+
+    async def _answer(self, here: _Streams) -> None:
+        words = (await here[0].readline()).decode(errors="replace").split()
+        questions: dict[str, Callable[..., Awaitable[None]]] = {
+            "connect": self._connect, "bind": self._bind, "who": self._who,
+        }  # fmt: skip
+        with contextlib.suppress(ValueError, TypeError):
+            await questions[words[0]](here, *words[1:]) if words and words[0] in questions else None
+
+    async def _connect(self, here: _Streams, address: str, port: str, source: str) -> None:
+        way, there = await self._open(address, int(port))
+        if there is not None and int(source):
+            self._keep(int(source), there)
+        elif there is not None:
+            there[1].close()
+        await _say(here, way.kind)
+
+    def _keep(self, source: int, there: _Streams) -> None:
+        """Hold the far side until the asker connects from the port `source`."""
+
+        def expire() -> None:
+            if self._tickets.pop(source, None):
+                there[1].close()
+
+        timer = asyncio.get_running_loop().call_later(_TICKET_SECONDS, expire)
+        self._tickets[source] = (there, timer)
+
+    async def _open(self, host: str, port: int) -> tuple[Way, _Streams | None]:
+        way = self._board.way(self._name, host, port)
+        if way.kind != "pass":
+            return way, None
+        try:
+            there = await asyncio.wait_for(asyncio.open_connection(_LOOPBACK, way.port), _CONNECT_SECONDS)
+        except (OSError, TimeoutError):
+            return Way("refuse"), None
+        self._board.carried(there[1].get_extra_info("sockname")[1], self._name, host, port)
+        return way, there
+
+    async def _bind(self, here: _Streams, address: str, port: str, real: str) -> None:
+        if not self._board.bind(self._name, address, int(port), int(real)):
+            return await _say(here, "taken")
+        try:
+            await _say(here, "ok")
+            await here[0].read()  # until the listener's process lets go
+        finally:
+            self._board.unbind(self._name, address, int(port))
+
+    async def _who(self, here: _Streams, port: str) -> None:
+        known = self._board.who(int(port))
+        await _say(here, f"is {known[0]} {known[1]}" if known else "nobody")
+
+    # -- HTTP -----------------------------------------------------------------------------------------
+
+    async def _proxy(self, first: bytes, here: _Streams) -> None:
+        head = first + await here[0].readuntil(b"\r\n\r\n")
+        line, _, rest = head.partition(b"\r\n")
+        match = re.fullmatch(rb"(\S+) (?:http://)?([^/\s]+)(/\S*)? (HTTP/1\.[01])", line)
+        if match is None:
+            return await _say(here, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        host, _, port = match[2].decode("latin-1").rpartition("@")[2].partition(":")
+        way, there = await self._open(host, int(port or 80))
+        if way.kind == "drop":
+            return await _silence(here)
+        if there is None:
+            return await _say(here, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        if match[1] == b"CONNECT":
+            await _say(here, "HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            path = match[3] or b"/"
+            there[1].write(b"%s %s %s\r\n" % (match[1], path, match[4]) + _for_server(rest))
+        return await _carry(here, there)
+
+
+def _for_server(rest: bytes) -> bytes:
+    """The headers without those for the proxy; one request, then the connection closes."""
+    lines = [each for each in rest.split(b"\r\n") if each and not each.lower().startswith((b"proxy-", b"connection:"))]
+    return b"\r\n".join([*lines, b"Connection: close", b"", b""])
+
+
+async def _say(here: _Streams, text: str) -> None:
+    here[1].write(text.encode() if text.startswith("HTTP") else f"{text}\n".encode())
+    await here[1].drain()
+
+
+async def _silence(here: _Streams) -> None:
+    """A dropped packet: nothing comes until the caller gives up."""
+    while await here[0].read(_PIECE):
+        pass
+
+
+async def _carry(here: _Streams, there: _Streams) -> None:
+    """Both ways until both have ended."""
+    try:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pump(here[0], there[1]))
+            both.create_task(_pump(there[0], here[1]))
+    finally:
+        there[1].close()
+        here[1].close()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await source.read(_PIECE):
+            sink.write(piece)
+            await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()

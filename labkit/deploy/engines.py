@@ -1,0 +1,41 @@
+"""Which engine deploys: chosen by name, made for a source and a target, never mixed.
+
+What belongs here: the choice and its refusals. What does not: what an engine does.
+"""
+
+from labkit.deploy import survivors
+from labkit.deploy.cloudformation import CloudFormation
+from labkit.deploy.model import Engine, Source
+from labkit.deploy.terraform import Terraform
+from labkit.deploy.terraform_command import Setup
+from labkit.errors import DeployError, UsageError
+from labkit.events import Emit
+from labkit.targets import Clients
+
+NAMES = ("cloudformation", "terraform")
+TITLES = {"cloudformation": "CloudFormation", "terraform": "Terraform"}
+
+
+def make_engine(name: str, clients: Clients, source: Source, emit: Emit, setup: Setup) -> Engine:
+    """The engine of this name. Raises UsageError for another."""
+    if name == "terraform":
+        return Terraform(clients, source, emit, setup)
+    if name == "cloudformation":
+        return CloudFormation(clients, source, emit)
+    raise UsageError(f"There is no engine {name}.", hint=f"The engines are: {', '.join(NAMES)}")
+
+
+def refuse_switch(wanted: str, before: str, clients: Clients, source: Source) -> None:
+    """Raise DeployError when something stands that the other engine made.
+
+    Two engines over the same names would each find the other's resources and fail half-way.
+    """
+    if wanted == before:
+        return
+    standing = survivors.find(clients, prefix=source.name, tag_value=source.tags[survivors.TAG])
+    if standing:
+        raise DeployError(
+            f"Your lab stands already, made with {TITLES[before]} ({len(standing)} resources, for example "
+            f"{standing[0].kind} {standing[0].identifier}); {TITLES[wanted]} would not know them.",
+            hint=f"Delete it first:  ./lab destroy   then:  ./lab deploy --engine {wanted}",
+        )

@@ -1,0 +1,200 @@
+"""Policy warnings: what the files would do that AWS allows and nobody should want, each with its line.
+
+What belongs here: rules over the text of the student's files, the same for both engines. What does not: whether
+the files are valid (the engines say that), and what stands (labkit.deploy.inventory).
+
+The rules read lines, not syntax trees: both languages write one property on a line, and a rule that names a line
+is worth more to a student than one that names a node. Comments are not read.
+"""
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from labkit.deploy.model import Finding
+
+#: the file in which each engine declares resources
+DECLARED_IN = {"terraform": "main.tf", "cloudformation": "cloudformation-template.yaml"}
+#: Python of each file's place: Amazon Linux 2023 offers 3.11 by name, the function's runtime is 3.13
+_PYTHON = {"flask_app.py": (3, 11), "lambda_function.py": (3, 13)}
+#: Lambda developer guide, "Deprecated runtimes"
+_RETIRED = re.compile(r"python(2\.7|3\.[6-8])\b|python3\.9\b|nodejs(1[0-8])\.x")
+_COMMENT = re.compile(r"(^|\s)(#|//).*$")
+
+Rule = Callable[["Text"], Iterator[tuple[int, str]]]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One file's lines without comments, and what a rule must know about the place it is for."""
+
+    name: str
+    lines: tuple[str, ...]
+    region: str
+
+    def matching(self, pattern: str) -> Iterator[tuple[int, re.Match[str]]]:
+        """(line number from 1, match) of each line in which `pattern` is found."""
+        for number, line in enumerate(self.lines, 1):
+            found = re.search(pattern, line, re.IGNORECASE)
+            if found:
+                yield number, found
+
+
+def warnings(files: Mapping[str, bytes], engine: str, region: str) -> tuple[Finding, ...]:
+    """Every warning about the files that this engine uses, in order of file and line."""
+    other = set(DECLARED_IN.values()) - {DECLARED_IN[engine]}
+    found = []
+    for name, data in files.items():
+        if name in other:
+            continue
+        text = data.decode("utf-8", "replace")
+        lines = tuple(_COMMENT.sub("", line) for line in text.split("\n"))
+        rules = [*_EVERYWHERE, *(_DECLARATIONS if name == DECLARED_IN[engine] else ())]
+        found += [
+            Finding(says, name, line) for rule in rules for line, says in rule(Text(name, lines, region))
+        ]
+        found += _python(name, text)
+    return tuple(sorted(found, key=lambda finding: (finding.file, finding.line)))
+
+
+def bucket_protection(files: Mapping[str, bytes], engine: str) -> tuple[str, ...]:
+    """What the bucket lacks: "versions", "public-access blocks", "encryption", "refusal of plain HTTP"."""
+    name = DECLARED_IN[engine]
+    text = "\n".join(
+        _COMMENT.sub("", line) for line in files.get(name, b"").decode("utf-8", "replace").split("\n")
+    )
+    return tuple(what for what, holds in _PROTECTIONS.items() if not holds(text))
+
+
+# ---- Everywhere -----------------------------------------------------------------------------------
+
+
+def _credentials(text: Text) -> Iterator[tuple[int, str]]:
+    """AWS: "Managing access keys": AKIA and ASIA begin an access key id."""
+    for line, _ in text.matching(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"):
+        yield line, "an access key stands in the file; whoever reads it can use your account. Use a role."
+    for line, _ in text.matching(r"(secret_?(access_?)?key|password)\W{1,4}[\"'][A-Za-z0-9/+=]{12,}[\"']"):
+        yield line, "a secret stands in the file; whoever reads it can use it. Use a role."
+
+
+def _carriage_returns(text: Text) -> Iterator[tuple[int, str]]:
+    first = next((number for number, line in enumerate(text.lines, 1) if line.endswith("\r")), 0)
+    if first and text.name.endswith((".sh", ".py")):
+        yield first, "lines end as on Windows (CRLF); bash on the server takes that for text. Save with LF."
+
+
+def _images(text: Text) -> Iterator[tuple[int, str]]:
+    for line, found in text.matching(r"\bami-[0-9a-f]{8,17}\b"):
+        yield line, f"{found[0]} exists in one region only, and ages; find the image through SSM."
+
+
+def _zones(text: Text) -> Iterator[tuple[int, str]]:
+    zone = r"[\"'\s]((?:[a-z]{2}-(?:[a-z]+-)+\d)[a-f])[\"'\s]?$"
+    for line, found in text.matching(zone):
+        if not found[1].startswith(text.region):
+            yield line, f"the zone {found[1]} is not in {text.region}, where you deploy."
+
+
+def _python(name: str, text: str) -> Iterator[Finding]:
+    """Syntax that the Python at the file's place does not know (or nobody's: then the line is the mistake's)."""
+    version = _PYTHON.get(name)
+    if version is None:
+        return
+    try:
+        ast.parse(text, feature_version=version)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 0) or 0
+        where = "your server" if name == "flask_app.py" else "your function"
+        what = getattr(error, "msg", None) or str(error)
+        yield Finding(
+            f"Python {version[0]}.{version[1]}, which runs on {where}, does not take it: {what}.", name, line
+        )
+
+
+# ---- Where resources are declared --------------------------------------------------------------------
+
+
+def _open_to_the_world(text: Text) -> Iterator[tuple[int, str]]:
+    """An address range of everybody, in a rule for what comes in."""
+    inwards = False
+    for number, line in enumerate(text.lines, 1):
+        if re.search(r"egress|aws_route\"|AWS::EC2::Route\b", line, re.IGNORECASE):
+            inwards = False
+        elif re.search(r"ingress", line, re.IGNORECASE):
+            inwards = True
+        elif re.match(r"(resource|data|output|locals)\b|  \w+:\s*$", line):
+            inwards = False
+        if inwards and re.search(r"0\.0\.0\.0/0|::/0", line):
+            yield number, "the door is open to the whole internet; name the function's group as its source."
+
+
+def _wildcards(text: Text) -> Iterator[tuple[int, str]]:
+    """`*` in an Allow. Listing every action of a service is a wildcard as well."""
+    allow = False
+    for number, line in enumerate(text.lines, 1):
+        effect = re.search(r"\bEffect\b\W+(Allow|Deny)", line)
+        if effect:
+            allow = effect[1] == "Allow"
+        if allow and (found := re.search(r"[\"'\s\[-](\*|[a-z0-9]+:\*)[\"']?[,\]\s]*$", line)):
+            if re.search(r"Resource", line) or (found[1] == "*" and not re.search(r"Action", line)):
+                continue
+            yield number, f"{found[1]} allows more than the lab needs; list the actions."
+
+
+def _old_metadata(text: Text) -> Iterator[tuple[int, str]]:
+    for line, _ in text.matching(r"http_?tokens\W+optional"):
+        yield (
+            line,
+            "the first metadata service (IMDSv1) stays open: a request that is tricked reads the role's keys.",
+        )
+
+
+def _metadata_left_open(text: Text) -> Iterator[tuple[int, str]]:
+    for line, _ in text.matching(r"resource \"aws_instance\"|Type: AWS::EC2::Instance\b"):
+        if not any(re.search(r"http_?tokens", other, re.IGNORECASE) for other in text.lines):
+            yield line, "IMDSv2 is not required: add http_tokens (HttpTokens) = required."
+
+
+def _runtimes(text: Text) -> Iterator[tuple[int, str]]:
+    for line, found in text.matching(r"runtime\W+(\S+)"):
+        if _RETIRED.search(found[1]):
+            yield line, f"the runtime {found[1].strip(chr(34))} is retired: AWS creates no function with it."
+
+
+def _public_bucket(text: Text) -> Iterator[tuple[int, str]]:
+    for line, found in text.matching(r"\b(acl|AccessControl)\W+(public-read(-write)?|PublicRead(Write)?)"):
+        yield line, f"{found[2]} lets everybody read the bucket."
+    for line, found in text.matching(
+        r"\b(block_public_acls|block_public_policy|ignore_public_acls|restrict_public_buckets|BlockPublicAcls"
+        r"|BlockPublicPolicy|IgnorePublicAcls|RestrictPublicBuckets)\W+false"
+    ):
+        yield line, f"{found[1]} is off: the bucket can be made public."
+
+
+_EVERYWHERE: tuple[Rule, ...] = (_credentials, _carriage_returns, _images, _zones)
+_DECLARATIONS: tuple[Rule, ...] = (
+    _open_to_the_world, _wildcards, _old_metadata, _metadata_left_open, _runtimes, _public_bucket,
+)  # fmt: skip
+
+
+def _all_blocks(text: str) -> bool:
+    names = (
+        "block_?public_?acls",
+        "block_?public_?policy",
+        "ignore_?public_?acls",
+        "restrict_?public_?buckets",
+    )
+    return all(re.search(rf"{name}\W+true", text, re.IGNORECASE) for name in names)
+
+
+def _has(pattern: str) -> Callable[[str], bool]:
+    return lambda text: re.search(pattern, text, re.IGNORECASE | re.DOTALL) is not None
+
+
+_PROTECTIONS: Mapping[str, Callable[[str], bool]] = {
+    "versions": _has(r"(aws_s3_bucket_versioning|VersioningConfiguration).{0,200}?status\W+Enabled"),
+    "public-access blocks": _all_blocks,
+    "encryption": _has(r"aws_s3_bucket_server_side_encryption|BucketEncryption"),
+    "refusal of plain HTTP": _has(r"aws:SecureTransport"),
+}

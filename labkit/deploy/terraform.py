@@ -1,0 +1,192 @@
+"""The Terraform engine: the real program with the real provider, in the student's own folder.
+
+What belongs here: which command is run when, and what its end means. What does not: arguments and environment
+(labkit.deploy.terraform_command), reading its stream (terraform_stream), advice (terraform_errors).
+
+State, lock file and .terraform/ lie in the student's folder where Terraform itself puts them, so that plain
+`terraform plan` or `terraform destroy` there, by hand, goes on with what the kit began, and the other way.
+"""
+
+import functools
+import hashlib
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import state
+from labkit.deploy import terraform_stream
+from labkit.deploy.model import Deployment, Finding, Plan, Source
+from labkit.deploy.terraform_command import Commands, Setup
+from labkit.deploy.terraform_errors import failed
+from labkit.deploy.terraform_stream import Stream
+from labkit.errors import DeployError
+from labkit.events import Emit, Event, ignore
+from labkit.processes import Completed, follow, run
+from labkit.targets import Clients
+
+NAME = "terraform"
+_NOT_INITIALISED = re.compile(r"\b(terraform|tofu) init\b")
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """One student's files at one target."""
+
+    clients: Clients
+    source: Source
+    emit: Emit
+    setup: Setup
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return NAME
+
+    def validate(self) -> tuple[Finding, ...]:
+        """What is wrong in the .tf files; the provider is fetched when it is not there."""
+        self._start()
+        stream = self._init_when_needed()
+        if stream.errors:
+            return tuple(error.finding() for error in stream.errors)
+        done = self._quiet(self._commands.validate())
+        return tuple(error.finding() for error in terraform_stream.validated(done.output))
+
+    def plan(self) -> Plan:
+        """What apply would do now. Raises DeployError when Terraform can't tell."""
+        self._start()
+        with tempfile.TemporaryDirectory(prefix="plan-", dir=self.setup.folder) as folder:
+            out = Path(folder) / "plan"
+            self._streamed("plan", functools.partial(self._commands.plan, out), ignore)
+            shown = self._quiet(self._commands.show(out))
+        return Plan(NAME, terraform_stream.changes(json.loads(shown.output)))
+
+    def apply(self) -> Deployment:
+        """Make what stands agree with the files; nothing to change is success.
+
+        Emits a "resource" event for each resource begun and ended. Raises DeployError with the first failure.
+        """
+        self._start()
+        try:
+            stream = self._streamed("apply", self._commands.apply, self.emit)
+        except DeployError as error:
+            self._remember_failure(error.message)
+            raise
+        self._failure.unlink(missing_ok=True)
+        return Deployment(NAME, self.source.name, "complete", stream.outputs, changed=stream.changed)
+
+    def current(self) -> Deployment:
+        """What stands now: the state's outputs, if the network that they name exists at this target."""
+        outputs = self.outputs()
+        reason = self._failure_reason()
+        if reason:
+            return Deployment(NAME, self.source.name, "failed", outputs, changed=False, reason=reason)
+        stands = bool(outputs) and self._exists(outputs.get("VpcId", ""))
+        return Deployment(
+            NAME, self.source.name, "complete" if stands else "absent",
+            outputs if stands else {}, changed=False,
+        )  # fmt: skip
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs in the state, by name; none without a state."""
+        if not self._state.is_file():
+            return {}
+        done = self._quiet(self._commands.output())
+        if done.status:
+            raise failed("output", (), done.errors.splitlines(), str(self._state))
+        return terraform_stream.outputs(done.output)
+
+    def destroy(self) -> None:
+        """Destroy everything in the state; no state, or one of things that are gone, is success."""
+        if self._state.is_file():
+            self._start()
+            self._streamed("destroy", self._commands.destroy, self.emit)
+        self._failure.unlink(missing_ok=True)
+
+    # -- running -------------------------------------------------------------------------------------
+
+    @property
+    def _state(self) -> Path:
+        return self.source.folder / "terraform.tfstate"
+
+    @functools.cached_property
+    def _commands(self) -> Commands:
+        values = {"region": self.clients.target.region, **self.source.choices}
+        return Commands(self.setup.program(), self.setup.folder, values)
+
+    @functools.cached_property
+    def _environment(self) -> dict[str, str]:
+        return self.setup.variables(self.clients.target)
+
+    def _start(self) -> None:
+        self.setup.folder.mkdir(parents=True, exist_ok=True)
+        self.setup.check()
+
+    def _quiet(self, command: list[str]) -> Completed:
+        return run(command, cwd=self.source.folder, env=self._environment)
+
+    def _followed(self, what: str, command: list[str], emit: Emit) -> tuple[int, Stream]:
+        stream = Stream(emit)
+        done = follow(
+            command, stream.line, output=self._log(what), cwd=self.source.folder, env=self._environment
+        )
+        return done.status, stream
+
+    def _log(self, what: str) -> Path:
+        """Where a run's own words go: for each folder and command, the last run."""
+        code = hashlib.sha256(str(self.source.folder).encode()).hexdigest()[:8]
+        return self.setup.folder / "logs" / f"{self.source.name}-{code}-{what}.jsonl"
+
+    def _streamed(
+        self, what: str, command: Callable[[], AbstractContextManager[list[str]]], emit: Emit
+    ) -> Stream:
+        """Run a command to its end; fetches the provider before it, or again when Terraform asks for it."""
+        first = self._init_when_needed()
+        if first.errors:
+            raise failed("init", first.errors, first.other, str(self._log("init")))
+        with command() as arguments:
+            status, stream = self._followed(what, arguments, emit)
+            if status and any(_NOT_INITIALISED.search(error.text) for error in stream.errors):
+                self._init()
+                status, stream = self._followed(what, arguments, emit)
+        if status:
+            raise failed(what, stream.errors, stream.other, str(self._log(what)))
+        return stream
+
+    def _init_when_needed(self) -> Stream:
+        there = (self.source.folder / ".terraform" / "providers", self.source.folder / ".terraform.lock.hcl")
+        return Stream(ignore) if all(path.exists() for path in there) else self._init()
+
+    def _init(self) -> Stream:
+        self.emit(Event("note", "Terraform gets its provider ready …"))
+        status, stream = self._followed("init", self._commands.init(), ignore)
+        if status and not stream.errors:
+            raise failed("init", (), stream.other, str(self._log("init")))
+        return stream
+
+    # -- what a failed apply leaves ----------------------------------------------------------------------
+
+    @property
+    def _failure(self) -> Path:
+        return self.source.folder / ".lab" / "terraform-failure.json"
+
+    def _remember_failure(self, reason: str) -> None:
+        if self._state.is_file():
+            state.write_json(self._failure, {"reason": reason, "state": self._state_hash()})
+
+    def _failure_reason(self) -> str:
+        """Why the last apply failed; "" when it did not, or something was done by hand since."""
+        found = state.read_json(self._failure)
+        fits = found is not None and self._state.is_file() and found.get("state") == self._state_hash()
+        return str(found["reason"]) if found is not None and fits else ""
+
+    def _state_hash(self) -> str:
+        return hashlib.sha256(self._state.read_bytes()).hexdigest()
+
+    def _exists(self, vpc: str) -> bool:
+        """Whether the network is there: a state outlives a local cloud that was stopped."""
+        wanted = [{"Name": "vpc-id", "Values": [vpc]}]
+        return bool(self.clients.client("ec2").describe_vpcs(Filters=wanted)["Vpcs"])

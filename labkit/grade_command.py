@@ -1,0 +1,126 @@
+"""The command `lab grade`: its options, its progress, where its reports go.
+
+What belongs here: the command line of grading. What does not: grading (labkit.grading), printing by itself (the
+console that labkit.cli opened does).
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.console import Console
+from labkit.errors import UsageError
+from labkit.lesson.model import Places
+
+if TYPE_CHECKING:
+    from labkit.grading.grade import Request
+    from labkit.grading.model import Result
+
+#: graded: the mark is in the result. Something was not judged: try again; sysexits' EX_TEMPFAIL
+GRADED, NOT_JUDGED = 0, 75
+KEY_VARIABLE = "LAB_GRADER_KEY_FILE"
+
+
+def register(
+    commands: Any, common: Callable[[argparse.ArgumentParser], None], places: Callable[[], Places]
+) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("grade", help="step 09: judge your lab by its rubric")
+    common(parser)
+    options(parser)
+    parser.set_defaults(command=lambda arguments, console: run(arguments, console, places()))
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
+    parser.add_argument("submission", nargs="?", help="a zip or folder (default: your own workspace)")
+    parser.add_argument("--student", help="whose it is (default: the current one)")
+    parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
+    parser.add_argument("--engine", choices=["cloudformation", "terraform"], default=None)
+    parser.add_argument(
+        "--target", choices=["fresh", "deployed"], default="fresh",
+        help="fresh: deploy into an empty cloud, for the mark; deployed: what stands now",
+    )  # fmt: skip
+    parser.add_argument("--only", action="append", default=[], metavar="LINE", help="judge this line only")
+    parser.add_argument("--gap", default="", help="judge this gap alone, in the reference system")
+    parser.add_argument("--result", metavar="FILE", help="where result.json goes")
+    parser.add_argument(
+        "--reports", metavar="FOLDER", help="where report.html, .md, junit.xml, results.json go"
+    )
+    parser.add_argument("--key", metavar="FILE", help=f"the grader key (default: ${KEY_VARIABLE})")
+    parser.add_argument("--hidden", action="store_true", help="tell what hidden lines saw (instructors)")
+
+
+def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
+    """Grade, show, write the reports; the exit status says whether everything was judged."""
+    from labkit.grading.grade import grade
+    from labkit.grading.model import to_json
+    from labkit.grading.reports import terminal
+
+    request = _request(arguments, places)
+    result = grade(request, console.event)
+    for text, style in terminal.render(result, hidden=arguments.hidden):
+        console.line(text, style=style)
+    if arguments.reports:
+        _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
+        console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
+    console.result(to_json(result))
+    return GRADED if _judged(result) else NOT_JUDGED
+
+
+def _judged(result: "Result") -> bool:
+    """Whether everything that was asked for has been judged."""
+    missing = [line for line in result.not_judged if line.verdict.reason != "not asked for"]
+    return result.complete and not missing
+
+
+def _request(arguments: argparse.Namespace, places: Places) -> "Request":
+    from labkit.grading.grade import SELF_CHECK_KEY, Request
+
+    student, source, engine = _whose(arguments, places)
+    result = (
+        Path(arguments.result) if arguments.result else places.state / "grading" / student / "result.json"
+    )
+    key = arguments.key or os.environ.get(KEY_VARIABLE)
+    return Request(
+        root=places.root, student=student, source=source, engine=arguments.engine or engine,
+        only=tuple(arguments.only), gap=arguments.gap, result=result,
+        deployed=places.state / "cloud" if arguments.target == "deployed" else None,
+        key=_key(Path(key)) if key else SELF_CHECK_KEY,
+    )  # fmt: skip
+
+
+def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str]:
+    """Student, where the files are, and the engine used last."""
+    from labkit.manifest import load
+    from labkit.workspace import Workspaces
+
+    if arguments.submission:
+        if not arguments.student:
+            raise UsageError("Whose submission is it?", hint="Add:  --student ada@uni.edu")
+        return arguments.student, Path(arguments.submission), "cloudformation"
+    workspaces = Workspaces(places.base, load(places.root))
+    workspace = workspaces.open(arguments.student, solution=arguments.solution)
+    return workspace.variant.student, workspace.path, workspace.record.engine
+
+
+def _key(path: Path) -> bytes:
+    try:
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise UsageError(
+            f"The grader key {path} can't be read: {error.strerror}.", hint="Name another file."
+        ) from error
+    if len(key) < 16:
+        raise UsageError(
+            f"The grader key {path} is too short.", hint="Make one:  openssl rand -hex 32 > grader.key"
+        )
+    return key
+
+
+def _write_reports(result: "Result", folder: Path, *, hidden: bool) -> None:
+    from labkit.grading.reports import bundle
+
+    bundle.write(result, folder, hidden=hidden)

@@ -1,0 +1,84 @@
+"""Gap texts: found by their markers, and put into the reference system, so that one can be judged alone.
+
+What belongs here: pure functions on texts. What does not: rendering the reference (labkit.rendering), deploying
+the mixture (system).
+
+In every file a gap stands between `# >>> gap NAME` and `# <<< gap NAME`, each alone on its line.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from labkit.grading.rubric import GIVEN
+
+_GAP = re.compile(
+    r"^(?P<open>[ \t]*# >>> gap (?P<name>[a-z-]+)[ \t]*\n)(?P<body>.*?)(?P<close>^[ \t]*# <<< gap (?P=name)[ \t]*$)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class NoSuchText(Exception):
+    """A unit is not in the student's files: its file is missing, or its markers are gone. The text says which."""
+
+
+def bodies(text: str) -> dict[str, str]:
+    """What stands between the markers, by gap name."""
+    return {match["name"]: match["body"] for match in _GAP.finditer(text)}
+
+
+def with_bodies(text: str, wanted: Mapping[str, str]) -> str:
+    """`text` with these gaps' bodies replaced; others stay."""
+
+    def replaced(match: re.Match[str]) -> str:
+        body = wanted.get(match["name"], match["body"])
+        return match["open"] + body + match["close"]
+
+    return _GAP.sub(replaced, text)
+
+
+def mixed(student: Mapping[str, str], reference: Mapping[str, str], units: Iterable[str]) -> dict[str, str]:
+    """The reference's files with these units of the student's text in them.
+
+    A unit is a gap's name, a file's name (all of it), or "given": what stands outside all gaps. Line ends of
+    Windows don't count, except in whole files. Raises NoSuchText.
+    """
+    chosen = set(units)
+    files = dict(reference)
+    if GIVEN in chosen:
+        files = {name: _given(name, student, text) for name, text in files.items()}
+    for name in chosen & set(reference):
+        files[name] = _file(name, student)
+    for gap in sorted(chosen - set(reference) - {GIVEN}):
+        files = _with_gap(gap, files, reference, student)
+    return files
+
+
+def _file(name: str, student: Mapping[str, str]) -> str:
+    if name not in student:
+        raise NoSuchText(f"{name} was not handed in")
+    return student[name]
+
+
+def _given(name: str, student: Mapping[str, str], reference: str) -> str:
+    text = _file(name, student).replace("\r\n", "\n")
+    wanted = bodies(reference)
+    gone = wanted.keys() - bodies(text).keys()
+    if gone:
+        raise NoSuchText(f"in {name} the markers of the gap {sorted(gone)[0]} are gone")
+    return with_bodies(text, wanted)
+
+
+def _with_gap(
+    gap: str, files: Mapping[str, str], reference: Mapping[str, str], student: Mapping[str, str]
+) -> dict[str, str]:
+    """The gap's text of the student in every file where the reference has this gap."""
+    result = dict(files)
+    for name in (name for name, text in reference.items() if gap in bodies(text)):
+        theirs = bodies(student.get(name, "").replace("\r\n", "\n"))
+        if gap in theirs:
+            result[name] = with_bodies(result[name], {gap: theirs[gap]})
+        elif name in student:
+            raise NoSuchText(f"in {name} the markers of the gap {gap} are gone")
+        else:
+            raise NoSuchText(f"{name} was not handed in")
+    return result

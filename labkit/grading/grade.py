@@ -1,0 +1,156 @@
+"""One grading from a submission to its result: taken in, looked over, judged. The door of this package.
+
+What belongs here: the order of these, and what a result says of its circumstances. What does not: each of them.
+"""
+
+import hashlib
+import hmac
+import platform
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import labkit
+from labkit import manifest
+from labkit.errors import LabError, UsageError
+from labkit.events import Emit, Event, ignore
+from labkit.grading import intake, refusal, rubric, runner
+from labkit.grading.model import Result, Verdict, empty
+from labkit.grading.rubric import Rubric
+from labkit.grading.task import Task
+from labkit.variant import make_variant
+
+#: at home, where the hidden inputs need not be secret
+SELF_CHECK_KEY = b"self-check"
+CHECKS = ("grader/checks", "grader/hidden")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be graded, and how.
+
+    source: zip or folder. only: ids of lines (empty: all). gap: judge this gap alone. deployed: the folder of the
+    cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). key: the
+    grader key; without it hidden inputs can be foreseen, and the result says so.
+    """
+
+    root: Path
+    student: str
+    source: Path
+    engine: str = "cloudformation"
+    only: tuple[str, ...] = ()
+    gap: str = ""
+    deployed: Path | None = None
+    result: Path | None = None
+    key: bytes = SELF_CHECK_KEY
+    limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
+
+
+def grade(request: Request, emit: Emit = ignore) -> Result:
+    """Grade one submission. The result file is valid from the first moment, "not judged" until it is judged.
+
+    A submission that can't be taken in, or holds what is refused, is judged: nothing of it holds. Raises
+    UsageError for a line or gap that does not exist, StateError when the result can't be written.
+    """
+    lines = rubric.load(request.root)
+    wanted = _wanted(lines, request)
+    started = time.monotonic()
+    run = runner.Run(empty(lines, _about(request, lines)), request.result, emit)
+    run.keep()
+    with tempfile.TemporaryDirectory(prefix="lab-grade-") as folder:
+        try:
+            taken = intake.take_in(request.source, Path(folder) / "submission", request.limits)
+        except intake.IntakeError as error:
+            return _refused(run, lines, wanted, [error.message], error.hint)
+        seed = seed_of(request.key, taken.sha256)
+        about = {**run.result.about, "submission": taken.sha256, "seed": seed[:16]}
+        run.result = replace(run.result, about=about)
+        found = refusal.find(_texts(taken))
+        if found:
+            hint = "Remove it: this lab needs nothing of the kind."
+            return _refused(run, lines, wanted, [str(each) for each in found], hint)
+        task = _task(request, taken, wanted, seed, manifest.load(request.root).region)
+        result = runner.judge(run, task)
+    timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
+    run.result = _only(replace(result, timing=timing), request, wanted)
+    run.keep()
+    return run.result
+
+
+def seed_of(key: bytes, submission: str) -> str:
+    """HMAC-SHA256(grader key, submission hash): the same submission gets the same inputs, nobody knows which."""
+    return hmac.new(key, submission.encode(), hashlib.sha256).hexdigest()
+
+
+def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:
+    known = [line.id for line in lines.lines]
+    for name in request.only:
+        if name not in known:
+            raise UsageError(f"There is no line {name}.", hint=f"The lines are: {', '.join(known)}")
+    if not request.gap:
+        return request.only or tuple(known)
+    of_gap = tuple(line.id for line in lines.lines if line.gap == request.gap)
+    if not of_gap:
+        gaps = sorted({line.gap for line in lines.lines if line.gap})
+        raise UsageError(f"There is no gap {request.gap}.", hint=f"The gaps are: {', '.join(gaps)}")
+    return of_gap
+
+
+def _about(request: Request, lines: Rubric) -> dict[str, Any]:
+    """The circumstances of a result, without the time: the same submission has the same."""
+    try:
+        code = make_variant(manifest.load(request.root).salt, request.student).code
+    except LabError:
+        code = ""
+    return {
+        "student": request.student, "variant": code, "engine": request.engine, "kit": labkit.__version__,
+        "target": "deployed" if request.deployed else "fresh", "only": list(request.only), "gap": request.gap,
+        "rubric": rubric_hash(lines), "python": platform.python_version(),
+        "reference": (request.root / "solution").is_dir(),
+        "self_check": request.key == SELF_CHECK_KEY,
+    }  # fmt: skip
+
+
+def rubric_hash(lines: Rubric) -> str:
+    """SHA-256 over all that decides points: a changed rubric shows in every result."""
+    return hashlib.sha256(repr(lines).encode()).hexdigest()[:16]
+
+
+def _texts(taken: intake.Submission) -> Mapping[str, str]:
+    return {name: (taken.folder / name).read_bytes().decode("utf-8", "replace") for name in taken.files}
+
+
+def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], seed: str, region: str) -> Task:
+    attempts = "alone" if request.gap else "submitted" if request.deployed else "both"
+    return Task(
+        root=str(request.root), student=request.student, files=str(taken.folder), work="", lines=tuple(wanted),
+        seed=seed, checks=tuple(str(request.root / folder) for folder in CHECKS), engine=request.engine,
+        region=region, deployed=str(request.deployed or ""), attempts=attempts,
+    )  # fmt: skip
+
+
+def _refused(
+    run: runner.Run, lines: Rubric, wanted: Sequence[str], reasons: Sequence[str], hint: str
+) -> Result:
+    """Judged, and nothing of it holds: the submission can't be read, or must not be run."""
+    for reason in reasons:
+        run.emit(Event("warning", reason))
+    verdict = Verdict("failed", reason=reasons[0], hint=hint, evidence=tuple(reasons[1:12]))
+    for name in wanted:
+        run.result = run.result.with_line(name, verdict)
+    run.result = replace(run.result, complete=True)
+    run.keep()
+    return run.result
+
+
+def _only(result: Result, request: Request, wanted: Sequence[str]) -> Result:
+    """With some lines only: the others say that nobody asked for them."""
+    if not request.only and not request.gap:
+        return result
+    for line in result.lines:
+        if line.id not in wanted:
+            result = result.with_line(line.id, Verdict(reason="not asked for"))
+    return result

@@ -1,0 +1,197 @@
+"""Verdicts and the result of one grading: plain frozen records, and their one JSON form.
+
+What belongs here: what a verdict is, how points follow from it, how a result reads and writes itself. What does
+not: coming to a verdict (session), showing it (reports).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+from labkit.grading.rubric import Line, Rubric
+
+FORMAT = "hybrid-lab/result/v1"
+
+Outcome = Literal["passed", "failed", "not judged"]
+#: how a verdict came about: as submitted, or with the student's text alone in the reference system
+Way = Literal["", "as submitted", "alone"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check said. `fraction` of the points is earned: 1 when passed, 0 to below 1 when failed.
+
+    `way` says which attempt proved it; `evidence` are lines that show it (hops, a policy statement, a log).
+    """
+
+    outcome: Outcome = "not judged"
+    fraction: float = 0.0
+    reason: str = ""
+    hint: str = ""
+    expected: str = ""
+    found: str = ""
+    evidence: tuple[str, ...] = ()
+    way: Way = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the line holds in full."""
+        return self.outcome == "passed"
+
+
+NOT_YET = Verdict(reason="the grading has not come to this line")
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """A rubric line and its verdict; `why` is the check's docstring; `seconds` what it took."""
+
+    id: str
+    title: str
+    points: int
+    step: str
+    gap: str
+    hidden: bool
+    verdict: Verdict
+    why: str = ""
+    seconds: float = 0.0
+
+    @property
+    def earned(self) -> float:
+        """Points earned, to two decimals."""
+        exact = Decimal(str(self.verdict.fraction)) * self.points
+        return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+    @property
+    def lost(self) -> float:
+        """Points lost by a failure; what was not judged is not lost."""
+        return round(self.points - self.earned, 2) if self.verdict.outcome == "failed" else 0.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """The result of one grading. `about`: student, submission hash, engine, kit … ; `trouble`: ours, for staff."""
+
+    about: Mapping[str, Any]
+    lines: tuple[LineResult, ...]
+    complete: bool = False
+    trouble: tuple[str, ...] = ()
+    timing: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """Points earned."""
+        return round(sum(line.earned for line in self.lines), 2)
+
+    @property
+    def total(self) -> int:
+        """The denominator: all points of the rubric, judged or not."""
+        return sum(line.points for line in self.lines)
+
+    @property
+    def not_judged(self) -> tuple[LineResult, ...]:
+        """The lines that our trouble kept from being judged."""
+        return tuple(line for line in self.lines if line.verdict.outcome == "not judged")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether every line was judged and the run came to its end: only then it is a mark."""
+        return self.complete and not self.not_judged
+
+    def with_line(self, name: str, verdict: Verdict, *, why: str = "", seconds: float = 0.0) -> "Result":
+        """The same result with this line's verdict."""
+        changed = tuple(
+            replace(line, verdict=verdict, why=why or line.why, seconds=round(line.seconds + seconds, 3))
+            if line.id == name
+            else line
+            for line in self.lines
+        )
+        return replace(self, lines=changed)
+
+    def line(self, name: str) -> LineResult:
+        """The line of this id; raises KeyError for another."""
+        return {line.id: line for line in self.lines}[name]
+
+
+def empty(rubric: Rubric, about: Mapping[str, Any]) -> Result:
+    """A result in which nothing has been judged: what stands in the file from the first moment."""
+    return Result(dict(about), tuple(_unjudged(line) for line in rubric.lines))
+
+
+def _unjudged(line: Line) -> LineResult:
+    return LineResult(line.id, line.title, line.points, line.step, line.gap, line.hidden, NOT_YET)
+
+
+# ---- JSON -------------------------------------------------------------------------------------------
+
+
+def to_json(result: Result) -> dict[str, Any]:
+    """The result as plain JSON values (schema: result.schema.json)."""
+    return {
+        "format": FORMAT,
+        "about": dict(result.about),
+        "score": result.score,
+        "total": result.total,
+        "final": result.is_final,
+        "complete": result.complete,
+        "not_judged": [line.id for line in result.not_judged],
+        "trouble": list(result.trouble),
+        "timing": dict(result.timing),
+        "lines": [_line_json(line) for line in result.lines],
+    }
+
+
+def _line_json(line: LineResult) -> dict[str, Any]:
+    value = asdict(line)
+    value["verdict"]["evidence"] = list(line.verdict.evidence)
+    return {**value, "earned": line.earned}
+
+
+def from_json(value: Mapping[str, Any]) -> Result:
+    """The result that `to_json` made. Raises ValueError for anything else; scores are computed anew."""
+    if value.get("format") != FORMAT:
+        raise ValueError(f"no result of format {FORMAT}")
+    try:
+        lines = tuple(_line_of(line) for line in value["lines"])
+        return Result(
+            dict(value["about"]),
+            lines,
+            bool(value["complete"]),
+            tuple(value["trouble"]),
+            dict(value["timing"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a result without {error}") from error
+
+
+def _line_of(value: Mapping[str, Any]) -> LineResult:
+    fields = {key: each for key, each in value.items() if key != "earned"}
+    return LineResult(**{**fields, "verdict": verdict_of(fields["verdict"])})
+
+
+def verdict_of(value: Mapping[str, Any]) -> Verdict:
+    """The verdict in plain JSON values. Raises ValueError for an outcome or fraction that can't be."""
+    verdict = Verdict(**{**value, "evidence": tuple(value.get("evidence", ()))})
+    if verdict.outcome not in ("passed", "failed", "not judged") or not 0 <= verdict.fraction <= 1:
+        raise ValueError(f"no verdict: {verdict.outcome} {verdict.fraction}")
+    return verdict
+
+
+def best(verdicts: Sequence[Verdict]) -> Verdict:
+    """Of several attempts the one that earns most; the later one where they earn the same.
+
+    The later one is that of the text alone: nothing else can be to blame for what it saw. An attempt that was not
+    judged never wins against one that was, unless that one failed: then the line is not judged, because the
+    attempt might have proved it.
+    """
+    judged = [verdict for verdict in verdicts if verdict.outcome != "not judged"]
+    winner = max(reversed(judged), key=lambda verdict: verdict.fraction, default=None)
+    if winner is not None and (winner.passed or len(judged) == len(verdicts)):
+        return winner
+    return next(verdict for verdict in verdicts if verdict.outcome == "not judged")
+
+
+def worst_first(lines: Iterable[LineResult]) -> list[LineResult]:
+    """Lines that lost points, the costliest first, in the rubric's order where equal."""
+    return sorted((line for line in lines if line.lost), key=lambda line: -line.lost)

@@ -1,0 +1,118 @@
+"""pytest's part of a judging: collects the checks of the rubric, two attempts each, and reports every verdict.
+
+What belongs here: files to items, items to attempts, the order of both. What does not: judging (session), who
+listens to the reports (judge).
+
+A check is one function in one file, named by the rubric; nothing else is collected, from nowhere else. pytest is
+started by labkit.grading.judge without plug-ins, conftest files or settings of anybody else.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.grading.model import Verdict, Way
+from labkit.grading.rubric import Line
+from labkit.grading.session import ALONE, SUBMITTED, Check, Session
+
+#: (kind "begin" | "verdict" | "missing", values)
+Report = Callable[[str, Mapping[str, Any]], None]
+
+
+class CheckFile(pytest.File):
+    """The file of one line's check."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Its attempts, as submitted before alone."""
+        plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
+        line = plugin.lines[self.path.name]
+        check, why = _load(self.path)
+        for way in plugin.ways(line):
+            yield Attempt.from_parent(self, name=f"{line.id} {way}", line=line, way=way, check=check, why=why)
+
+
+class Attempt(pytest.Item):
+    """One line, tried in one way."""
+
+    def __init__(self, *, line: Line, way: str, check: Check, why: str, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.line, self.way, self.check, self.why = line, way, check, why
+
+    def runtest(self) -> None:
+        """Judge and report; a failed line is a result here, not a failure of the test run."""
+        plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
+        plugin.attempt(self.line, self.way, self.check, self.why)
+
+
+NAME = "labkit-grading"
+
+
+class GradingPlugin:
+    """Joins pytest to one session; `report` is told when an attempt begins and what came of it."""
+
+    def __init__(self, session: Session, lines: Sequence[Line], report: Report) -> None:
+        self.session, self.report = session, report
+        self.lines = {line.module: line for line in lines}
+        self._order = {line.id: number for number, line in enumerate(session.rubric.in_order())}
+
+    def ways(self, line: Line) -> list[Way]:
+        """The attempts that the task asks for."""
+        wanted = self.session.task.attempts
+        alone: list[Way] = (
+            [ALONE] if line.alone and wanted != "submitted" and self.session.reference is not None else []
+        )
+        return ([SUBMITTED] if wanted != "alone" else []) + alone
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> CheckFile | None:
+        """Only files of lines that are to be judged."""
+        if file_path.name not in self.lines:
+            return None
+        return CheckFile.from_parent(parent, path=file_path)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """All attempts as submitted first; then those alone, with those of the same mixture side by side."""
+        attempts = sorted((item for item in items if isinstance(item, Attempt)), key=self._place)
+        items[:] = attempts
+
+    def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], int]:
+        alone = attempt.way == ALONE
+        return alone, attempt.line.alone if alone else (), self._order[attempt.line.id]
+
+    def attempt(self, line: Line, way: str, check: Check, why: str) -> None:
+        """Try the line in this way, unless there is no need to any more."""
+        if way == ALONE and not self.session.wants_alone(line):
+            return
+        self.report("begin", {"line": line.id, "way": way})
+        started = time.monotonic()
+        judge = self.session.alone if way == ALONE else self.session.as_submitted
+        verdict = judge(line, check)
+        self.report("verdict", _told(line, why, verdict, time.monotonic() - started))
+
+
+def _told(line: Line, why: str, verdict: Verdict, seconds: float) -> dict[str, Any]:
+    return {"line": line.id, "why": why, "seconds": round(seconds, 3), "verdict": {**vars(verdict)}}
+
+
+def _load(path: Path) -> tuple[Check, str]:
+    """The check in the file, and its docstring. Raises whatever importing it raises."""
+    spec = importlib.util.spec_from_file_location(f"lab_checks.{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    check: Check = module.check
+    return check, (check.__doc__ or "").strip()
+
+
+def find(folders: Sequence[str], lines: Sequence[Line]) -> tuple[list[Path], list[Line]]:
+    """The files of these lines' checks, the first folder that has one; and the lines without a check."""
+    found: list[Path] = []
+    missing: list[Line] = []
+    for line in lines:
+        path = next((p for folder in folders if (p := Path(folder) / line.module).is_file()), None)
+        found.append(path) if path else missing.append(line)
+    return found, missing

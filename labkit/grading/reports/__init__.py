@@ -1,0 +1,1 @@
+"""Renderings of one result: terminal, HTML, Markdown, JUnit XML, Gradescope. All from labkit.grading.model."""

@@ -1,0 +1,72 @@
+"""The result as Gradescope's results.json: one test for each line, and the score.
+
+Gradescope: "Autograder specifications", results.json. What belongs here: that document. What does not: the image
+in which Gradescope runs it. A result that is not final has no such document: Gradescope then says that the
+autograder failed, and nobody takes a part for a mark.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from labkit.grading.model import LineResult, Result
+from labkit.grading.reports import words
+
+
+def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
+    """The document as plain JSON values: Unix line ends, no NaN, formats named.
+
+    Raises ValueError for a result that is not final.
+    """
+    if not result.is_final:
+        raise ValueError("some lines were not judged: this is no mark")
+    return {
+        "score": result.score,
+        "execution_time": float(result.timing.get("seconds", 0.0)),
+        "output": "\n".join([words.headline(result), *words.circumstances(result)]),
+        "output_format": "text",
+        "test_output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [_test(number, line, hidden) for number, line in enumerate(result.lines, 1)],
+        "extra_data": {
+            "submission": result.about.get("submission", ""),
+            "rubric": result.about.get("rubric", ""),
+        },
+    }  # fmt: skip
+
+
+def _test(number: int, line: LineResult, hidden: bool) -> dict[str, Any]:
+    return {
+        "number": str(number),
+        "name": f"{line.id}: {line.title}",
+        "score": line.earned,
+        "max_score": line.points,
+        "status": "passed" if line.verdict.passed else "failed",
+        "output": _safe("\n".join(_output(line, hidden))),
+        "tags": [f"step {line.step}", *([f"gap {line.gap}"] if line.gap else [])],
+        "visibility": "visible",
+    }
+
+
+def _output(line: LineResult, hidden: bool) -> Iterator[str]:
+    verdict = line.verdict
+    if verdict.passed:
+        yield words.proof(line)
+        return
+    if words.shown(line, hidden=hidden):
+        pairs = (
+            ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
+            ("try", verdict.hint),
+        )  # fmt: skip
+        for label, value in pairs:
+            if value:
+                yield f"{label}: {value}"
+        yield from verdict.evidence
+    else:
+        yield "judged with inputs that are not told before the deadline"
+    yield f"back to: {words.back_to(line)}"
+
+
+def _safe(text: str) -> str:
+    """No lone surrogates, no carriage returns."""
+    return text.replace("\r", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,61 @@
+"""The result as JUnit XML, for what shows test results: one test case for each line.
+
+What belongs here: the elements. What does not: their words (words). A line that was not judged is an <error>: no
+reader takes that for a pass.
+"""
+
+import re
+from xml.etree import ElementTree
+
+from labkit.grading.model import LineResult, Result
+from labkit.grading.reports import words
+
+#: characters that XML 1.0 can't hold
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(result: Result, *, hidden: bool = False) -> str:
+    """The document."""
+    failed = [line for line in result.lines if line.verdict.outcome == "failed"]
+    suite = ElementTree.Element(
+        "testsuite", name="rubric", tests=str(len(result.lines)), failures=str(len(failed)),
+        errors=str(len(result.not_judged)), skipped="0",
+        time=f"{sum(line.seconds for line in result.lines):.3f}",
+    )  # fmt: skip
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in (("score", words.points(result.score)), ("total", str(result.total))):
+        ElementTree.SubElement(properties, "property", name=name, value=value)
+    for line in result.lines:
+        suite.append(_case(line, hidden))
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(line: LineResult, hidden: bool) -> ElementTree.Element:
+    case = ElementTree.Element(
+        "testcase", classname=f"step {line.step}", name=f"{line.id}: {line.title}", time=f"{line.seconds:.3f}"
+    )
+    verdict = line.verdict
+    if verdict.outcome == "passed":
+        return case
+    told = verdict.outcome == "not judged" or words.shown(line, hidden=hidden)
+    reason = verdict.reason if told else "judged with inputs that are not told before the deadline"
+    kind = "failure" if verdict.outcome == "failed" else "error"
+    detail = ElementTree.SubElement(case, kind, message=_clean(reason), type=verdict.outcome)
+    if told:
+        detail.text = _clean("\n".join(_details(line)))
+    return case
+
+
+def _details(line: LineResult) -> list[str]:
+    verdict = line.verdict
+    pairs = (
+        ("expected", verdict.expected), ("found", verdict.found), ("try", verdict.hint),
+        ("back to", words.back_to(line)), ("points", f"{words.points(line.earned)} of {line.points}"),
+    )  # fmt: skip
+    return [*(f"{label}: {value}" for label, value in pairs if value), *verdict.evidence]
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("?", text)

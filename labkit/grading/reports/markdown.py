@@ -1,0 +1,84 @@
+"""The result as Markdown, for issues, pull requests and job summaries.
+
+What belongs here: the text, with everything that others wrote made harmless. What does not: its words (words).
+"""
+
+import re
+from collections.abc import Iterator
+
+from labkit.grading.model import LineResult, Result, worst_first
+from labkit.grading.reports import words
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:-])")
+
+
+def render(result: Result, *, hidden: bool = False) -> str:
+    """The whole report."""
+    return "\n".join([*_head(result), *_losses(result, hidden), *_unjudged(result), *_table(result)]) + "\n"
+
+
+def text(value: object) -> str:
+    """`value` as plain text: no formatting, link, image, mention or HTML of it works."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def code(value: object) -> str:
+    """`value` between backticks, more of them than it holds in a row."""
+    plain = " ".join(str(value).split())
+    longest = max((len(run) for run in re.findall(r"`+", plain)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {plain} {fence}" if longest else f"`{plain}`"
+
+
+def _head(result: Result) -> Iterator[str]:
+    yield f"# {text(words.headline(result))}"
+    yield ""
+    yield f"{code(result.about.get('student', ''))}, {text(result.about.get('engine', ''))}"
+    for sentence in words.circumstances(result):
+        yield f"\n{text(sentence)}"
+
+
+def _losses(result: Result, hidden: bool) -> Iterator[str]:
+    losses = worst_first(result.lines)
+    if losses:
+        yield "\n## What to mend, the costliest first"
+    for line in losses:
+        yield f"\n### ✗ {line.id}: {text(line.title)} (−{words.points(line.lost)} of {line.points})\n"
+        yield from _facts(line, hidden)
+
+
+def _facts(line: LineResult, hidden: bool) -> Iterator[str]:
+    verdict = line.verdict
+    if words.shown(line, hidden=hidden):
+        yield f"- seen: {text(verdict.reason)}"
+        for label, value in (("expected", verdict.expected), ("found", words.found(line))):
+            if value:
+                yield f"- {label}: {code(value)}"
+        yield from (f"- shows: {code(each)}" for each in verdict.evidence)
+        if verdict.hint:
+            yield f"- try: {text(verdict.hint)}"
+    else:
+        yield "- seen: judged with inputs that are not told before the deadline"
+    if words.why(line):
+        yield f"- why: {text(words.why(line))}"
+    yield f"- back to: {text(words.back_to(line))}"
+    if words.proof(line):
+        yield f"- judged: {text(words.proof(line))}"
+
+
+def _unjudged(result: Result) -> Iterator[str]:
+    for line in result.not_judged:
+        if line.verdict.reason != "not asked for":
+            yield f"\n? {line.id}: not judged. {text(line.verdict.reason)}"
+    yield from (f"\n! {text(each)}" for each in result.trouble)
+
+
+def _table(result: Result) -> Iterator[str]:
+    yield "\n## All lines\n"
+    yield "| | line | points | what must hold |"
+    yield "|---|---|---:|---|"
+    marks = {"passed": "✓", "failed": "✗", "not judged": "?"}
+    for line in result.lines:
+        mark = marks[line.verdict.outcome]
+        earned = "?" if mark == "?" else words.points(line.earned)
+        yield f"| {mark} | {line.id} | {earned}/{line.points} | {text(line.title)} |"

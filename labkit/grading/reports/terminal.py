@@ -1,0 +1,102 @@
+"""The result for a terminal of 80 columns: the mark, what to know, losses first, then everything.
+
+What belongs here: lines of text, each with a style. What does not: printing (labkit.console).
+"""
+
+import textwrap
+from collections.abc import Iterator
+
+from labkit.grading.model import LineResult, Result, worst_first
+from labkit.grading.reports import words
+
+WIDTH = 80
+_MARKS = {"passed": "✓", "failed": "✗", "not judged": "?"}
+
+#: (text, style of labkit.console)
+Row = tuple[str, str]
+
+
+def render(result: Result, *, hidden: bool = False) -> list[Row]:
+    """The report. `hidden`: tell of hidden lines what they saw."""
+    return [
+        *_head(result),
+        *(row for line in worst_first(result.lines) for row in _loss(line, hidden)),
+        *_unjudged(result),
+        *_all(result),
+        *_foot(result),
+    ]
+
+
+def _head(result: Result) -> Iterator[Row]:
+    yield "", ""
+    yield words.headline(result), "good" if result.is_final and result.score == result.total else "strong"
+    for sentence in words.circumstances(result):
+        yield from _wrapped(sentence, "  ", "dim")
+
+
+def _loss(line: LineResult, hidden: bool) -> Iterator[Row]:
+    verdict = line.verdict
+    yield "", ""
+    yield from _wrapped(
+        f"✗ {line.id}: {line.title}   -{words.points(line.lost)} of {line.points}", "  ", "bad", first=""
+    )
+    if words.shown(line, hidden=hidden):
+        yield from _fields(
+            ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
+        )  # fmt: skip
+        for number, text in enumerate(verdict.evidence):
+            yield from _field("shows" if not number else "", text)
+    else:
+        yield from _field("seen", "judged with inputs that are not told before the deadline")
+    yield from _fields(
+        ("why", words.why(line)), ("try", verdict.hint if words.shown(line, hidden=hidden) else ""),
+        ("back to", words.back_to(line)), ("judged", words.proof(line)),
+    )  # fmt: skip
+
+
+def _unjudged(result: Result) -> Iterator[Row]:
+    for line in result.not_judged:
+        if line.verdict.reason != "not asked for":
+            yield "", ""
+            yield from _wrapped(f"? {line.id}: not judged. {line.verdict.reason}", "  ", "warn", first="")
+    for text in result.trouble:
+        yield from _wrapped(f"! {text}", "  ", "warn", first="")
+
+
+def _all(result: Result) -> Iterator[Row]:
+    yield "", ""
+    for line in result.lines:
+        if line.verdict.reason == "not asked for":
+            continue
+        mark = _MARKS[line.verdict.outcome]
+        score = f"{words.points(line.earned)}/{line.points}" if mark != "?" else f"?/{line.points}"
+        style = {"✓": "good", "✗": "bad", "?": "warn"}[mark]
+        yield f"{mark} {score:>6}  {line.id:<18} {line.title}"[:WIDTH], style
+
+
+def _foot(result: Result) -> Iterator[Row]:
+    alone = [line.id for line in result.lines if line.verdict.passed and line.verdict.way == "alone"]
+    if alone:
+        yield "", ""
+        text = "Proved by your text alone, in the reference system, because the whole did not work: "
+        yield from _wrapped(text + ", ".join(alone) + ".", "  ", "dim", first="")
+
+
+def _fields(*pairs: tuple[str, str]) -> Iterator[Row]:
+    for label, text in pairs:
+        if text:
+            yield from _field(label, text)
+
+
+def _field(label: str, text: str) -> Iterator[Row]:
+    yield from _wrapped(f"  {label:<9}{text}", " " * 11, "", first="")
+
+
+def _wrapped(text: str, indent: str, style: str, *, first: str | None = None) -> Iterator[Row]:
+    lead = len(text) - len(text.lstrip(" ")) if first == "" else 0
+    wrapped = textwrap.wrap(
+        text.lstrip(" "), WIDTH, initial_indent=" " * lead if first == "" else indent,
+        subsequent_indent=indent, break_long_words=True, break_on_hyphens=False, drop_whitespace=True,
+    )  # fmt: skip
+    for line in wrapped:
+        yield line, style

@@ -1,0 +1,75 @@
+"""What all reports say in the same words.
+
+What belongs here: pure functions from a result to sentences. What does not: layout.
+"""
+
+from labkit.grading.model import LineResult, Result
+
+
+def points(value: float) -> str:
+    """Points as people write them: 3, 2.5."""
+    return f"{value:g}"
+
+
+def headline(result: Result) -> str:
+    """The mark in one line."""
+    if result.about.get("only") or result.about.get("gap"):
+        asked = [line for line in result.lines if line.verdict.reason != "not asked for"]
+        return f"{points(sum(a.earned for a in asked))} of {sum(a.points for a in asked)} points of what was asked for"
+    if result.is_final:
+        return f"{points(result.score)} of {result.total} points"
+    return f"No mark yet: {len(result.not_judged)} of {len(result.lines)} lines could not be judged"
+
+
+def circumstances(result: Result) -> list[str]:
+    """What a reader must know about this result, one sentence each."""
+    about, said = result.about, []
+    if about.get("self_check"):
+        said.append("This is a self-check: the mark comes from your instructor, with inputs of its own.")
+    if not about.get("reference", True):
+        said.append("Judged only as submitted: the reference solution is not in this copy of the lab.")
+    if about.get("target") == "deployed":
+        said.append("Judged on what stands now; for the mark the lab is deployed afresh.")
+    if not result.complete:
+        said.append("The grading did not come to its end. That is not your fault and costs you nothing.")
+    elif result.not_judged and not (about.get("only") or about.get("gap")):
+        said.append(
+            "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
+        )
+    return said
+
+
+def proof(line: LineResult) -> str:
+    """Which attempt decided the line."""
+    return {
+        "as submitted": "as submitted",
+        "alone": "your text alone, in the reference system",
+        "": "",
+    }[line.verdict.way]
+
+
+def why(line: LineResult) -> str:
+    """Why the line matters: what follows the first paragraph of its check's docstring."""
+    _, _, rest = line.why.partition("\n\n")
+    return " ".join((rest or "").split())
+
+
+def holds(line: LineResult) -> str:
+    """What must hold: the first paragraph of the check's docstring, or the line's title."""
+    return " ".join(line.why.partition("\n\n")[0].split()) or line.title
+
+
+def found(line: LineResult) -> str:
+    """What was found, unless the reason says it already."""
+    return "" if line.verdict.found in line.verdict.reason else line.verdict.found
+
+
+def back_to(line: LineResult) -> str:
+    """Where to go back to."""
+    gap = f", gap {line.gap}" if line.gap else ""
+    return f"step {line.step}{gap}"
+
+
+def shown(line: LineResult, *, hidden: bool) -> bool:
+    """Whether reason, expected and found of the line may be told; of hidden lines only when asked for."""
+    return not line.hidden or hidden

@@ -1,0 +1,271 @@
+"""One judging: each line tried as submitted, and where that fails, alone in the reference system.
+
+What belongs here: which system a check gets, when one is deployed, what an exception means. What does not:
+collecting checks (plugin), keeping the result (runner).
+"""
+
+import contextlib
+import functools
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from labkit.errors import LabError
+from labkit.grading import gaps
+from labkit.grading.api import Lab
+from labkit.grading.failure import Failed
+from labkit.grading.model import Verdict, Way
+from labkit.grading.naming import Names
+from labkit.grading.rubric import Line, Rubric
+from labkit.grading.system import Ground, System
+from labkit.grading.task import Task
+from labkit.manifest import Manifest
+from labkit.rendering import Renderer
+from labkit.text import printable, shortened
+from labkit.variant import Variant, make_variant
+
+Check = Callable[[Lab], float | None]
+
+SUBMITTED: Way = "as submitted"
+ALONE: Way = "alone"
+_LONGEST = 600
+_EVIDENCE = 12
+
+
+@dataclass
+class Session:
+    """The systems of one judging and the verdicts so far. `close()` ends the clouds."""
+
+    task: Task
+    manifest: Manifest
+    rubric: Rubric
+    submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
+    _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _spare: list[Ground] = field(default_factory=list)
+    _grounds: int = 0
+    _kept: "_Reference | None" = None
+
+    # -- the student's text and the reference's ---------------------------------------------------------
+
+    @functools.cached_property
+    def variant(self) -> Variant:
+        """The student's own values."""
+        return make_variant(self.manifest.salt, self.task.student)
+
+    @functools.cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """What was handed in, by name: every file at the top of the folder and in answers/."""
+        folder = Path(self.task.files)
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    @functools.cached_property
+    def texts(self) -> Mapping[str, str]:
+        """The same as text; what is no UTF-8 is shown with replacement characters."""
+        return {name: data.decode("utf-8", "replace") for name, data in self.files.items()}
+
+    @functools.cached_property
+    def reference(self) -> Mapping[str, str] | None:
+        """The reference solution for this student, None where it is not here (a hand-out)."""
+        renderer = Renderer(self.manifest.root, self.manifest.files)
+        return renderer.render(self.variant.values(), solution=True) if renderer.has_solution else None
+
+    # -- judging ----------------------------------------------------------------------------------------
+
+    def wants_alone(self, line: Line) -> bool:
+        """Whether the line is to be tried alone now, after the attempt as submitted (if there was one)."""
+        before = self.submitted_verdicts.get(line.id)
+        if not line.alone or self.task.attempts == "submitted" or self.reference is None:
+            return False
+        return before is None or not before.passed
+
+    def as_submitted(self, line: Line, check: Check) -> Verdict:
+        """The line's verdict on the submission as it is."""
+        verdict = self._blocked(line) or self._judge(line, check, SUBMITTED, lambda: self._whole)
+        self.submitted_verdicts[line.id] = verdict
+        return verdict
+
+    def alone(self, line: Line, check: Check) -> Verdict:
+        """The line's verdict on the reference system with the student's text of its units in it."""
+        return self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
+
+    def _blocked(self, line: Line) -> Verdict | None:
+        """The attempt is useless when a line that it needs does not hold."""
+        for need in line.needs:
+            before = self.submitted_verdicts.get(need)
+            if before is not None and not before.passed:
+                title = self.rubric.line(need).title
+                outcome = before.outcome
+                return Verdict(
+                    outcome, reason=f"it can't be tried as a whole until this holds: {need} ({title})",
+                    hint=f"mend {need} first", way=SUBMITTED,
+                )  # fmt: skip
+        return None
+
+    def _judge(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
+        """Run the check; what it raises tells whose fault it is."""
+        names = Names({})
+        try:
+            chosen = system()
+            names = Names(chosen.deployment.outputs, "\n".join(self.texts.values()))
+            with _lab(self, line, chosen) as lab:
+                fraction = check(lab)
+            verdict = _of_fraction(fraction)
+        except gaps.NoSuchText as error:
+            verdict = Verdict(
+                "failed", reason=str(error), hint="bring the markers back: ./lab generate shows them"
+            )
+        except Failed as failed:
+            verdict = _of_failure(failed)
+        except LabError as error:
+            verdict = Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
+        except Exception as error:
+            verdict = Verdict(reason=f"{type(error).__name__}: {error}", evidence=_where(error))
+        return _stable(replace(verdict, way=way), names)
+
+    # -- systems ----------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _whole(self) -> System:
+        """The submission as it is: deployed once, or found standing."""
+        if self.task.deployed:
+            return self._standing()
+        system = self._system(self.task.region)
+        system.deploy(self.files)
+        return system
+
+    def _standing(self) -> System:
+        from labkit.cloud.lifecycle import LocalCloud
+
+        cloud = LocalCloud(Path(self.task.deployed))
+        system = self._made(cloud, cloud.ensure().url, self.task.region, "standing")
+        system.folder.mkdir(parents=True, exist_ok=True)
+        for name, data in self.files.items():
+            (system.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (system.folder / name).write_bytes(data)
+        system.adopt()
+        return system
+
+    def _mixture(self, units: Sequence[str]) -> System:
+        """The reference system with these units in it, deployed in the one cloud kept for it."""
+        assert self.reference is not None
+        texts = gaps.mixed(self.texts, self.reference, units)
+        kept = self._kept or _Reference(self._system(self.task.region))
+        if kept.mixed != texts:
+            self._kept = None  # until it stands again
+            deployment = kept.system.deploy({name: text.encode() for name, text in texts.items()})
+            if deployment.status != "complete":
+                raise Failed(
+                    f"with your text the reference system does not deploy: {deployment.reason}",
+                    hint=f"look at: {', '.join(units)}",
+                )
+        self._kept = _Reference(kept.system, texts)
+        return kept.system
+
+    def _system(self, region: str) -> System:
+        """A system in an empty cloud of its own, not yet deployed."""
+        ground = self._spare.pop() if self._spare else self._new_ground()
+        return self._made(ground.cloud, ground.url, region, f"system-{id(ground)}-{region}")
+
+    def _new_ground(self) -> Ground:
+        self._grounds += 1
+        return self._ending.enter_context(Ground(Path(self.task.work) / f"cloud-{self._grounds}"))
+
+    def _made(self, cloud: object, url: str, region: str, folder: str) -> System:
+        return System(
+            cloud=cloud, url=url, region=region, variant=self.variant, submitted=self.texts,  # type: ignore[arg-type]
+            folder=Path(self.task.work) / folder, engine_name=self.task.engine,
+        )  # fmt: skip
+
+    def another(self, lab: Lab, region: str, undo: contextlib.ExitStack) -> Lab:
+        """The files of this lab's system, deployed once more into an empty cloud. Raises Failed."""
+        ground = self._spare.pop() if self._spare else self._new_ground()
+        system = self._made(
+            ground.cloud, ground.url, region or self.task.region, f"fresh-{self._grounds}-{region}"
+        )
+        undo.callback(self._give_back, ground, system)
+        files = {name: (lab.system.folder / name).read_bytes() for name in self.manifest.files.values()}
+        deployment = system.deploy(files)
+        if deployment.status != "complete":
+            raise Failed(f"your files do not deploy into an empty cloud: {deployment.reason}")
+        return Lab(lab.line, lab.random, system, lab._another, lab._cleanups)
+
+    def _give_back(self, ground: Ground, system: System) -> None:
+        """Keep the ground for the next who wants an empty cloud, when it can be emptied."""
+        with contextlib.suppress(Failed):
+            system.destroy()
+            if not system.survivors():
+                self._spare.append(ground)
+
+    def close(self) -> None:
+        """End the clouds."""
+        self._ending.close()
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """The kept reference system, and the files that stand in it at the moment."""
+
+    system: System
+    mixed: Mapping[str, str] | None = None
+
+
+@contextlib.contextmanager
+def _lab(session: Session, line: Line, system: System) -> Iterator[Lab]:
+    """The Lab of one attempt; what the check changed is put back, whatever happened."""
+    with contextlib.ExitStack() as undo:
+        lab: Lab
+
+        def another(region: str) -> Lab:
+            return session.another(lab, region, undo)
+
+        lab = Lab(line.id, session.task.random_of(line.id), system, another)
+        if line.disturbs:
+            undo.callback(system.revive, system.active_units())
+        undo.callback(lab.clean_up)
+        yield lab
+
+
+# ---- From what a check did to a verdict ---------------------------------------------------------------
+
+
+def _of_fraction(fraction: object) -> Verdict:
+    """None and 1 pass; a part is a failure with part of the points; anything else is our mistake."""
+    if fraction is None or fraction is True:
+        return Verdict("passed", 1.0)
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
+        raise TypeError(f"the check returned {fraction!r}")
+    if fraction == 1:
+        return Verdict("passed", 1.0)
+    return Verdict("failed", float(fraction), reason="only a part of it holds")
+
+
+def _of_failure(failed: Failed) -> Verdict:
+    if not 0 <= failed.fraction < 1:
+        raise ValueError(f"a failure with fraction {failed.fraction}")
+    return Verdict(
+        "failed", float(failed.fraction), failed.reason, failed.hint, failed.expected, failed.found,
+        failed.evidence,
+    )  # fmt: skip
+
+
+def _where(error: BaseException) -> tuple[str, ...]:
+    """For staff: the last frames, without paths above the kit."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return tuple(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}: {frame.line}" for frame in frames)
+
+
+def _stable(verdict: Verdict, names: Names) -> Verdict:
+    """Texts made safe, short, and the same in every run."""
+
+    def clean(text: str) -> str:
+        return shortened(printable(names.stable(text)), _LONGEST)
+
+    return replace(
+        verdict, reason=clean(verdict.reason), hint=clean(verdict.hint), expected=clean(verdict.expected),
+        found=clean(verdict.found), evidence=tuple(clean(line) for line in verdict.evidence[:_EVIDENCE]),
+    )  # fmt: skip

@@ -1,0 +1,262 @@
+"""One deployment that is judged: files, built and deployed by an engine into a local cloud.
+
+What belongs here: bringing files to life and back, in a cloud of our own. What does not: which files (session),
+what is looked at (probes).
+"""
+
+import contextlib
+import functools
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit.build import FOLDER, build, write_build
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.deploy import survivors
+from labkit.deploy.engines import make_engine
+from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
+from labkit.deploy.terraform_command import Setup
+from labkit.errors import CloudError, DeployError, TemplateError
+from labkit.events import Event, ignore
+from labkit.grading.failure import Failed
+from labkit.targets import ANONYMOUS, Clients, Keys, Target
+from labkit.variant import Variant
+
+TEMPLATE = "cloudformation-template.yaml"
+
+
+class Ground:
+    """A local cloud of our own, that ends with us however we end. Also a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        """Starts it. Raises CloudError when it does not start."""
+        self._reader, self._writer = os.pipe()
+        self.folder = folder
+        self.cloud = LocalCloud(folder, leash=self._reader)
+        try:
+            self.url = self.cloud.ensure().url
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self) -> None:
+        """Stop it and forget what it left."""
+        try:
+            self.cloud.stop()
+        finally:
+            self._let_go()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        for descriptor in (self._reader, self._writer):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def __enter__(self) -> "Ground":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass
+class System:
+    """Files of one student in one region of one cloud.
+
+    `submitted` are the student's own files as text, whatever is deployed; `folder` is where files and build lie.
+    """
+
+    cloud: LocalCloud
+    url: str
+    region: str
+    variant: Variant
+    submitted: Mapping[str, str]
+    folder: Path
+    engine_name: str = "cloudformation"
+    setup: Setup | None = None
+    deployment: Deployment = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deployment = Deployment(self.engine_name, self.variant.name, "absent", reason="not deployed")
+
+    # -- deploying --------------------------------------------------------------------------------------
+
+    def deploy(self, files: Mapping[str, bytes]) -> Deployment:
+        """Build and deploy these files, and wait until the server's boot script has ended.
+
+        A refusal (of the build, of the engine) is the deployment's status "failed" with its reason, not an error.
+        Raises CloudError and the like when the trouble is ours.
+        """
+        with contextlib.suppress(AttributeError):
+            del self.template_text
+        try:
+            self._write(files)
+            self.deployment = self._engine.apply()
+            self._await_boot()
+        except (TemplateError, DeployError) as error:
+            self.deployment = Deployment(
+                self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
+            )
+        return self.deployment
+
+    def adopt(self) -> Deployment:
+        """Take what stands already, changing nothing."""
+        self.deployment = self._engine.current()
+        return self.deployment
+
+    def redeploy(self) -> bool:
+        """Deploy the same files again; whether anything had to change. Raises Failed when that fails."""
+        try:
+            return self._engine.apply().changed
+        except DeployError as error:
+            raise Failed(error.message, hint=error.hint) from error
+
+    def destroy(self, *, stop_after: int = 0) -> None:
+        """Delete everything; after `stop_after` events (if not 0) walk away. Raises Failed when it can't be."""
+        for bucket in survivors.buckets_named(self.clients, self.variant.name):
+            survivors.empty_bucket(self.clients, bucket)
+        try:
+            self._engine_telling(_Leaving(stop_after) if stop_after else ignore).destroy()
+        except _Left:
+            return
+        except DeployError as error:
+            raise Failed(error.message, hint=error.hint) from error
+
+    def survivors(self) -> list[str]:
+        """What is still there that belongs to the student."""
+        tag = self.variant.tags()[survivors.TAG]
+        found = survivors.find(self.clients, prefix=self.variant.name, tag_value=tag)
+        return [f"{each.service} {each.kind} {each.identifier}" for each in found]
+
+    def validate(self) -> tuple[Finding, ...]:
+        """What the engine finds wrong in the files."""
+        return self._engine.validate()
+
+    def plan(self) -> Plan:
+        """What an apply would do now. Raises Failed when the engine refuses the files."""
+        try:
+            return self._engine.plan()
+        except DeployError as error:
+            raise Failed(error.message, hint=error.hint) from error
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        write_build(self.folder / FOLDER, build(files, self.variant))
+
+    def _await_boot(self) -> None:
+        instance = self.deployment.outputs.get("InstanceId")
+        if instance:
+            with contextlib.suppress(CloudError):  # no such instance: an output may say anything
+                self.cloud.await_boot(instance)
+
+    @property
+    def _engine(self) -> Engine:
+        return self._engine_telling(ignore)
+
+    def _engine_telling(self, emit: Any) -> Engine:
+        source = Source(self.variant.name, self.folder, self.variant.parameters(), self.variant.tags())
+        return make_engine(
+            self.engine_name,
+            self.clients,
+            source,
+            emit,
+            self.setup or Setup(self.folder.parent / "terraform"),
+        )
+
+    # -- after a check that disturbed it ------------------------------------------------------------------
+
+    def active_units(self) -> frozenset[str]:
+        """The units of the server that are up now."""
+        with contextlib.suppress(CloudError):
+            units = self.cloud.instance(self.deployment.outputs.get("InstanceId", "none"))["units"]
+            return frozenset(name for name, unit in units.items() if unit["state"] == "active")
+        return frozenset()
+
+    def revive(self, units: frozenset[str]) -> None:
+        """Bring back what a check has ended and the student's own means did not, for the checks that follow."""
+        down = units - self.active_units()
+        with contextlib.suppress(CloudError):
+            if down:
+                self.cloud.output_inside(
+                    self.deployment.outputs["InstanceId"], ["systemctl", "start", *sorted(down)]
+                )
+
+    # -- looking ----------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def clients(self) -> Clients:
+        """AWS clients of the administrator."""
+        return Clients(self._target)
+
+    @functools.cached_property
+    def template_text(self) -> str:
+        """The CloudFormation template as it was built, "" when there is none."""
+        path = self.folder / FOLDER / TEMPLATE
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def physical_ids(self) -> dict[str, str]:
+        """Logical id → physical id of everything in the stack; {} when there is none."""
+        from botocore.exceptions import ClientError
+
+        pages = self.clients.client("cloudformation").get_paginator("list_stack_resources")
+        try:
+            summaries = pages.paginate(StackName=self.variant.name)
+            found = [r for page in summaries for r in page["StackResourceSummaries"]]
+        except ClientError:
+            return {}
+        return {r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in found}
+
+    def parameters(self) -> dict[str, str]:
+        """The pseudo parameters of CloudFormation here."""
+        from labkit.cloud.addresses import ACCOUNT_ID
+
+        return {
+            "AWS::Region": self.region, "AWS::AccountId": ACCOUNT_ID, "AWS::Partition": "aws",
+            "AWS::StackName": self.variant.name, "AWS::URLSuffix": "amazonaws.com",
+        }  # fmt: skip
+
+    def clients_of(self, role: str) -> Clients:
+        """AWS clients of a role's session. Raises Failed when there is no such role."""
+        import json
+
+        if not role:
+            raise Failed("there is no role", hint="does your server have an instance profile with a role?")
+        try:
+            keys = self.cloud.ask("POST", "credentials", json.dumps({"role": role}).encode())
+        except CloudError as error:
+            raise Failed(f"there is no role {role}", found=error.message) from error
+        return Clients(
+            self._target, Keys(keys["access_key_id"], keys["secret_access_key"], keys["session_token"])
+        )
+
+    def anonymous(self) -> Clients:
+        """AWS clients that sign nothing."""
+        return Clients(self._target, ANONYMOUS)
+
+    @property
+    def _target(self) -> Target:
+        return Target("local", self.region, self.url)
+
+
+class _Left(Exception):
+    """The client has walked away."""
+
+
+@dataclass
+class _Leaving:
+    """A listener that walks away after so many resource events."""
+
+    after: int
+    seen: int = 0
+
+    def __call__(self, event: Event) -> None:
+        self.seen += event.kind == "resource"
+        if self.seen >= self.after:
+            raise _Left

@@ -1,0 +1,47 @@
+"""Files against what runs: which of the student's files were saved after the deployment.
+
+What belongs here: this comparison and its warning. What does not: deploying.
+"""
+
+from datetime import datetime
+
+from labkit.events import Event
+from labkit.lesson.context import Context
+from labkit.workspace import Workspace
+
+#: files that each engine deploys
+_DEPLOYED = {
+    "cloudformation": ("cloudformation-template.yaml", "lambda_function.py", "flask_app.py", "flask_server_startup.sh"),
+    "terraform": (
+        "main.tf", "variables.tf", "outputs.tf", "lambda_function.py", "flask_app.py", "flask_server_startup.sh",
+    ),
+}  # fmt: skip
+
+
+def undeployed(workspace: Workspace) -> list[str]:
+    """Names of files whose text is not the one that was deployed; empty when nothing is deployed."""
+    deployed = workspace.record.deployed
+    if not deployed:
+        return []
+    before = deployed.get("files", {})
+    now = workspace.hashes()
+    names = _DEPLOYED.get(str(deployed.get("engine")), tuple(now))
+    return [name for name in names if now.get(name) != before.get(name)]
+
+
+def warn(context: Context) -> bool:
+    """Say which files are newer than what runs; True when there are any."""
+    workspace = context.workspace
+    names = undeployed(workspace)
+    if not names:
+        return False
+    at = datetime.fromisoformat(str(workspace.record.deployed["at"])).astimezone()
+    for name in names:
+        path = workspace.path / name
+        saved = (
+            datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S") if path.exists() else "deleted"
+        )
+        text = f"{name} was saved at {saved}; what runs is the text of {at.strftime('%H:%M:%S')}."
+        context.emit(Event("warning", text, {"file": name}))
+    context.emit(Event("warning", "This judges what runs.  To deploy your files:  ./lab deploy"))
+    return True

@@ -1,0 +1,35 @@
+"""What server and function said: the journal, the boot log, and CloudWatch Logs.
+
+What belongs here: reading these three. What does not: judging them.
+"""
+
+from collections.abc import Mapping
+
+from labkit.lesson.context import Context
+
+_LINES = 200
+
+
+def server(context: Context, outputs: Mapping[str, str]) -> list[str]:
+    """The newest lines of the flask-app service's journal."""
+    unit = ["journalctl", "-u", "flask-app", "--no-pager", "-n", str(_LINES)]
+    return context.cloud.output_inside(outputs["InstanceId"], unit)[1].splitlines()
+
+
+def boot(context: Context, outputs: Mapping[str, str]) -> list[str]:
+    """/var/log/cloud-init-output.log: everything that the boot script printed."""
+    words = ["tail", "-n", str(_LINES), "/var/log/cloud-init-output.log"]
+    return context.cloud.output_inside(outputs["InstanceId"], words)[1].splitlines()
+
+
+def function(context: Context, outputs: Mapping[str, str]) -> list[str]:
+    """The newest lines of the function's log streams, oldest first."""
+    from botocore.exceptions import ClientError
+
+    logs, group = context.clients.client("logs"), f"/aws/lambda/{outputs['LambdaFunctionName']}"
+    try:
+        events = logs.filter_log_events(logGroupName=group, limit=10_000)["events"]
+    except ClientError as error:
+        return [f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"]
+    ordered = sorted(events, key=lambda event: event["timestamp"])
+    return [str(event["message"]).rstrip("\n") for event in ordered[-_LINES:]]

@@ -1,0 +1,25 @@
+"""The last line of every failing screen: the gap, its file and line, and how to get a hint.
+
+What belongs here: the words that all steps share. What does not: a step's own words.
+"""
+
+from labkit.lesson import gaps
+from labkit.lesson.context import Context
+
+
+def where(context: Context, gap: str) -> str:
+    """ "gap lambda-network, main.tf line 118      ./lab hint"; without a gap only the way to a hint."""
+    if not gap:
+        return "./lab hint"
+    workspace = context.workspace
+    found = gaps.find(context.manifest, gap)
+    file = found.files[engine_of(context)]
+    text = workspace.files().get(file, b"").decode(errors="replace")
+    region = gaps.regions(text).get(gap)
+    line = f" line {region.line}" if region else ""
+    return f"Do: gap {gap}, {file}{line}      ./lab hint"
+
+
+def engine_of(context: Context) -> str:
+    """The engine that the student works with: that of the last deployment."""
+    return context.workspace.record.engine

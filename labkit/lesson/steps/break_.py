@@ -1,0 +1,169 @@
+"""Step 06: the error contract, then two faults in the running system, then an attack on one's own lab.
+
+What belongs here: this step's course and checks. What does not: the faults (labkit.lesson.faults), the
+contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
+"""
+
+from labkit.errors import UsageError
+from labkit.events import Event
+from labkit.lesson import attack, breaking, contract, course, freshness, path
+from labkit.lesson.breaking import Hunt, Hunts
+from labkit.lesson.context import Context
+from labkit.lesson.faults import Bench
+from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.pictures import collect
+
+
+def run(context: Context) -> StepResult:
+    """The contract first; then the fault that is due: broken, answered, or repaired."""
+    outputs = context.deployed().outputs
+    options = context.options.extra
+    if options.get("attack"):
+        return attack.run(context, outputs, str(options["attack"]))
+    freshness.warn(context)
+    bench = Bench(context.clients, outputs, context.cloud, context.workspace.variant.port)
+    hunts = hunts_of(context)
+    if options.get("fault"):
+        hunts.save(Hunt(str(options["fault"])))
+    if hunts.active is None:
+        broken = _contract(context)
+        if any(not check.passed for check in broken):
+            return StepResult(tuple(broken))
+    else:
+        broken = []
+    hunted = _hunt(context, bench, hunts)
+    return StepResult((*broken, *hunted.checks), hunted.facts)
+
+
+def check(context: Context) -> StepResult:
+    """How far the faults have come, changing nothing."""
+    return StepResult(tuple(_verdict(hunt) for hunt in hunts_of(context).all))
+
+
+def hunts_of(context: Context) -> Hunts:
+    """This student's faults, from the pool that the course has chosen."""
+    chosen = course.load(context.manifest)
+    return Hunts(context.workspace, chosen.pool, chosen.how_many)
+
+
+# ---- The contract ---------------------------------------------------------------------------------------
+
+
+def _contract(context: Context) -> list[CheckResult]:
+    """Ten calls that go wrong, one that does not."""
+    outputs = context.deployed().outputs
+    function = outputs["LambdaFunctionName"]
+    page = context.cloud.publish("page.html", b"<html>no image here</html>")
+    good = context.cloud.publish("good.gif", collect([str(context.manifest.images[-1])])[0].data)
+    checks = []
+    for case in contract.cases(page, good):
+        answer = invoke(context.clients, function, case.event)
+        checks.append(_contract_check(case.name, case.status, contract.wrong(case, answer)))
+    event = {"image_url": good}
+
+    def call() -> Answer:
+        return invoke(context.clients, function, event)
+
+    with contract.other_server(context.clients, function, None):
+        unset = contract.Case("EC2_FLASK_URL is not set", event, 500)
+        checks.append(_contract_check(unset.name, 500, contract.wrong(unset, call())))
+    nobody = context.workspace.variant.values()["nobody"]
+    with contract.other_server(context.clients, function, f"http://{nobody}:9"):
+        checks.append(_contract_check("the server is dead", 504, contract.dead(call)))
+    return checks
+
+
+def _contract_check(name: str, status: int, problem: str) -> CheckResult:
+    gap = "lambda-call" if "attempt" in problem else "lambda-answers"
+    return CheckResult(
+        f"{name}: {status}", not problem, problem, hint=f"Do: gap {gap}      ./lab hint" if problem else "",
+        gap=gap if problem else "", expected=str(status), found=problem,
+    )  # fmt: skip
+
+
+# ---- The hunt -------------------------------------------------------------------------------------------
+
+
+def _hunt(context: Context, bench: Bench, hunts: Hunts) -> StepResult:
+    options = context.options.extra
+    hunt = hunts.current
+    if hunt is not None and options.get("undo") and hunt.active:
+        breaking.undo(bench, hunts, hunt)
+        hunt = hunts.current
+    if hunt is not None and not hunt.made:
+        hunt = breaking.make(bench, hunts, hunt)
+        context.note("Something in your running system was changed just now. Your files are untouched.")
+    if hunt is not None:
+        hunt = _go_on(context, hunts, hunt)
+    checks = tuple(_verdict(one) for one in hunts.all)
+    facts = _symptoms(context) if hunt is not None and not hunt.over else ()
+    return StepResult(checks, facts)
+
+
+def _go_on(context: Context, hunts: Hunts, hunt: Hunt) -> Hunt:
+    """Take the student's answer, then look whether the path is green again."""
+    options = context.options.extra
+    hop, evidence = str(options.get("hop", "")), str(options.get("evidence", ""))
+    if hop and hop not in path.NAMES:
+        raise UsageError(f"{hop!r} is no hop.", hint=f"The hops are: {', '.join(path.NAMES)}")
+    if hop or evidence:
+        hunt = breaking.answer(hunts, hunt, hop, evidence)
+    if hunt.found and green(context):
+        hunt = breaking.repaired(hunts, hunt)
+        context.emit(Event("done", f"Repaired. What this fault teaches: {hunt.fault.teaches}."))
+    return hunt
+
+
+def green(context: Context) -> bool:
+    """Whether health and one image go through."""
+    return all(answer.status == 200 for _, answer in _try(context))
+
+
+def _try(context: Context) -> list[tuple[str, Answer]]:
+    function = context.deployed().outputs["LambdaFunctionName"]
+    image = context.cloud.publish("good.gif", collect([str(context.manifest.images[-1])])[0].data)
+    events = (("health", {"action": "health"}), ("an image", {"image_url": image}))
+    return [(name, invoke(context.clients, function, event)) for name, event in events]
+
+
+def _symptoms(context: Context) -> tuple[tuple[str, str], ...]:
+    """What a client sees, and nothing else."""
+    facts = []
+    for name, answer in _try(context):
+        said = f"status {answer.status}" if answer.status else "no status"
+        words = answer.message if answer.status != 200 else ""
+        facts.append((name, f"{said} after {answer.seconds:.1f} s  {words}"[:300]))
+    return tuple(facts)
+
+
+def _verdict(hunt: Hunt) -> CheckResult:
+    """One fault's state, with the one next thing to do."""
+    name = "a fault found, shown and repaired"
+    if hunt.repaired:
+        return CheckResult(f"{name}: {hunt.name}", True)
+    if hunt.undone:
+        return CheckResult(f"a fault taken back without its repair: {hunt.name}", True)
+    if not hunt.made:
+        return CheckResult(name, False, "not begun", hint="./lab break")
+    if hunt.found:
+        return CheckResult(name, False, "hop and evidence are right; it is not repaired yet", hint=_REPAIR)
+    seen = [] if not hunt.hop else [f"hop {hunt.hop} is {'right' if hunt.hop_right else 'wrong'}"]
+    seen += (
+        [] if not hunt.evidence else [f"the evidence is {'good' if hunt.evidence_right else 'not this one'}"]
+    )
+    return CheckResult(
+        name, False, "; ".join(seen) or "at which hop, and how do you know?", hint=_ANSWER, details=_LOOK
+    )
+
+
+_ANSWER = './lab break --hop HOP --evidence "one line, rule or id"   (hops: ' + ", ".join(path.NAMES) + ")"
+_LOOK = (
+    "look by hand: ./lab logs function   ./lab logs server   ./lab shell server",
+    "./lab shell  and there: aws ec2 describe-security-groups, describe-route-tables, …",
+)
+_REPAIR = (
+    "Terraform: ./lab deploy sees the drift and repairs it. CloudFormation compares templates only:\n"
+    "put back by hand (./lab shell) what was changed by hand, or: ./lab destroy && ./lab deploy.\n"
+    "Then:  ./lab break"
+)

@@ -1,0 +1,57 @@
+"""Step 09: the student's lab judged by its rubric, in an empty cloud of its own.
+
+What belongs here: grading as one of the steps. What does not: judging (labkit.grading), its full report (the
+command `lab grade`).
+"""
+
+from labkit.grading.grade import Request, grade
+from labkit.grading.model import LineResult, Result, worst_first
+from labkit.grading.reports import words
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+
+
+def run(context: Context) -> StepResult:
+    """Judge all lines in an empty cloud: what the mark would be."""
+    return _step(context, deployed=False)
+
+
+def check(context: Context) -> StepResult:
+    """Judge what stands now."""
+    return _step(context, deployed=True)
+
+
+def _step(context: Context, *, deployed: bool) -> StepResult:
+    workspace = context.workspace
+    request = Request(
+        root=context.places.root, student=workspace.variant.student, source=workspace.path,
+        engine=context.options.engine or workspace.record.engine,
+        deployed=context.cloud.folder if deployed else None,
+        result=context.places.state / "grading" / workspace.variant.student / "result.json",
+    )  # fmt: skip
+    result = grade(request, context.emit)
+    return StepResult(_checks(result), _facts(result), {"score": result.score, "total": result.total})
+
+
+def _checks(result: Result) -> tuple[CheckResult, ...]:
+    judged = CheckResult(
+        "every line was judged", result.is_final,
+        "" if result.is_final else f"{len(result.not_judged)} lines were not: that is not your fault",
+        hint="" if result.is_final else "Run the step again:  ./lab grade",
+    )  # fmt: skip
+    return (judged, *(_failed(line) for line in worst_first(result.lines)))
+
+
+def _failed(line: LineResult) -> CheckResult:
+    verdict = line.verdict
+    told = words.shown(line, hidden=False)
+    return CheckResult(
+        f"{line.id}: {line.title} (-{words.points(line.lost)})", False,
+        verdict.reason if told else "judged with inputs that are not told before the deadline",
+        hint=f"Go back to {words.back_to(line)}" + (f": {verdict.hint}" if told and verdict.hint else ""),
+        expected=verdict.expected if told else "", found=verdict.found if told else "", gap=line.gap,
+    )  # fmt: skip
+
+
+def _facts(result: Result) -> tuple[tuple[str, str], ...]:
+    return (("Points", words.headline(result)), ("The whole report", "./lab grade --reports FOLDER"))

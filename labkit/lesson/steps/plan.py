@@ -1,0 +1,109 @@
+"""Step 02: what would be created, before anything exists, and what is unwise in it.
+
+What belongs here: this step's work and checks. What does not: planning (labkit.deploy), the rules (deploy.policy).
+"""
+
+import re
+from collections.abc import Sequence
+
+from labkit.deploy import areas, policy, prices
+from labkit.deploy.model import Finding, Plan
+from labkit.errors import DeployError
+from labkit.events import Event
+from labkit.lesson import drift
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+from labkit.state import write_text
+
+PICTURE = "plan.svg"
+
+
+def run(context: Context) -> StepResult:
+    """Build, validate, plan; show tree, picture, cost and warnings. Nothing is created."""
+    for warning in context.workspace.write_build().warnings:
+        context.emit(Event("warning", warning))
+    drift.warn(context)
+    _warn(context)
+    plan, planned = _planned(context)
+    findings = () if plan else context.engine.validate()  # making a plan validates as well
+    checks = (_valid(findings), planned, _protected(context))
+    if plan is None:
+        return StepResult(checks)
+    _show(context, plan)
+    counts = {action: plan.count(action) for action in areas.SIGNS}
+    return StepResult(checks, _facts(context, plan), {"plan": counts})
+
+
+def check(context: Context) -> StepResult:
+    """The same: a plan changes nothing."""
+    return run(context)
+
+
+def _valid(findings: Sequence[Finding]) -> CheckResult:
+    return CheckResult(
+        "your files are valid", not findings, str(findings[0]) if findings else "",
+        hint="Mend the line, then:  ./lab plan" if findings else "",
+        details=tuple(str(finding)[:76] for finding in findings[1:6]),
+    )  # fmt: skip
+
+
+def _planned(context: Context) -> tuple[Plan | None, CheckResult]:
+    name = "a plan could be made"
+    try:
+        return context.engine.plan(), CheckResult(name, True)
+    except DeployError as error:
+        return None, CheckResult(name, False, error.message, error.hint)
+
+
+def _protected(context: Context) -> CheckResult:
+    missing = policy.bucket_protection(context.workspace.files(), context.engine.engine)
+    return CheckResult(
+        "your bucket is protected", not missing,
+        f"an overwritten image is lost, or strangers may come in: no {', no '.join(missing)}" if missing else "",
+        hint="Write the gap bucket-protection, then:  ./lab plan" if missing else "",
+        gap="bucket-protection" if missing else "",
+    )  # fmt: skip
+
+
+def _warn(context: Context) -> None:
+    for finding in policy.warnings(context.workspace.files(), context.engine.engine, context.manifest.region):
+        data = {"file": finding.file, "line": finding.line}
+        context.emit(Event("warning", str(finding), data))
+
+
+def _show(context: Context, plan: Plan) -> None:
+    for line in areas.tree(plan):
+        context.emit(Event("resource", line))
+    for change in plan.changes:
+        if change.action == "replace":
+            context.note(
+                f"{change.name} would be replaced: deleted and created anew, with another id and address, "
+                "and what is on its disk is lost."
+            )
+    write_text(context.workspace.path / "build" / PICTURE, areas.svg(plan))
+
+
+def _facts(context: Context, plan: Plan) -> tuple[tuple[str, str], ...]:
+    counted = ", ".join(f"{action} {plan.count(action)}" for action in areas.SIGNS)
+    facts = [("Your plan", counted if plan.changes else "nothing to change")]
+    facts.append(("As a picture", f"work/{context.workspace.path.name}/build/{PICTURE}"))
+    cost = prices.cost(_instance_type(context))
+    if cost is not None:
+        told = f"{cost.hour:.4f} USD an hour, {cost.week:.2f} USD for a forgotten week"
+        facts.append(("It would cost on AWS", f"{told} ({prices.REGION}, list prices of {prices.DATE})"))
+    return tuple(facts)
+
+
+def _instance_type(context: Context) -> str:
+    """What the files choose: the default of the variable or parameter, or the choice made on the command line."""
+    chosen = context.source.choices.get("instance_type")
+    files = context.workspace.files()
+    text = (files.get("variables.tf", b"") + files.get("cloudformation-template.yaml", b"")).decode(
+        "utf-8", "replace"
+    )
+    pattern = {
+        "terraform": r'variable "instance_type".*?default\s*=\s*"([\w.]+)"',
+        "cloudformation": r"^  InstanceType:.*?Default:\s*([\w.]+)",
+    }[context.engine.engine]
+    found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
+    return chosen or (found[1] if found else "")

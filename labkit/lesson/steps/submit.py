@@ -1,0 +1,43 @@
+"""Step 11: one zip with everything that is handed in, and a manifest of it.
+
+What belongs here: this step's work and checks. What does not: marking it.
+"""
+
+from labkit.lesson import answers, pack
+from labkit.lesson.context import Context
+from labkit.lesson.model import CheckResult, StepResult
+
+
+def run(context: Context) -> StepResult:
+    """Write submission-<id>.zip beside the workspace, then check it."""
+    workspace = context.workspace
+    path = pack.path_of(workspace)
+    content = pack.content(workspace)
+    pack.write(path, content, workspace)
+    return _result(context, path.name, sorted(content))
+
+
+def check(context: Context) -> StepResult:
+    """What the newest pack holds."""
+    path = pack.path_of(context.workspace)
+    if not path.exists():
+        return StepResult((CheckResult("the pack is there", False, "not yet", hint="./lab submit"),))
+    return _result(context, path.name, pack.names(path))
+
+
+def _result(context: Context, name: str, names: list[str]) -> StepResult:
+    workspace = context.workspace
+    missing = workspace.missing()
+    open_questions = [question.id for question in answers.unanswered(workspace.path)]
+    destroyed = not workspace.record.deployed and "10" in workspace.steps_done()
+    checks = (
+        CheckResult("your files are in it", not missing, f"missing: {', '.join(missing)}", hint="./lab generate"),
+        CheckResult("your measurement is in it", "measurements/measurement.json" in names, "there is none",
+                    hint="./lab deploy && ./lab measure && ./lab destroy"),
+        CheckResult("every question is answered", not open_questions, f"open: {', '.join(open_questions)}",
+                    hint=f"Write into work/{workspace.path.name}/{answers.FILE}"),
+        CheckResult("nothing is left of what you deployed", destroyed, "your lab still stands, or was never destroyed",
+                    hint="./lab destroy"),
+    )  # fmt: skip
+    facts = (("Hand in", f"work/{name}"), ("In it", f"{len(names)} files and manifest.json"))
+    return StepResult(checks, facts, {"pack": name, "names": names})

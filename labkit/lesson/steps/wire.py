@@ -1,0 +1,106 @@
+"""Step 04: a packet's way from the client to the server, hop by hop.
+
+What belongs here: this step's work and checks. What does not: what each hop needs (labkit.lesson.path).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from labkit import state
+from labkit.lesson import freshness, path, prediction
+from labkit.lesson.context import Context
+from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.screens import where
+
+MEANING: Mapping[str, str] = {
+    "silence": "Silence until the time is up: something on the way dropped the packet.",
+    "refused": "Refused at once: it arrived, and no program listens there.",
+    "status": "A status: it arrived, a program answered; read that program's log.",
+    "denied": "AccessDenied: AWS knows who asks, and says no.",
+}
+
+
+def run(context: Context) -> StepResult:
+    """Call /health through the function, read every hop, draw the path."""
+    outputs = context.deployed().outputs
+    freshness.warn(context)
+    prediction.recall(context)
+    boot = context.cloud.await_boot(outputs["InstanceId"])
+    answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
+    if answer.status != 200 and _fault_at_work(context):
+        return _hidden(answer)
+    scene = path.look(context.clients, outputs, context.workspace.variant.port, boot)
+    hops = path.follow(scene, answer.status, answer.message, answer.seconds)
+    checks = tuple(_check(context, hop, scene, answer) for hop in hops if hop.state != "unknown")
+    server = f"{scene.address}:{scene.port}"
+    drawing = path.draw(hops, context.workspace.variant.vpc_cidr, server)
+    facts = (*_labelled("Path", drawing), *_facts(context, scene, boot, answer))
+    commands = (
+        f"aws lambda invoke --function-name {outputs['LambdaFunctionName']} \\",
+        '  --cli-binary-format raw-in-base64-out --payload \'{"action": "health"}\' \\',
+        "  answer.json && cat answer.json",
+    )
+    return StepResult(checks, facts, {"hops": [vars(h) for h in hops]}, commands)
+
+
+check = run
+
+
+def _fault_at_work(context: Context) -> bool:
+    """Whether step 06 has broken the system: then the hop is for the student to find."""
+    hunts = (state.read_json(context.workspace.path / ".lab" / "break.json") or {}).get("hunts", [])
+    return any(hunt["made"] and not (hunt["repaired"] or hunt["undone"]) for hunt in hunts)
+
+
+def _hidden(answer: Answer) -> StepResult:
+    name, hint = "the path, while a fault of step 06 is at work", "Find the hop by hand, then:  ./lab break"
+    return StepResult((CheckResult(name, False, _seen(answer).removeprefix("seen").strip(), hint),))
+
+
+def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -> CheckResult:
+    name = f"hop {hop.number} of {len(path.NAMES)}, {hop.name}"
+    if hop.state == "ok":
+        return CheckResult(name, True)
+    variant = context.workspace.variant
+    server = f"{scene.address}:{scene.port}"
+    way = path.one_line(_with(hop), variant.vpc_cidr, server)
+    details = (way, f"needed  {hop.needed}", f"found   {hop.seen}", _seen(answer))
+    more = f"   ./lab what {hop.term.replace(' ', '-')}" if hop.term else ""
+    return CheckResult(
+        name, False, hop.seen, hint=where(context, hop.gap) + more, expected=hop.needed, found=hop.seen,
+        gap=hop.gap, symptom=hop.symptom, details=tuple(d for d in details if d),
+    )  # fmt: skip
+
+
+def _with(hop: path.Hop) -> list[path.Hop]:
+    """The whole path, of which this hop is the first bad one."""
+    before = path.NAMES[: hop.number - 1]
+    after = path.NAMES[hop.number :]
+    good = [path.Hop(name, "ok", "") for name in before]
+    return [*good, hop, *(path.Hop(name, "unknown", "") for name in after)]
+
+
+def _seen(answer: Answer) -> str:
+    if answer.status == 504 and answer.seconds > 3:
+        return f"seen    {answer.seconds:.0f} s of silence, then 504. Silence means: dropped, not refused."
+    if answer.status:
+        return f"seen    status {answer.status} after {1000 * answer.seconds:.0f} ms"
+    return f"seen    {answer.problem}"
+
+
+def _facts(
+    context: Context, scene: path.Scene, boot: Mapping[str, Any], answer: Answer
+) -> tuple[tuple[str, str], ...]:
+    """What to look at next, by hand."""
+    facts = [
+        ("Boot log", " ⏎ ".join(list(boot.get("log", []))[-1:])[:60] or "empty"),
+        ("Look inside", "./lab shell server    then: journalctl -u flask-app"),
+    ]
+    return tuple(facts) if answer.status == 200 else (*facts, *_labelled("Four symptoms", MEANING.values()))
+
+
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Lines under one label."""
+    for number, line in enumerate(lines):
+        yield ("" if number else label), line

@@ -1,0 +1,1 @@
+"""Sandboxed processes without namespaces: for hosts that refuse them, and for macOS."""

@@ -1,0 +1,330 @@
+"""The caller's side of portable sandboxes: the same promises as labkit.sandbox.host, without namespaces.
+
+What belongs here: the keeper's life, roots and disks, who gets which user. What does not: what a running
+process can be asked (handle.py), where it may connect to (the network's owner says so with `place`).
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labkit.errors import SandboxError, SandboxUnavailable
+from labkit.sandbox.memory import Watcher
+from labkit.sandbox.portable import keeper, roots
+from labkit.sandbox.portable.handle import PortableProcess
+from labkit.sandbox.portable.inside.world import Network, World
+from labkit.sandbox.portable.orders import Order
+from labkit.sandbox.portable.processes import resident_bytes
+from labkit.sandbox.spec import Limits, SandboxSpec
+
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[3])
+_START = (
+    f"import sys; sys.path.append({_PACKAGE_ROOT!r}); "
+    "from labkit.sandbox.portable.keeper import main; main(sys.argv[1:])"
+)
+_CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+_PATIENCE = 60.0
+_MB = 1 << 20
+#: users that nobody is, one for each sandbox where we are root
+_FIRST_UID, _UIDS = 61_000, 4_000
+_TRIAL = SandboxSpec(name="trial", entry="builtins:len", limits=Limits())
+#: paths are written unquoted into scripts, and a Unix socket's is at most 103 bytes on macOS
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
+_LONGEST_BASE = 60
+
+
+class PortableHost:
+    """Starts sandboxed processes as plain ones, each in a folder that it takes for "/".
+
+    Safe to call from many threads. `close()` ends everything that it started; so does the end of this
+    process, however it comes.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", connection: socket.socket, base: Path, *, landlock: bool) -> None:
+        """Use open()."""
+        self._process, self._connection, self._base = process, connection, base
+        self._landlock = landlock
+        self._lock, self._books = threading.Lock(), threading.RLock()
+        self._networks: dict[str, Network] = {}
+        self._disks: dict[str, int] = {}
+        self._farms: dict[str, Path] = {}
+        self._free_uids = list(range(_FIRST_UID + _UIDS, _FIRST_UID, -1)) if may_change_user() else []
+        self._watcher = Watcher(bound=resident_bytes, measure=resident_bytes) if not _has_proc() else Watcher()
+
+    @classmethod
+    def open(
+        cls, preload: Sequence[str] = (), *, landlock: bool, python: str = sys.executable, forks: bool | None = None
+    ) -> "PortableHost":
+        """A host whose keeper has imported the modules `preload`, proved by one trial process.
+
+        `landlock`: with Landlock and the filter of system calls (Linux). `forks`: whether children are forked
+        from the keeper, or interpreters started anew; by default what the system stands. Raises
+        SandboxUnavailable when the trial fails, SandboxError when a module can't be imported.
+        """
+        forks = sys.platform != "darwin" if forks is None else forks
+        base = _base_folder()
+        try:
+            process, connection = _start_keeper(preload, python, forks=forks)
+        except BaseException:
+            shutil.rmtree(base, ignore_errors=True)
+            raise
+        host = cls(process, connection, base, landlock=landlock)
+        try:
+            host.start(_TRIAL).wait(_PATIENCE)
+        except SandboxError as error:
+            host.close()
+            raise SandboxUnavailable(error.message, hint=error.hint) from error
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    @property
+    def separates_users(self) -> bool:
+        """Whether each sandbox runs as a user of its own."""
+        return bool(self._free_uids)
+
+    def close(self) -> None:
+        """End every sandbox and the keeper; wait until they are gone. Twice is no error."""
+        self._connection.close()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._watcher.close()
+        _remove(self._base)
+
+    def __enter__(self) -> "PortableHost":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- networks and disks -----------------------------------------------------------------------------
+
+    def place(self, interface: str, network: Network | None) -> None:
+        """What processes that join `interface` are told of their network; None forgets it."""
+        with self._books:
+            if network is None:
+                self._networks.pop(interface, None)
+            else:
+                self._networks[interface] = network
+
+    def make_disk(self, name: str, *, size_mb: int, files: int) -> None:
+        """An empty disk that lives until removed. Its size is not limited in this tier.
+
+        Raises SandboxError when it exists.
+        """
+        with self._books:
+            if name in self._disks:
+                raise SandboxError(f"disk {name} failed: it exists already")
+            (self._base / name).mkdir(mode=0o700)
+            self._disks[name] = self._free_uids.pop() if self._free_uids else 0
+
+    def remove_disk(self, name: str) -> None:
+        """Forget a disk. Raises SandboxError when there is none of this name."""
+        with self._books:
+            if name not in self._disks:
+                raise SandboxError(f"disk {name} failed: there is none")
+            self._release(self._disks.pop(name))
+        _remove(self._base / name)
+
+    def _release(self, uid: int) -> None:
+        """A user goes to the end of the queue: what it may have left elsewhere is nobody's for long."""
+        if uid:
+            self._free_uids.insert(0, uid)
+
+    # -- starting ---------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        spec: SandboxSpec,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        channel: int | None = None,
+    ) -> PortableProcess:
+        """Start `spec`; returns when it is locked down and its command or entry begins.
+
+        Descriptors are duplicated; None means /dev/null (`channel`, which becomes 3: none). Raises
+        SandboxError when a source or the command is missing, or the machine refuses.
+        """
+        with open(os.devnull, "r+b", buffering=0) as null:
+            given = [null.fileno() if each is None else each for each in (stdin, stdout, stderr)]
+            return self._start(spec, [*given, *([] if channel is None else [channel])])
+
+    def _start(self, spec: SandboxSpec, given: Sequence[int]) -> PortableProcess:
+        root, uid, drop = self._root_of(spec)
+        listeners: list[socket.socket] = []
+        reader, writer = os.pipe()
+        try:
+            network, listeners = self._network_of(spec)
+            world = self._world(spec, root, network)
+            roots.build(root, spec, world)
+            if uid:
+                roots.give_to(root, uid)
+            order = Order(spec, world, uid, self._landlock, strip=bool(spec.entry and spec.disk))
+            pid = self._ask({"do": "start", "order": order.to_json()}, [writer, *given], spec.name)
+        except BaseException as error:
+            _close(reader, listeners)
+            drop()
+            if isinstance(error, OSError):
+                raise SandboxError(f"{spec.name} could not be started: {error}") from error
+            raise
+        finally:
+            os.close(writer)
+        handle = PortableProcess(pid, reader, listeners, spec.limits.memory_mb * _MB, self._kill, drop)
+        self._watcher.add(handle)
+        return handle
+
+    def _root_of(self, spec: SandboxSpec) -> tuple[Path, int, "_Drop"]:
+        """The folder and the user of one process, and what to do with them when it has ended."""
+        with self._books:
+            if spec.disk:
+                if spec.disk not in self._disks:
+                    raise SandboxError(f"{spec.name} could not be started: there is no disk {spec.disk}")
+                return self._base / spec.disk, self._disks[spec.disk], _Drop(None, lambda: None)
+            uid = self._free_uids.pop() if self._free_uids else 0
+        root = Path(tempfile.mkdtemp(prefix="p", dir=self._base))
+        return root, uid, _Drop(root, lambda: self._release(uid))
+
+    def _network_of(self, spec: SandboxSpec) -> tuple[Network, list[socket.socket]]:
+        if spec.interface:
+            with self._books:
+                if spec.interface not in self._networks:
+                    raise SandboxError(f"{spec.name} could not be started: no interface {spec.interface}")
+                return self._networks[spec.interface], []
+        listeners = [listen() for _ in spec.listen]
+        pairs = zip(spec.listen, listeners, strict=True)
+        direct = {f"{host}:{port}": made.getsockname()[1] for (host, port), made in pairs}
+        return Network(direct=direct), listeners
+
+    def _world(self, spec: SandboxSpec, root: Path, network: Network) -> World:
+        farm = str(self._farm(spec.usr_layers[0])) if spec.usr_layers else ""
+        fixed = tuple(bind.target for bind in spec.binds if not bind.writable)
+        return World(
+            str(root), farm, roots.kept_folders(), fixed, spec.uid, spec.hostname, spec.pretend_root, network
+        )
+
+    def _farm(self, layer: str) -> Path:
+        with self._books:
+            if layer not in self._farms:
+                folder = self._base / f"bin{len(self._farms)}"
+                roots.make_farm(folder, os.listdir(os.path.join(layer, "bin")))
+                self._farms[layer] = folder
+            return self._farms[layer]
+
+    def _kill(self, pid: int) -> None:
+        self._ask({"do": "kill", "pid": pid}, (), "process")
+
+    def _ask(self, request: Mapping[str, object], descriptors: Sequence[int], what: str) -> int:
+        with self._lock:
+            try:
+                keeper.send(self._connection, request, descriptors)
+                answer, _ = keeper.receive(self._connection)
+            except OSError:
+                answer = None
+        if answer is None:
+            if request["do"] == "kill":
+                return 0  # with the keeper everything has ended
+            raise SandboxError(f"{what} could not be started: the keeper of the sandboxes has ended")
+        if "error" in answer:
+            raise SandboxError(f"{what} could not be started: {answer['error']}")
+        return int(answer.get("pid", 0))
+
+
+class _Drop:
+    """What is left to do when a process has ended; called once."""
+
+    def __init__(self, root: Path | None, release: "object") -> None:
+        self._root, self._release = root, release
+
+    def __call__(self) -> None:
+        if self._root is not None:
+            root, self._root = self._root, None
+            _remove(root)
+            self._release()  # type: ignore[operator]
+
+
+def listen() -> socket.socket:
+    """A socket that listens on a free port of the loopback device."""
+    made = socket.socket()
+    made.bind(("127.0.0.1", 0))
+    made.listen(128)
+    return made
+
+
+def may_change_user() -> bool:
+    """Whether sandboxes can have users of their own: we are root, and others can read the interpreter."""
+    if os.geteuid() != 0:
+        return False
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.setgid(_FIRST_UID)
+            os.setuid(_FIRST_UID)
+            paths = (*roots.kept_folders(), _PACKAGE_ROOT + "/labkit/__init__.py")
+            status = int(not all(os.access(path, os.R_OK) for path in paths))
+        finally:
+            os._exit(status)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def _has_proc() -> bool:
+    return os.path.isdir("/proc/self/task")
+
+
+def _base_folder() -> Path:
+    """A folder whose path is short and plain: it stands unquoted in scripts and in socket's names."""
+    for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+        place = os.path.realpath(parent)
+        if set(place) <= _PLAIN and len(place) < _LONGEST_BASE and os.access(place, os.W_OK):
+            base = Path(tempfile.mkdtemp(prefix="lab", dir=place))
+            base.chmod(0o711)
+            return base
+    raise SandboxUnavailable(
+        "No folder for temporary files has a short, plain path.", hint="Set TMPDIR to one, for example /tmp."
+    )
+
+
+def _start_keeper(
+    preload: Sequence[str], python: str, *, forks: bool
+) -> "tuple[subprocess.Popen[bytes], socket.socket]":
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [python, "-I", "-c", _START, str(theirs.fileno()), "fork" if forks else "spawn", *preload],
+            pass_fds=[theirs.fileno()], env=_CLEAN, cwd="/", stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    answer, _ = keeper.receive(ours)
+    if answer is None or "error" in answer:
+        ours.close()
+        process.wait()
+        why = answer["error"] if answer else "it ended"
+        raise SandboxError(f"The keeper of the sandboxes did not start: {why}")
+    return process, ours
+
+
+def _close(descriptor: int, listeners: Sequence[socket.socket]) -> None:
+    os.close(descriptor)
+    for each in listeners:
+        each.close()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a tree whose owner may have made parts of it unwritable."""
+    if os.geteuid() != 0:
+        for place, _, _ in os.walk(folder):
+            if not os.path.islink(place):
+                os.chmod(place, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,5 @@
+"""Imported by every Python of an instance before anything else."""
+
+from _lab_portable.start import in_instance
+
+in_instance()

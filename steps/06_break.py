@@ -1,0 +1,5 @@
+"""Step 06: Break it, find it, repair it."""
+
+from _launch import launch
+
+launch("06")

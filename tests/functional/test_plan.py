@@ -1,0 +1,118 @@
+"""Step 02 and CloudFormation by hand: what would be, before and after something stands, and what was changed by hand."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.targets import Clients, Target
+
+ADA = ("--student", "ada@uni.edu")
+SOLUTION = (*ADA, "--solution")
+pytestmark = pytest.mark.slow
+
+
+def clients(lab: Any) -> Clients:
+    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
+    return Clients(Target("local", "ap-south-1", f"http://127.0.0.1:{state['port']}"))
+
+
+def by_hand(lab: Any, folder: Path, line: str) -> Any:
+    """Run a line in the student's folder, in the shell that `./lab shell` opens."""
+    shell = lab.base / "by-hand"
+    shell.write_text(f'#!/bin/sh\ncd "{folder}" && {line}\n')
+    shell.chmod(0o755)
+    return lab.with_variables(SHELL=str(shell)).run("cloud", "shell")
+
+
+def test_the_starters_plan_stops_at_its_first_gap_and_nothing_is_created(lab) -> None:
+    lab.step("01", *ADA)
+    run = lab.step("02", *ADA)
+    assert run.status == 1
+    assert [c["gap"] for c in run.result["checks"] if not c["passed"]] == ["bucket-protection"]
+    assert run.result["plan"]["create"] == 17
+    assert clients(lab).client("cloudformation").describe_stacks()["Stacks"] == []
+    assert (lab.workspace("ada@uni.edu") / "build" / "plan.svg").is_file()
+
+
+def test_a_mistake_is_named_before_anything_exists(lab) -> None:
+    lab.step("01", *SOLUTION)
+    template = lab.workspace("ada@uni.edu.solution") / "cloudformation-template.yaml"
+    template.write_text(template.read_text().replace("CidrBlock: !Ref VpcCidr", "CidrBlok: !Ref VpcCidr"))
+    run = lab.step("02", *SOLUTION)
+    assert run.status == 1
+    (failed, *_) = [c for c in run.result["checks"] if not c["passed"]]
+    assert "CidrBlok" in failed["reason"]
+
+
+def test_a_plan_of_what_stands(deployed_solution) -> None:
+    """Nothing to change; then a new boot script, which replaces the server; then what was changed by hand."""
+    run = deployed_solution.step("02", *SOLUTION)
+    assert run.status == 0, run
+    assert sum(run.result["plan"].values()) == 0
+    app = deployed_solution.workspace("ada@uni.edu.solution") / "flask_app.py"
+    before = app.read_text()
+    app.write_text(before + "\n# changed\n")
+    run = deployed_solution.step("02", *SOLUTION)
+    app.write_text(before)
+    assert (run.status, run.result["plan"]["replace"]) == (0, 1)
+    assert any("Server would be replaced" in event["text"] for event in run.events)
+
+
+def test_what_was_changed_by_hand_is_told(deployed_solution) -> None:
+    name = deployed_solution.step("03", *SOLUTION, "--check").result["facts"]["LambdaFunctionName"]
+    api = clients(deployed_solution).client("lambda")
+    api.update_function_configuration(FunctionName=name, Timeout=3)
+    told = [e["drift"] for e in deployed_solution.step("02", *SOLUTION).events if "drift" in e]
+    assert told == ["function process-image: Timeout is 3, deployed was 60"]
+    api.update_function_configuration(FunctionName=name, Timeout=60)
+    assert not [e for e in deployed_solution.step("02", *SOLUTION).events if "drift" in e]
+
+
+@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed here")
+def test_cloudformation_by_hand_agrees_with_the_kit(lab) -> None:
+    """Create-stack, describe-stack-events and delete-stack of the AWS CLI, on the built template."""
+    lab.step("01", *SOLUTION)
+    lab.step("02", *SOLUTION)
+    folder = lab.workspace("ada@uni.edu.solution")
+    stack = json.loads((folder / ".lab/workspace.json").read_text())["code"]
+    name = f"--stack-name hybrid-{stack}"
+    create = (
+        f"aws cloudformation create-stack {name} --capabilities CAPABILITY_NAMED_IAM"
+        " --template-body file://build/cloudformation-template.yaml"
+        f" && aws cloudformation wait stack-create-complete {name}"
+        f" && aws cloudformation describe-stack-events {name} --query 'length(StackEvents)'"
+    )
+    made = by_hand(lab, folder, create)
+    assert made.status == 0, made
+    assert int(made.output.splitlines()[-1]) > 36
+    run = lab.step("03", *SOLUTION)
+    assert run.status == 0, run
+    assert not [event for event in run.events if event["kind"] == "resource"], "nothing was left to do"
+    deleted = by_hand(
+        lab,
+        folder,
+        f"aws cloudformation delete-stack {name} && aws cloudformation wait stack-delete-complete {name}",
+    )
+    assert deleted.status == 0, deleted
+    assert lab.step("10", *SOLUTION, "--check").status == 0
+
+
+def test_destroy_takes_what_no_engine_knows(lab) -> None:
+    """A group, an interface and a log group by hand, all in the lab's network or under its name."""
+    lab.step("01", *SOLUTION)
+    facts = lab.step("03", *SOLUTION).result["facts"]
+    made = clients(lab)
+    ec2 = made.client("ec2")
+    ec2.create_security_group(GroupName="by-hand", Description="x", VpcId=facts["VpcId"])
+    subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [facts["VpcId"]]}])["Subnets"][0]
+    ec2.create_network_interface(SubnetId=subnet["SubnetId"])
+    made.client("logs").create_log_group(logGroupName=f"/aws/lambda/{facts['LambdaFunctionName']}-2")
+    run = lab.step("10", *SOLUTION)
+    assert run.status == 0, run
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    told = "\n".join(event["text"] for event in run.events)
+    for kind in ("security group", "network interface", "log group"):
+        assert f"deleted {kind}" in told

@@ -1,0 +1,166 @@
+"""The grader is right: each known mistake loses exactly its lines, right solutions lose none.
+
+The reference, the starter and an empty folder have known marks, for several students. Each submission is graded
+whole, on clouds of its own; four at a time, since most of a grading is waiting.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import labkit
+from labkit import manifest
+from labkit.grading import rubric
+from labkit.grading.grade import Request, grade
+from labkit.grading.model import Result
+from labkit.rendering import Renderer
+from labkit.variant import make_variant
+
+ROOT = Path(labkit.__file__).resolve().parent.parent
+FOLDER = ROOT / "tests" / "submissions"
+STUDENTS = ("ada@uni.edu", "grace.hopper@uni.edu", "edsger42")
+#: what a student has who generated the files and handed them in
+STARTER = 36.0
+AT_ONCE = int(os.environ.get("LAB_TEST_GRADINGS", "4"))
+#: graded by default: a mistake of each file, a costly one, a right one; the others in `make verify`
+SAMPLE = ("M04", "M09", "M17", "M24", "N18", "R02")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def _module(name: str) -> ModuleType:
+    """A module beside the diffs; they import the checks' own formats."""
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
+    spec = importlib.util.spec_from_file_location(f"lab_submissions_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+handed_in, evidence = _module("handed_in"), _module("evidence")
+CASES = {path.stem: handed_in.read(path) for path in sorted(FOLDER.glob("*/*.diff"))}
+#: name of a submission → student and kind; diffs go round the students
+SUBMISSIONS: dict[str, tuple[str, str]] = {
+    **{f"{kind} {student}": (student, kind) for kind in ("solution", "starter") for student in STUDENTS},
+    "empty": (STUDENTS[0], "empty"),
+    **{name: (STUDENTS[number % len(STUDENTS)], name) for number, name in enumerate(CASES)},
+}
+
+
+def _sampled(names: list[str]) -> list[object]:
+    default = {"empty", f"solution {STUDENTS[1]}", *(n for n in names if n.startswith(SAMPLE))}
+    return [n if n in default else pytest.param(n, marks=pytest.mark.verify) for n in names]
+
+
+def files_of(student: str, kind: str) -> dict[str, str]:
+    """What this submission consists of."""
+    if kind == "empty":
+        return {}
+    lab = manifest.load(ROOT)
+    variant = make_variant(lab.salt, student)
+    rendered = dict(Renderer(lab.root, lab.files).render(variant.values(), solution=kind != "starter"))
+    if kind == "starter":
+        return rendered
+    whole = {**rendered, **evidence.files(variant)}
+    values = {**variant.values(), **evidence.placeholders(variant)}
+    return handed_in.applied(CASES[kind], whole, values) if kind in CASES else whole
+
+
+def _grade(name: str, folder: Path) -> Result:
+    student, kind = SUBMISSIONS[name]
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for file, text in files_of(student, kind).items():
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        (source / file).write_bytes(text.encode())
+    return grade(Request(ROOT, student, source, result=folder / "result.json"))
+
+
+@pytest.fixture(scope="module")
+def graded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Result]]:
+    """The result of a submission by name; all that are asked for in this run begin at once, a few at a time."""
+    asked = [
+        i.callspec.params["name"] for i in request.session.items if "graded" in getattr(i, "fixturenames", ())
+    ]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        runs: dict[str, Future[Result]] = {}
+        for name in dict.fromkeys(asked):
+            folder = tmp_path_factory.mktemp("submission") / re.sub(r"\W", "-", name)
+            runs[name] = pool.submit(_grade, name, folder)
+        yield lambda name: runs[name].result()
+        pool.shutdown(cancel_futures=True)
+
+
+def losses(result: Result) -> dict[str, float]:
+    """Points lost, by line; a line that was not judged is said to be so."""
+    assert not result.not_judged, [f"{line.id}: {line.verdict.reason}" for line in result.not_judged]
+    return {line.id: line.lost for line in result.lines if line.lost}
+
+
+def said(result: Result) -> str:
+    """What the grader said of each lost line, for a message."""
+    return json.dumps({line.id: line.verdict.reason for line in result.lines if line.lost}, indent=1)
+
+
+@pytest.mark.parametrize("name", _sampled(list(CASES)))
+def test_submission_loses_exactly_its_lines(graded: Callable[[str], Result], name: str) -> None:
+    result, case = graded(name), CASES[name]
+    assert losses(result) == pytest.approx(dict(case.loses), abs=0.01), said(result)
+    assert result.score == pytest.approx(case.mark, abs=0.01)
+
+
+@pytest.mark.parametrize("name", _sampled([f"solution {student}" for student in STUDENTS]))
+def test_solution_is_full_for_every_student(graded: Callable[[str], Result], name: str) -> None:
+    result = graded(name)
+    assert losses(result) == {}, said(result)
+    assert (result.score, result.is_final) == (100.0, True)
+
+
+@pytest.mark.parametrize("name", _sampled([f"starter {student}" for student in STUDENTS]))
+def test_starter_has_its_known_mark(graded: Callable[[str], Result], name: str) -> None:
+    result = graded(name)
+    losses(result)
+    assert result.score == STARTER, said(result)
+
+
+@pytest.mark.parametrize("name", _sampled(["empty"]))
+def test_nothing_earns_nothing(graded: Callable[[str], Result], name: str) -> None:
+    result = graded(name)
+    losses(result)
+    assert result.score == 0.0
+
+
+# ---- The cases themselves, without grading ------------------------------------------------------------
+
+
+def test_every_line_is_lost_by_some_mistake() -> None:
+    lost = {line for case in CASES.values() for line in case.loses}
+    assert lost == {line.id for line in rubric.load(ROOT).lines}
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_losses_and_mark_agree(name: str) -> None:
+    case, points = CASES[name], {line.id: line.points for line in rubric.load(ROOT).lines}
+    assert all(0 < lost <= points[line] for line, lost in case.loses.items())
+    assert case.mark == pytest.approx(100 - sum(case.loses.values()), abs=0.01)
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_every_diff_fits_every_student(student: str) -> None:
+    whole: Mapping[str, str] = files_of(student, "solution")
+    for name in CASES:
+        assert files_of(student, name) != whole, name

@@ -1,0 +1,218 @@
+"""Kill −9 while Terraform is at work: the same again carries on, and destroy finds what nobody knows any more.
+
+A small configuration without the provider's long waits stands in for the lab. `make verify` takes every event.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.deploy import cleanup, survivors
+from labkit.deploy.model import Source
+from labkit.deploy.terraform import Terraform
+from labkit.deploy.terraform_command import Setup
+from labkit.errors import DeployError
+from labkit.events import ignore
+from labkit.targets import Clients, Target
+
+PREFIX, CODE = "hybrid-killed", "killed"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.terraform,
+    pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here"),
+]
+
+CONFIGURATION = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws", version = "5.100.0" }
+  }
+}
+variable "region" {}
+provider "aws" {
+  region = var.region
+  default_tags { tags = { "lab:variant" = "killed" } }
+}
+resource "aws_security_group" "one" { name = "hybrid-killed-one" }
+resource "aws_security_group_rule" "two" {
+  type = "ingress"
+  protocol = "tcp"
+  from_port = 80
+  to_port = 80
+  source_security_group_id = aws_security_group.one.id
+  security_group_id = aws_security_group.one.id
+}
+resource "aws_cloudwatch_log_group" "one" { name = "hybrid-killed-one" }
+resource "aws_dynamodb_table" "one" {
+  name         = "hybrid-killed-${aws_security_group.one.name}"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "id"
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+resource "aws_s3_bucket" "one" { bucket = "hybrid-killed-${aws_cloudwatch_log_group.one.name}" }
+resource "aws_s3_bucket_public_access_block" "one" { bucket = aws_s3_bucket.one.id }
+output "Bucket" { value = aws_s3_bucket.one.id }
+"""
+
+#: what the process that is killed runs: one word of the driver, each event as a line
+CODE_OF_THE_KILLED = """
+import json, sys
+from pathlib import Path
+from labkit.deploy.model import Source
+from labkit.deploy.terraform import Terraform
+from labkit.deploy.terraform_command import Setup
+from labkit.targets import Clients, Target
+folder, kit, url, word = sys.argv[1:]
+tell = lambda event: print(json.dumps({"text": event.text, **event.data}), flush=True)
+source = Source("hybrid-killed", Path(folder))
+getattr(Terraform(Clients(Target("local", "eu-west-1", url)), source, tell, Setup(Path(kit))), word)()
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with the configuration, and the cloud that it is applied to."""
+
+    folder: Path
+    kit: Path
+    clients: Clients
+
+    @property
+    def engine(self) -> Terraform:
+        return Terraform(self.clients, Source(PREFIX, self.folder), ignore, Setup(self.kit))
+
+    def left(self) -> list[str]:
+        return [s.identifier for s in survivors.find(self.clients, prefix=PREFIX, tag_value=CODE)]
+
+    def start(self, word: str) -> "subprocess.Popen[str]":
+        arguments = [str(self.folder), str(self.kit), self.clients.target.endpoint_url, word]
+        return subprocess.Popen(
+            [sys.executable, "-c", CODE_OF_THE_KILLED, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    local = LocalCloud(tmp_path_factory.mktemp("cloud"))
+    try:
+        yield Clients(Target("local", "eu-west-1", local.ensure().url))
+    finally:
+        local.stop()
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kit")
+
+
+@pytest.fixture
+def place(tmp_path: Path, kit: Path, cloud: Clients) -> Iterator[Place]:
+    (tmp_path / "main.tf").write_text(CONFIGURATION)
+    made = Place(tmp_path, kit, cloud)
+    yield made
+    cleanup.delete(cloud, prefix=PREFIX, tag_value=CODE)
+    assert made.left() == []
+
+
+def lines_until(process: "subprocess.Popen[str]", events: int) -> int:
+    """Read so many resource events; returns how many came before the end."""
+    assert process.stdout is not None
+    seen = 0
+    for line in process.stdout:
+        seen += "status" in json.loads(line)
+        if seen == events:
+            break
+    return seen
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of everything below `pid`."""
+    found: list[int] = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/children") as file:
+            for child in map(int, file.read().split()):
+                found += [child, *children(child)]
+    return found
+
+
+@pytest.mark.parametrize(
+    "events", [3, *(pytest.param(n, marks=pytest.mark.verify) for n in (1, 2, 4, 5, 6, 8, 10, 12))]
+)
+def test_after_the_kit_was_killed_an_apply_goes_on(place: Place, events: int) -> None:
+    """Terraform itself is not hurt: it finishes, holding its lock, and the next apply waits for it."""
+    with place.start("apply") as process:
+        lines_until(process, events)
+        process.kill()
+    deployment = place.engine.apply()
+    assert deployment.status == "complete"
+    assert deployment.outputs == {"Bucket": f"{PREFIX}-{PREFIX}-one"}
+    assert place.engine.plan().changes == ()
+
+
+@pytest.mark.parametrize("events", [pytest.param(n, marks=pytest.mark.verify) for n in range(1, 13)])
+def test_after_the_kit_was_killed_a_destroy_goes_on(place: Place, events: int) -> None:
+    place.engine.apply()
+    with place.start("destroy") as process:
+        lines_until(process, events)
+        process.kill()
+    place.engine.destroy()
+    assert place.left() == []
+
+
+@pytest.mark.parametrize(
+    "events", [4, *(pytest.param(n, marks=pytest.mark.verify) for n in (1, 2, 3, 5, 6, 8, 10, 12))]
+)
+def test_after_terraform_was_killed_nothing_is_left_behind(place: Place, events: int, until) -> None:
+    """What was created but never written to the state is found by name and tag."""
+    with place.start("apply") as process:
+        lines_until(process, events)
+        family = children(process.pid)
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        process.kill()
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), what="their end")
+    place.engine.destroy()
+    cleanup.delete(place.clients, prefix=PREFIX, tag_value=CODE)
+    assert place.left() == []
+
+
+@pytest.mark.verify
+def test_what_exists_already_is_told_with_the_way_out(place: Place) -> None:
+    """A state that was lost: the names are taken, by things that Terraform does not know."""
+    place.clients.client("logs").create_log_group(logGroupName=f"{PREFIX}-one")
+    with pytest.raises(DeployError, match="Terraform does not know it") as caught:
+        place.engine.apply()
+    assert "./lab destroy" in caught.value.hint
+    assert place.engine.current().status == "failed"
+    cleanup.delete(place.clients, prefix=PREFIX, tag_value=CODE)
+    assert place.engine.apply().status == "complete"
+
+
+def test_a_mistake_is_told_with_its_line(place: Place) -> None:
+    broken = CONFIGURATION.replace("aws_s3_bucket.one.id }", "aws_s3_bucket.two.id }", 1)
+    (place.folder / "main.tf").write_text(broken)
+    line = next(n for n, text in enumerate(broken.splitlines(), 1) if "aws_s3_bucket.two" in text)
+    assert [finding.line for finding in place.engine.validate()] == [line]
+
+
+@pytest.mark.verify
+def test_a_cloud_that_is_gone_is_told(place: Place) -> None:
+    gone = Clients(Target("local", "eu-west-1", "http://127.0.0.1:1"))
+    engine = Terraform(gone, Source(PREFIX, place.folder), ignore, Setup(place.kit))
+    with pytest.raises(DeployError, match="does not answer"):
+        engine.plan()

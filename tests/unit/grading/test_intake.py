@@ -1,0 +1,184 @@
+"""What is taken in is copied byte for byte; what could lead elsewhere, or grow, is refused by name."""
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from labkit.grading.intake import IntakeError, IntakeLimits, take_in
+
+SMALL = IntakeLimits(files=5, total_bytes=50_000, file_bytes=20_000, archive_bytes=100_000, depth=3, ratio=10)
+
+
+def zipped(path: Path, entries: dict[str, bytes], *, compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return path
+
+
+def one(path: Path, change: Callable[[zipfile.ZipInfo], None], data: bytes = b"x") -> Path:
+    entry = zipfile.ZipInfo("odd")
+    change(entry)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(entry, data)
+    return path
+
+
+def refused(source: Path, target: Path) -> str:
+    with pytest.raises(IntakeError) as error:
+        take_in(source, target, SMALL)
+    assert error.value.hint
+    return error.value.message
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "clean"
+
+
+def test_folder_and_zip_give_the_same(tmp_path: Path) -> None:
+    files = {"main.tf": b"a\r\n", "answers/one.md": b"\x00\xff"}
+    source = tmp_path / "source"
+    for name, data in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(data)
+    from_folder = take_in(source, tmp_path / "a", SMALL)
+    from_zip = take_in(zipped(tmp_path / "s.zip", files), tmp_path / "b", SMALL)
+    inside = {f"ada/{name}": data for name, data in files.items()}
+    from_top = take_in(zipped(tmp_path / "t.zip", inside), tmp_path / "c", SMALL)
+    assert from_folder.files == from_zip.files == from_top.files == ("answers/one.md", "main.tf")
+    assert from_folder.sha256 == from_zip.sha256 == from_top.sha256
+    assert (tmp_path / "c" / "answers" / "one.md").read_bytes() == b"\x00\xff"
+
+
+def test_the_hash_depends_on_names_and_bytes(tmp_path: Path) -> None:
+    hashes = set()
+    for number, files in enumerate(({"a": b"1"}, {"b": b"1"}, {"a": b"2"}, {"a": b"1", "c": b""})):
+        hashes.add(take_in(zipped(tmp_path / f"{number}.zip", files), tmp_path / str(number), SMALL).sha256)
+    assert len(hashes) == 4
+
+
+def test_what_tools_leave_is_no_part_of_it(tmp_path: Path, target: Path) -> None:
+    entries = {
+        ".git/config": b"",
+        "__pycache__/a.pyc": b"",
+        "terraform.tfstate": b"",
+        "main.tf": b"",
+        "build/x": b"",
+    }
+    assert take_in(zipped(tmp_path / "s.zip", entries), target, SMALL).files == ("main.tf",)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil",
+        "a/../../evil",
+        "/etc/passwd",
+        "C:/evil",
+        "..\\evil",
+        "a/b/c/d/e",
+        "x" * 300,
+        "a\nb",
+        "\u202e",
+    ],
+)
+def test_names_that_lead_elsewhere(tmp_path: Path, target: Path, name: str) -> None:
+    zipped(tmp_path / "s.zip", {name: b"", "other": b""})
+    assert "is refused" in refused(tmp_path / "s.zip", target)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_links_and_devices_in_zips(tmp_path: Path, target: Path) -> None:
+    for kind in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK):
+
+        def change(entry: zipfile.ZipInfo, kind: int = kind) -> None:
+            entry.external_attr = (kind | 0o777) << 16
+
+        assert "no plain file" in refused(one(tmp_path / "s.zip", change, b"/etc/passwd"), target)
+
+
+def test_links_and_devices_in_folders(tmp_path: Path) -> None:
+    makers: list[Callable[[Path], object]] = [
+        lambda path: path.symlink_to("/etc/passwd"), lambda path: path.symlink_to("/etc"), os.mkfifo,
+    ]  # fmt: skip
+    for number, make in enumerate(makers):
+        source = tmp_path / f"source{number}"
+        source.mkdir()
+        make(source / "odd")
+        assert "odd is refused" in refused(source, tmp_path / f"clean{number}")
+
+
+def test_too_many_files(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {str(number): b"" for number in range(6)})
+    assert "more than 5 files" in refused(tmp_path / "s.zip", target)
+
+
+def test_too_large_counts_what_comes_out(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {"big": os.urandom(20_001)})
+    assert "too large" in refused(tmp_path / "s.zip", target)
+
+
+def test_a_bomb_is_stopped_while_it_unpacks(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {"bomb": bytes(20 << 20)})
+    assert "too large" in refused(tmp_path / "s.zip", target)
+    assert (target / "bomb").stat().st_size <= SMALL.file_bytes
+
+
+def test_the_ratio_is_watched(tmp_path: Path, target: Path) -> None:
+    limits = IntakeLimits(ratio=10)
+    zipped(tmp_path / "s.zip", {"bomb": bytes(1 << 20)})
+    with pytest.raises(IntakeError, match="10 times"):
+        take_in(tmp_path / "s.zip", target, limits)
+
+
+def test_the_same_name_twice_in_any_case(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {"Main.tf": b"", "main.tf": b""})
+    assert "twice" in refused(tmp_path / "s.zip", target)
+
+
+def test_a_file_where_a_folder_is(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {"a": b"", "a/b": b"", "z": b""})
+    assert "a/b is refused" in refused(tmp_path / "s.zip", target)
+
+
+def test_a_nested_zip_is_a_file_like_others(tmp_path: Path, target: Path) -> None:
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("../evil", b"")
+    taken = take_in(zipped(tmp_path / "s.zip", {"inner.zip": inner.getvalue(), "a": b""}), target, SMALL)
+    assert taken.files == ("a", "inner.zip")
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip", b"PK\x03\x04" + b"x" * 50, b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_zip(tmp_path: Path, target: Path, data: bytes) -> None:
+    (tmp_path / "s.zip").write_bytes(data)
+    if data.startswith(b"PK\x05"):  # the empty zip: taken in, and nothing is in it
+        assert take_in(tmp_path / "s.zip", target, SMALL).files == ()
+        return
+    assert refused(tmp_path / "s.zip", target)
+
+
+def test_a_damaged_zip(tmp_path: Path, target: Path) -> None:
+    zipped(tmp_path / "s.zip", {"a": os.urandom(5000), "b": b"x" * 5000})
+    data = bytearray((tmp_path / "s.zip").read_bytes())
+    data[60:90] = bytes(30)
+    (tmp_path / "s.zip").write_bytes(data)
+    assert refused(tmp_path / "s.zip", target)
+
+
+def test_an_encrypted_entry(tmp_path: Path, target: Path) -> None:
+    path = zipped(tmp_path / "s.zip", {"a": b"x"})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    assert "encrypted" in refused(path, target)
+
+
+def test_nothing_there(tmp_path: Path, target: Path) -> None:
+    assert "can't be read" in refused(tmp_path / "missing.zip", target)

@@ -1,0 +1,31 @@
+"""What differs from run to run is named by its role."""
+
+import pytest
+
+from labkit.grading.naming import Names
+
+OUTPUTS = {
+    "InstanceId": "i-0123456789abcdef0",
+    "InstancePrivateIp": "10.30.1.7",
+    "InstancePublicIp": "54.1.2.3",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "stable"),
+    [
+        ("i-0123456789abcdef0 at 10.30.1.7", "<server> at <server's private address>"),
+        ("sg-0123456789abcdef0 or i-00000000000000001", "<security group> or <instance>"),
+        ("id 123e4567-e89b-12d3-a456-426614174000.png", "id <uuid>.png"),
+        ("at 2026-01-02T03:04:05.678+00:00!", "at <time>!"),
+        ("after 5.013 s, 12.5 ms", "after <some> s, <some> ms"),
+        ("over 8 s", "over 8 s"),
+        ("from 198.51.100.7 to 0.0.0.0/0", "from <address> to 0.0.0.0/0"),
+        ("own 10.30.0.0/16 and 10.30.1.254", "own 10.30.0.0/16 and 10.30.1.254"),
+        ("assumed-role/abc-server/i-0aaaaaaaaaaaaaaaa:", "assumed-role/abc-server/<session>:"),
+        ("<Pool object at 0x7f12ab34cd>", "<Pool object at <object>>"),
+        ("flask[412]: Boom", "flask[<pid>]: Boom"),
+    ],
+)
+def test_volatile_text_is_named_by_role(text: str, stable: str) -> None:
+    assert Names(OUTPUTS, fixed="nobody lives at 10.30.1.254").stable(text) == stable

@@ -1,0 +1,144 @@
+"""All reports say the same, escape what others wrote, and keep hidden inputs to themselves."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+import labkit.grading
+from labkit.grading.model import Result, Verdict, to_json
+from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal
+
+Render = Callable[..., str]
+SCHEMA = json.loads((Path(labkit.grading.__file__).parent / "result.schema.json").read_text())
+
+
+def on_terminal(result: Result, *, hidden: bool = False) -> str:
+    return "\n".join(text for text, _ in terminal.render(result, hidden=hidden))
+
+
+def on_gradescope(result: Result, *, hidden: bool = False) -> str:
+    return json.dumps(gradescope.render(result, hidden=hidden))
+
+
+ALL: dict[str, Render] = {
+    "terminal": on_terminal, "html": html.render, "markdown": markdown.render, "junit": junit.render,
+    "gradescope": on_gradescope,
+}  # fmt: skip
+
+
+@pytest.fixture(params=ALL.values(), ids=ALL)
+def render(request: pytest.FixtureRequest) -> Render:
+    rendered: Render = request.param
+    return rendered
+
+
+def test_hidden_lines_are_named_without_what_they_saw(render: Render, results: ModuleType) -> None:
+    text = render(results.mixed())
+    assert "row-hash" in text
+    for secret in ("4711", "4712", "secret"):
+        assert secret not in text
+    assert "4711" in render(results.mixed(), hidden=True)
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "gradescope"])
+def test_what_was_not_judged_is_no_pass(name: str, results: ModuleType) -> None:
+    text = ALL[name](results.nothing())
+    assert "not" in text.lower()
+    assert "100 of 100" not in text
+
+
+def test_gradescope_gets_no_document_without_a_mark(results: ModuleType) -> None:
+    with pytest.raises(ValueError, match="no mark"):
+        gradescope.render(results.nothing())
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src", "onclick")]
+
+
+def test_html_holds_nothing_of_what_others_wrote_as_code(results: ModuleType) -> None:
+    page = html.render(results.mixed(), hidden=True)
+    tags = Tags()
+    tags.feed(page)
+    assert "script" not in tags.tags
+    assert "b" not in tags.tags
+    assert tags.links == ["#lines"]
+    assert "default-src 'none'" in page
+    assert "&lt;script&gt;" in page
+
+
+def test_html_says_states_in_words_and_has_one_of_each_landmark(results: ModuleType) -> None:
+    page = html.render(results.mixed())
+    tags = Tags()
+    tags.feed(page)
+    assert [tags.tags.count(tag) for tag in ("h1", "main", "header", "table", "caption")] == [1] * 5
+    assert "✗ failed" in page
+    assert "✓ passed" in page
+    assert 'lang="en"' in page
+    assert 'name="viewport"' in page
+
+
+def test_markdown_makes_no_links_mentions_or_html(results: ModuleType) -> None:
+    text = markdown.render(results.mixed(), hidden=True)
+    outside = re.sub(r"(`+) .*? \1|`[^`\n]*`", "", text)
+    for live in (r"(?<!\\)<", r"(?<!\\)\]\(", r"(?<!\\)@"):
+        assert not re.search(live, outside)
+
+
+def test_junit_counts_and_is_xml_with_any_text(results: ModuleType) -> None:
+    result = replace(results.mixed(), complete=True).with_line(
+        "deploys", Verdict(reason="\x00\x1b\ud800 broke")
+    )
+    suite = ElementTree.fromstring(junit.render(result)).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "2", "1")
+    assert len(suite.findall("testcase")) == 3
+
+
+def test_gradescope_adds_up(results: ModuleType) -> None:
+    document = gradescope.render(results.mixed())
+    assert document["score"] == sum(test["score"] for test in document["tests"]) == 25
+    assert sum(test["max_score"] for test in document["tests"]) == 100
+    assert isinstance(document["execution_time"], float)
+    text = json.dumps(document, allow_nan=False)
+    assert "\\r" not in text
+    assert {test["status"] for test in document["tests"]} == {"passed", "failed"}
+
+
+def test_terminal_is_80_columns_wide_costliest_first(results: ModuleType) -> None:
+    rows = [text for text, _ in terminal.render(results.mixed())]
+    assert max(map(len, rows)) <= 80
+    text = "\n".join(rows)
+    assert text.index("door-open: ") < text.index("row-hash: ")
+    assert "back to  step 04, gap server-door" in text
+    assert "your text alone" in text
+
+
+def test_the_result_fits_its_schema(results: ModuleType) -> None:
+    for result in (results.nothing(), results.mixed()):
+        jsonschema.validate(to_json(result), SCHEMA)
+
+
+def test_all_files_are_written_and_an_old_mark_does_not_stay(results: ModuleType, tmp_path: Path) -> None:
+    bundle.write(results.mixed(), tmp_path)
+    names = {"result.json", "report.html", "report.md", "junit.xml", "results.json"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    bundle.write(results.nothing(), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == names - {"results.json"}
