@@ -17,6 +17,7 @@ from typing import Any
 from labkit.manifest import load
 
 import labkit
+from bench.engines import engines as engines
 from bench.floor import Floor
 from bench.measuring import Figure, figure, paired, stopwatch, timed
 from labkit.cloud.lifecycle import LocalCloud

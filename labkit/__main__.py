@@ -1,6 +1,16 @@
 """python -m labkit: the same as ./lab."""
 
-from labkit.cli import main
+import sys
+
+
+def _run() -> int:
+    try:
+        from labkit.cli import main
+
+        return main()
+    except KeyboardInterrupt:  # before or after the command itself, which says more
+        return 130
+
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(_run())

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import labkit
-from labkit import grade_command, engines, study
+from labkit import engines, grade_command, study
 from labkit.console import Console, open_console
-from labkit.errors import LabError, UsageError
+from labkit.errors import CloudError, LabError, UsageError
 from labkit.lesson.model import Options, Places, StepResult
 
 if TYPE_CHECKING:
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from labkit.lesson.context import Context
 
 #: step names as they are typed, with their numbers
-STEPS = {"generate": "01", "plan": "02", "deploy": "03", "wire": "04", "process": "05", "break": "06", "measure": "07", "destroy": "10", "submit": "11"}
+STEPS = {
+    "generate": "01",
+    "plan": "02",
+    "deploy": "03",
+    "wire": "04",
+    "process": "05",
+    "break": "06",
+    "measure": "07",
+    "destroy": "10",
+    "submit": "11",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = open_console(plain="--plain" in given, as_json="--json" in given)
     try:
         options = _parser().parse_args(given)
+        if getattr(options, "require_tier", ""):
+            os.environ["LAB_REQUIRE_TIER"] = options.require_tier
         status: int = options.command(options, console)
         return status
     except LabError as error:
@@ -47,10 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        console.error(_unexpected(error))
+        console.error(_lost_cloud(error) or _unexpected(error))
         return 70
     finally:
         console.close()
+
+
+def _lost_cloud(error: Exception) -> LabError | None:
+    """What to say when the cloud ended, or fell silent, in the middle of a request; None for another error."""
+    if "botocore" not in sys.modules:
+        return None
+    from botocore import exceptions
+
+    if not isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return None
+    return CloudError(
+        f"The cloud stopped answering in the middle of the work: {error}.",
+        hint="Your files are untouched. Run the same command again.",
+    )
 
 
 def _unexpected(error: Exception) -> LabError:
@@ -97,6 +123,10 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
     parser.add_argument("--plain", action="store_true", help="no colour, no movement")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.add_argument(
+        "--require-tier", choices=["namespaces", "landlock", "posix"], default="",
+        help="the least kind of sandbox that will do (see docs/tiers.md)",
+    )  # fmt: skip
 
 
 def _step_options(parser: argparse.ArgumentParser) -> None:
@@ -173,13 +203,13 @@ def _step(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.watch:
         return study.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
-    _show(result, console)
+    _show(result, console, context)
     if result.passed and (following := following_step(context, arguments.number)):
         console.line(f"Next:  ./lab {following.name}", style="strong")
     return 0 if result.passed else 1
 
 
-def _show(result: StepResult, console: Console) -> None:
+def _show(result: StepResult, console: Console, context: "Context") -> None:
     width = max((len(label) for label, _ in result.facts), default=0)
     for label, value in result.facts:
         console.fact(label, value, width)
@@ -194,7 +224,13 @@ def _show(result: StepResult, console: Console) -> None:
         {"name": c.name, "passed": c.passed, "reason": c.reason, "hint": c.hint, "gap": c.gap}
         for c in result.checks
     ]
-    console.result({"passed": result.passed, "checks": checks, "facts": dict(result.facts), **result.data})
+    endpoint = context.cloud.running()
+    console.result(
+        {
+            "passed": result.passed, "checks": checks, "facts": dict(result.facts),
+            "tier": endpoint.tier if endpoint else "", **result.data,
+        }
+    )  # fmt: skip
 
 
 def _where(arguments: argparse.Namespace, console: Console) -> int:
@@ -227,7 +263,7 @@ def _start(cloud: "LocalCloud", console: Console) -> int:
     endpoint = cloud.ensure(console.event)
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
     console.line("  To work with it by hand:  ./lab cloud shell")
-    console.result({"url": endpoint.url, "pid": endpoint.pid})
+    console.result({"url": endpoint.url, "pid": endpoint.pid, "tier": endpoint.tier})
     return 0
 
 
@@ -239,11 +275,15 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
         return 3
     status = cloud.ask("GET", "status")
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    console.line(f"  sandbox   {endpoint.tier}")
+    if endpoint.tier_text:
+        console.line(f"  {endpoint.tier_text}", style="warn")
+        console.hint(endpoint.tier_fix)
     for name in ("instances", "functions"):
         for entry in status[name]:
             console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")
     console.line(f"  memory    {status['memory_mb']} MB, processes {status['processes']}")
-    console.result({"running": True, "url": endpoint.url, **status})
+    console.result({"running": True, "url": endpoint.url, "tier": endpoint.tier, **status})
     return 0
 
 

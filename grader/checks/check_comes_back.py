@@ -1,5 +1,6 @@
 """Line comes-back."""
 
+from grader.support.waiting import healthy_again
 from labkit.grading.api import Failed, Lab
 
 #: leaves a wrong system without its service: judged after the others
@@ -16,7 +17,7 @@ def check(lab: Lab) -> None:
                      expected="healthy", found="no answer on /health")  # fmt: skip
     lab.server.stop()
     lab.server.start()
-    if not lab.server.wait_healthy(15):
+    if not healthy_again(lab, 15):
         raise Failed(
             "your service did not come back after stop and start",
             hint="gap unit: `start` is for now; which word is for every boot?",

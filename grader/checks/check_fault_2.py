@@ -10,10 +10,9 @@ def check(lab: Lab) -> None:
     What is mended by hand is broken again at the next deployment.
     """
     told = judge_fault(lab, 2)
-    drift = told.get("drift")
-    if told.get("repaired") is not True or drift != []:
+    if told.get("repaired") is not True or told.get("undone") is not False:
         raise Failed(
-            "the second fault was found, but what stands is not what your files say", fraction=0.5,
+            "the second fault was found, and was not repaired by deploying again", fraction=0.5,
             hint="deploy again, then let step 06 look once more",
-            expected="repaired, no drift", found=f"repaired: {told.get('repaired')}, drift: {drift}",
+            expected="repaired by code", found="taken back" if told.get("undone") else "not repaired",
         )  # fmt: skip

@@ -2,10 +2,11 @@
 
 import re
 
-from grader.support.evidence import LOG_READING, number, read
+from grader.support.evidence import ANSWERS, text, written
 from labkit.grading.api import Failed, Lab
 
-_REPORT = re.compile(r"REPORT RequestId: (\S+).*?Init Duration: ([\d.]+) ms", re.DOTALL)
+_REPORT = re.compile(r"REPORT RequestId: (\S+).*?Init Duration: ([\d.]+) ms")
+_NEAR_MS = 1.0
 
 
 def check(lab: Lab) -> None:
@@ -13,19 +14,19 @@ def check(lab: Lab) -> None:
 
     The request id is the thread from an answer to the log to the row; Init Duration is the cold start.
     """
-    told = read(lab, LOG_READING, "05")
-    log = "\n".join(map(str, told.get("log", []))) if isinstance(told.get("log"), list) else ""
-    found = dict(_REPORT.findall(log))
-    request = str(told.get("request_id", ""))
-    if request not in found:
+    answers = text(lab, ANSWERS, "05")
+    reports = dict(_REPORT.findall(answers))
+    request, duration = written(answers, "request id"), written(answers, "init duration")
+    if request not in reports:
         raise Failed(
-            "the request id that you wrote is not that of a call with a cold start in your log",
-            hint="look for the REPORT line with an Init Duration, and its RequestId",
-            expected=", ".join(found) or "a REPORT line with Init Duration", found=request or "none",
+            "your answers do not hold the REPORT line of a cold start and its request id",
+            hint="in answers.md: paste the line, then write  Request id: …  and  Init Duration: …  below it",
+            expected="REPORT RequestId: … Init Duration: … ms, and both values", found=request or "no request id",
         )  # fmt: skip
-    if abs(number(told.get("init_ms")) - float(found[request])) > 1 or number(told.get("init_ms")) <= 0:
+    told = re.match(r"\d+(\.\d+)?", duration.replace(",", "."))
+    if told is None or abs(float(told[0]) - float(reports[request])) > _NEAR_MS:
         raise Failed(
             "the Init Duration that you wrote is not that of this call",
             hint="REPORT tells several times: Duration, Billed Duration, Init Duration",
-            expected="the line's Init Duration in ms", found=told.get("init_ms", "none"),
+            expected="the line's Init Duration in ms", found=duration or "none",
         )  # fmt: skip

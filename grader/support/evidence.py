@@ -1,70 +1,41 @@
-"""What the student found out and wrote down: three files that steps 05, 06 and 07 keep in answers/.
+"""What the student found out in steps 05 to 07, as it was handed in.
 
-    answers/log-reading.json   {"request_id": …, "init_ms": …, "log": [lines of the own call: START … REPORT]}
-    answers/break.json         {"faults": [{"name": "F1", "hop": "door", "evidence": …,
-                                             "repaired": true, "drift": []}, …]}
-    answers/measurements.json  {"rate": 1.0, "seconds": 60,
-                                "samples": [{"at": …, "request_id": …, "status": 200,
-                                             "client_ms": …, "lambda_ms": …, "server_ms": …}, …],
-                                "answers": {"server_share": …, "p95_ms": …, "million_usd": …}}
+answers.md holds what was written, record/break.json the hunt for the two faults (labkit.lesson.breaking),
+measurements/measurement.json every request of step 07 (labkit.lesson.measuring).
 
-What belongs here: reading these, and which faults a student gets. What does not: making them (labkit.lesson).
+What belongs here: reading these with suspicion. What does not: making them (labkit.lesson).
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from labkit import manifest
 from labkit.grading.api import Failed, Lab
-from labkit.variant import Variant
+from labkit.lesson import answers, breaking, course
+from labkit.lesson.answers import Numbered
+from labkit.lesson.faults import Fault, by_name
 
-LOG_READING, BREAK, MEASUREMENTS = (
-    f"answers/{name}.json" for name in ("log-reading", "break", "measurements")
-)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault of step 06: at which hop it stops the path, and words of which one belongs to its evidence."""
-
-    name: str
-    hop: str
-    words: tuple[str, ...]
+ANSWERS, BREAK, MEASUREMENT = answers.FILE, "record/break.json", "measurements/measurement.json"
 
 
-FAULTS = (
-    Fault("F1", "door", ("sg-", "security group", "ingress", "dropped")),
-    Fault("F2", "health", ("refused", "inactive", "stopped", "systemctl", "dead")),
-    Fault("F3", "vpc", ("acl", "deny", "ephemeral")),
-    Fault("F4", "store", ("route", "rtb-", "0.0.0.0/0")),
-    Fault("F5", "store", ("deny", "accessdenied")),
-    Fault("F6", "store", ("resourcenotfound", "table")),
-    Fault("F7", "function", ("concurren", "toomanyrequests", "throttl", "429")),
-    Fault("F8", "client", ("public", "address", "ip")),
-    Fault("F9", "store", ("time", "504", "20 s")),
-    Fault("F10", "store", ("validationexception", "key", "schema")),
-)
-
-
-def faults_of(variant: Variant) -> tuple[Fault, Fault]:
-    """The two faults that this student gets: different ones, by the own values."""
-    digest = hashlib.sha256(f"break\n{variant.lab_token}".encode()).digest()
-    first = digest[0] % len(FAULTS)
-    second = (first + 1 + digest[1] % (len(FAULTS) - 1)) % len(FAULTS)
-    return FAULTS[first], FAULTS[second]
+def text(lab: Lab, name: str, step: str) -> str:
+    """A file that was handed in. Raises Failed when it is missing."""
+    if name not in lab.files:
+        raise Failed(
+            f"{name} was not handed in", hint=f"step {step} begins it: do the step, then pack again",
+            expected=name, found="no such file",
+        )  # fmt: skip
+    return lab.files[name]
 
 
 def read(lab: Lab, name: str, step: str) -> Mapping[str, Any]:
-    """The file as an object. Raises Failed when it is missing or none."""
-    if name not in lab.files:
-        raise Failed(
-            f"{name} was not handed in", hint=f"step {step} writes it: do the step, then pack again",
-            expected=name, found="no such file",
-        )  # fmt: skip
+    """A file that was handed in, as an object. Raises Failed when it is missing or none."""
     try:
-        value = json.loads(lab.files[name])
+        value = json.loads(text(lab, name, step))
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
@@ -80,19 +51,40 @@ def number(value: object) -> float:
     return float(value) if fits else float("nan")  # type: ignore[arg-type]
 
 
+def written(answers_text: str, label: str) -> str:
+    """What stands behind "label:" in the answers, "" where it does not."""
+    found = re.search(rf"^[ \t*-]*{label}[ \t]*:[ \t]*(\S+)", answers_text, re.MULTILINE | re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def numbers(lab: Lab, measurement: Mapping[str, Any]) -> list[Numbered]:
+    """Each number in answers.md beside the one that the measurement gives. Raises what a broken one causes."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / ANSWERS).write_text(text(lab, ANSWERS, "07"), encoding="utf-8")
+        return answers.numbers(Path(folder), measurement)
+
+
+def faults_of(token: str) -> list[Fault]:
+    """The faults of the student with this lab_token, in their order."""
+    chosen = course.load(manifest.load(Path(manifest.__file__).resolve().parent.parent))
+    return [by_name(name) for name in breaking.choose(token, chosen.pool, chosen.how_many)]
+
+
 def judge_fault(lab: Lab, which: int) -> Mapping[str, Any]:
-    """The student's record of fault 1 or 2, when hop and evidence are right. Raises Failed otherwise."""
-    fault, told = faults_of(lab.variant)[which - 1], _record(lab, which)
-    evidence = str(told.get("evidence", "")).lower()
+    """The record of fault 1 or 2, when hop and evidence are right. Raises Failed otherwise."""
+    fault, told = faults_of(lab.variant.lab_token)[which - 1], _hunt(lab, which)
+    evidence, memo = str(told.get("evidence", "")), told.get("memo")
     if told.get("name") != fault.name:
-        raise Failed(f"fault {which} is not the one of your own values", hint="do step 06 again",
-                     expected="your own fault", found=told.get("name", "none"))  # fmt: skip
+        raise Failed(
+            f"fault {which} is not the one of your own values", hint="do step 06 again",
+            expected="your own fault", found=told.get("name", "none"),
+        )  # fmt: skip
     if told.get("hop") != fault.hop:
         raise Failed(
             f"fault {which} does not stop the path where you say", hint="which hop is the last that still works?",
-            expected="the hop at which the path stops", found=told.get("hop", "no hop"),
+            expected="the hop at which the path stops", found=told.get("hop") or "no hop",
         )  # fmt: skip
-    if not any(word in evidence for word in fault.words):
+    if not evidence or not fault.convinces(evidence, dict(memo) if isinstance(memo, Mapping) else {}):
         raise Failed(
             f"what you show does not prove fault {which}", fraction=0.5,
             hint="one log line, rule id or command that would look otherwise without the fault",
@@ -101,14 +93,11 @@ def judge_fault(lab: Lab, which: int) -> Mapping[str, Any]:
     return told
 
 
-def _record(lab: Lab, which: int) -> Mapping[str, Any]:
-    faults = read(lab, BREAK, "06").get("faults")
-    if not isinstance(faults, list) or len(faults) < which or not isinstance(faults[which - 1], Mapping):
+def _hunt(lab: Lab, which: int) -> Mapping[str, Any]:
+    hunts = read(lab, BREAK, "06").get("hunts")
+    told = hunts[which - 1] if isinstance(hunts, Sequence) and len(hunts) >= which else None
+    if not isinstance(told, Mapping):
         raise Failed(
-            f"there is no fault {which} in {BREAK}",
-            hint="do step 06",
-            expected=f"fault {which}",
-            found="none",
+            f"you did not look for fault {which}", hint="do step 06", expected="a fault", found="none"
         )
-    told: Mapping[str, Any] = faults[which - 1]
     return told

@@ -62,6 +62,7 @@ class Cloud:
         self._ending.callback(self._images.close)
         self._open_internet()
         self._logs = self._make_logs()
+        self._access = self._make_access(folder)
         self._instances = self._make_instances(folder)
         self._functions = self._make_functions(folder)
         self._install_seam()
@@ -99,6 +100,14 @@ class Cloud:
         self._ending.callback(logs.close)
         return logs
 
+    def _make_access(self, folder: Path) -> Any:
+        """The way to AWS's API from inside: AWS's own names and addresses where packets are real."""
+        from labkit.cloud.endpoints.access import access_for
+
+        access = access_for(self._door.for_caller, self._serving, self._fabric, folder / "trust")
+        self._ending.callback(access.shut)
+        return access
+
     def _make_instances(self, folder: Path) -> Any:
         from labkit.cloud.instances.image import build
         from labkit.cloud.instances.manager import InstanceManager, Surroundings
@@ -107,7 +116,7 @@ class Cloud:
         manager = InstanceManager(
             Surroundings(
                 self._sandboxes, self._fabric, self._credentials, self._serving,
-                self._door.for_caller, build(folder / "image"), self._emit,
+                self._access, build(folder / "image"), self._emit,
             )
         )  # fmt: skip
         self._ending.callback(manager.close)
@@ -118,8 +127,8 @@ class Cloud:
         from labkit.cloud.moto_seam.lambda_records import code_zip
 
         service = FunctionService(
-            self._sandboxes, self._fabric, self._credentials, self._logs, self._serving,
-            self._door.for_caller, code_zip, emit=self._emit, folder=folder,
+            self._sandboxes, self._fabric, self._credentials, self._logs, self._access, code_zip,
+            emit=self._emit, folder=folder,
         )  # fmt: skip
         self._ending.callback(service.close)
         return service

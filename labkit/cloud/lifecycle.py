@@ -27,6 +27,7 @@ from urllib.parse import quote
 
 from labkit.errors import CloudError, StateError
 from labkit.events import Emit, Event, ignore
+from labkit.sandbox import tiers
 from labkit.state import read_json
 
 START_SECONDS = 60.0
@@ -83,12 +84,14 @@ class LocalCloud:
         """
         endpoint = self.running()
         if endpoint is not None:
-            return endpoint
+            return _good_enough(endpoint, os.environ.get(tiers.REQUIRED_VARIABLE, ""))
         with self._alone():
             endpoint = self._await_ready()
             if endpoint is None:
                 self._clear_remains(emit)
                 endpoint = self._start(emit)
+                if endpoint.tier_text:
+                    emit(Event("warning", endpoint.tier_text, {"details": [endpoint.tier_fix]}))
         return endpoint
 
     def stop(self, emit: Emit = ignore) -> bool:
@@ -123,7 +126,8 @@ class LocalCloud:
             text = answer.read()
         except OSError as error:
             raise CloudError(
-                f"The local cloud does not answer: {error}.", hint="Run: ./lab cloud stop   and start again."
+                f"The local cloud stopped answering: {error}.",
+                hint="Your files are untouched. Run the same command again.",
             ) from error
         finally:
             connection.close()
@@ -174,10 +178,10 @@ class LocalCloud:
         try:
             with open(self.folder / "lock", "rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
         except BlockingIOError:
             return True
+        except OSError:  # no such file, or it is not ours: nothing of ours holds it
+            return False
         return False
 
     def _holder(self) -> int | None:
@@ -319,6 +323,16 @@ def _gone(pid: int, seconds: float) -> bool:
         os.kill(pid, 0)
         time.sleep(_LOOK_SECONDS)  # no event for the end of another's child but on Linux
     return False
+
+
+def _good_enough(endpoint: Endpoint, required: str) -> Endpoint:
+    """The endpoint, whose kind of sandbox is at least the one `required`. Raises CloudError, UsageError."""
+    if required and not tiers.suffices(endpoint.tier, required):
+        raise CloudError(
+            f"The local cloud runs in the tier {endpoint.tier}, and {required} is required.",
+            hint=f"./lab cloud stop   and again. {endpoint.tier_fix}",
+        )
+    return endpoint
 
 
 def _clean_environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from labkit.deploy.changeset import ChangeSet, error_text
 from labkit.deploy.model import Deployment, Finding, Plan, Source
+from labkit.deploy.troubles import known
 from labkit.errors import DeployError
 from labkit.events import Emit, Event
 from labkit.targets import Clients
@@ -53,11 +54,11 @@ class CloudFormation:
 
     def describe(self, name: str = "") -> Mapping[str, Any] | None:
         """The stack (by name, or by id once it is deleted) as DescribeStacks shows it, or None."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return dict(self._api.describe_stacks(StackName=name or self.name)["Stacks"][0])
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             if "does not exist" in error_text(error)[1]:
                 return None
             raise self._refused("describe", error) from error
@@ -245,6 +246,9 @@ class CloudFormation:
 
     def _refused(self, what: str, error: Exception) -> DeployError:
         code, message = error_text(error)
+        told = known(f"{code}: {message}" if code else message)
+        if told is not None:
+            return told
         return DeployError(
             f"CloudFormation refused to {what} the stack {self.name} ({code}): {message}",
             hint="Mend the template where the message says, then run the step again.",

@@ -3,6 +3,8 @@
 What belongs here: the choice and its refusals. What does not: what an engine does.
 """
 
+from collections.abc import Sequence
+
 from labkit.deploy import survivors
 from labkit.deploy.cloudformation import CloudFormation
 from labkit.deploy.model import Engine, Source
@@ -23,6 +25,21 @@ def make_engine(name: str, clients: Clients, source: Source, emit: Emit, setup: 
     if name == "cloudformation":
         return CloudFormation(clients, source, emit)
     raise UsageError(f"There is no engine {name}.", hint=f"The engines are: {', '.join(NAMES)}")
+
+
+def choose(wanted: str | None, remembered: str, allowed: Sequence[str]) -> str:
+    """The engine to use: the one wanted, else the one remembered, as far as the course allows it.
+
+    Raises UsageError when the one wanted is not among those `allowed`.
+    """
+    if wanted is None:
+        return remembered if remembered in allowed else allowed[0]
+    if wanted not in allowed:
+        raise UsageError(
+            f"This course uses {' and '.join(TITLES[name] for name in allowed)} only.",
+            hint=f"Leave out --engine, or say --engine {allowed[0]}.",
+        )
+    return wanted
 
 
 def refuse_switch(wanted: str, before: str, clients: Clients, source: Source) -> None:

@@ -91,13 +91,16 @@ class Terraform:
         )  # fmt: skip
 
     def outputs(self) -> dict[str, str]:
-        """The outputs in the state, by name; none without a state."""
+        """The outputs in the state, by name; none without a state.
+
+        While the files are broken Terraform does not say them; then the state file itself does.
+        """
         if not self._state.is_file():
             return {}
         done = self._quiet(self._commands.output())
-        if done.status:
-            raise failed("output", (), done.errors.splitlines(), str(self._state))
-        return terraform_stream.outputs(done.output)
+        if done.status == 0:
+            return terraform_stream.outputs(done.output)
+        return terraform_stream.outputs(json.dumps((state.read_json(self._state) or {}).get("outputs", {})))
 
     def destroy(self) -> None:
         """Destroy everything in the state; no state, or one of things that are gone, is success."""

@@ -3,65 +3,35 @@
 What belongs here: from diagnostics to one DeployError. What does not: how the diagnostics were read.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from labkit.deploy.terraform_stream import Diagnostic
+from labkit.deploy.troubles import COMMON, Trouble, known
 from labkit.errors import DeployError
 
-
-@dataclass(frozen=True)
-class _Trouble:
-    """A pattern in what Terraform or AWS said, what it means, and what to do. {0} is what was said."""
-
-    pattern: str
-    means: str
-    hint: str
-
-
 _TROUBLES = (
-    _Trouble(
+    Trouble(
         r"acquiring the state lock",
         "Another Terraform is still at work on these files: {0}",
         "Wait until it has ended, then run the same command again.",
     ),
-    _Trouble(
+    Trouble(
         r"query available provider packages|Failed to install provider|registry service|provider registry",
         "The AWS provider can't be fetched: {0}",
         "Connect to the internet, or let LAB_TF_MIRROR name a folder with a filesystem mirror.",
     ),
-    _Trouble(
+    Trouble(
         r"Unsupported Terraform Core version",
         "This Terraform does not fit the files: {0}",
         "Install Terraform 1.11, or use --engine cloudformation.",
     ),
-    _Trouble(
-        r"Expired ?Token|RequestExpired|token.{0,40}expired",
-        "Your AWS credentials have expired: {0}",
-        "Get fresh ones (in a Learner Lab: AWS Details, AWS CLI), then run the same command again: it goes on.",
-    ),
-    _Trouble(
-        r"No valid credential sources|InvalidClientTokenId|SignatureDoesNotMatch",
-        "AWS does not know your credentials: {0}",
-        "Set them up (aws configure), then run the same command again.",
-    ),
-    _Trouble(
-        r"connection refused|no such host|network is unreachable|connection reset",
-        "AWS's endpoint does not answer: {0}",
-        "For the local cloud:  ./lab cloud status   For AWS: check the connection. Then run it again.",
-    ),
-    _Trouble(
+    Trouble(
         r"AlreadyExists|already exists|BucketAlreadyOwnedByYou|ResourceInUse|InvalidGroup\.Duplicate",
         "Something of that name exists and Terraform does not know it (a run was interrupted, or its state "
         "file is lost): {0}",
         "Delete what is left, by name and tag, then go on:  ./lab destroy   and   ./lab deploy",
     ),
-    _Trouble(
-        r"AccessDenied|UnauthorizedOperation|not authorized to perform",
-        "AWS denied it: {0}",
-        "Read who was denied what. In a Learner Lab use the account's own role:  --lab-role LabRole",
-    ),
+    *COMMON,
 )
 
 
@@ -78,9 +48,9 @@ def failed(what: str, errors: Sequence[Diagnostic], other: Sequence[str], log: s
         )
     first = errors[0]
     said = f"{first.address}: {first.text}" if first.address else first.text
-    for trouble in _TROUBLES:
-        if re.search(trouble.pattern, said, re.IGNORECASE):
-            return DeployError(trouble.means.format(said), hint=trouble.hint)
+    told = known(said, _TROUBLES)
+    if told is not None:
+        return told
     return DeployError(
         f"terraform {what} failed. {first.finding()}" + (f" ({first.address})" if first.address else ""),
         hint=f"Mend {_place(first)}, then run the step again.",

@@ -89,13 +89,14 @@ class Hunts:
         """The fault that breaks the system now."""
         return next((hunt for hunt in self.all if hunt.active), None)
 
+    def begin_with(self, name: str) -> None:
+        """Hunt this fault next, whether or not it is one of the chosen."""
+        self.all = [Hunt(name), *(hunt for hunt in self.all if hunt.name != name)]
+        self.save(self.all[0])
+
     def save(self, hunt: Hunt) -> Hunt:
-        """Keep how far this hunt has come; a fault that was not among them is added."""
-        names = [one.name for one in self.all]
-        if hunt.name in names:
-            self.all[names.index(hunt.name)] = hunt
-        else:
-            self.all.insert(0, hunt)
+        """Keep how far this hunt has come."""
+        self.all = [hunt if one.name == hunt.name else one for one in self.all]
         state.write_json(self._path, {"hunts": [dataclasses.asdict(one) for one in self.all]})
         return hunt
 

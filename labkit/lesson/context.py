@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from labkit import state
 from labkit.cloud.lifecycle import LocalCloud
-from labkit.deploy.engines import make_engine, refuse_switch
+from labkit.deploy.engines import choose, make_engine, refuse_switch
 from labkit.deploy.model import Deployment, Engine, Source
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import StepOrderError
 from labkit.events import Emit, Event
+from labkit.lesson import course
 from labkit.lesson.model import Options, Places
 from labkit.manifest import Manifest
 from labkit.targets import Clients, Target
@@ -64,17 +65,24 @@ class Context:
         return Source(workspace.variant.name, workspace.path, values, workspace.variant.tags())
 
     @functools.cached_property
-    def engine(self) -> Engine:
-        """The engine that deploys this workspace: the one asked for, else the one remembered.
+    def engine_name(self) -> str:
+        """The engine that deploys this workspace: the one asked for (and from now on remembered), else the last.
 
-        Raises DeployError when another one is asked for while something stands.
+        Raises UsageError for one that the course does not use, DeployError when another one is asked for while
+        something stands.
         """
         before = self.workspace.record.engine
-        name = self.options.engine or before
+        name = choose(self.options.engine, before, course.load(self.manifest).engines)
         if name != before:
-            refuse_switch(name, before, self.clients, self.source)
+            if self.cloud.running() is not None:  # without a cloud nothing stands
+                refuse_switch(name, before, self.clients, self.source)
             self.workspace.save_record(engine=name)
-        return make_engine(name, self.clients, self.source, self.emit, self.terraform)
+        return name
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The engine of that name, for this workspace and target. Raises as engine_name does."""
+        return make_engine(self.engine_name, self.clients, self.source, self.emit, self.terraform)
 
     @property
     def terraform(self) -> Setup:

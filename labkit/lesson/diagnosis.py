@@ -1,91 +1,19 @@
-"""Why the path stops where it stops: from what was seen to the gap that decides it.
+"""Why an image was not processed: from the function's answer to the gap, and to lines that show the cause.
 
-What belongs here: reading symptoms (an answer, a description) and naming the hop, the reason, the gap.
-What does not: calling the function (labkit.lesson.invoking) or showing anything.
+What belongs here: reading answers, policies, environments and journals for one screen. What does not: the
+path before the server (labkit.lesson.path), calling the function (labkit.lesson.invoking).
 """
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.lesson import logs
+from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer
-from labkit.lesson.model import CheckResult
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the AWS API says about the path: the function's configuration and the server's door."""
-
-    function_subnets: Sequence[str]
-    function_groups: Sequence[str]
-    flask_url: str
-    server_address: str
-    port: int
-    door: Sequence[Mapping[str, Any]]  # IpPermissions of the server's groups
-
-    @property
-    def door_open(self) -> bool:
-        """Whether some rule names the port and the function's group, or a range of addresses."""
-        return any(self._lets_in(permission) for permission in self.door)
-
-    def _lets_in(self, permission: Mapping[str, Any]) -> bool:
-        if permission.get("IpProtocol") not in ("tcp", "-1"):
-            return False
-        in_range = permission.get("FromPort", 0) <= self.port <= permission.get("ToPort", 65535)
-        groups = {pair["GroupId"] for pair in permission.get("UserIdGroupPairs", [])}
-        return in_range and bool(groups & set(self.function_groups) or permission.get("IpRanges"))
-
-
-def look(clients: Any, outputs: Mapping[str, str], port: int) -> Scene:
-    """Read the scene through the AWS API."""
-    function = clients.client("lambda").get_function_configuration(FunctionName=outputs["LambdaFunctionName"])
-    network = function.get("VpcConfig", {})
-    ec2 = clients.client("ec2")
-    answer = ec2.describe_instances(InstanceIds=[outputs["InstanceId"]])
-    instance = answer["Reservations"][0]["Instances"][0]
-    groups = ec2.describe_security_groups(GroupIds=[g["GroupId"] for g in instance["SecurityGroups"]])
-    return Scene(
-        function_subnets=network.get("SubnetIds", []),
-        function_groups=network.get("SecurityGroupIds", []),
-        flask_url=function.get("Environment", {}).get("Variables", {}).get("EC2_FLASK_URL", ""),
-        server_address=instance.get("PrivateIpAddress", ""),
-        port=port,
-        door=[p for g in groups["SecurityGroups"] for p in g["IpPermissions"]],
-    )
-
-
-def health(answer: Answer, scene: Scene, server_log: Sequence[str]) -> CheckResult:
-    """The check "client → function → VPC → door → server", from a health call's answer."""
-    name = "your function reaches your server"
-    if answer.status == 200:
-        return CheckResult(name, True)
-    if answer.problem.startswith("Runtime."):  # AWS's error types of a function that does not load
-        hint = "Mend lambda_function.py, then:  ./lab deploy"
-        return CheckResult(name, False, f"your function does not load: {answer.problem}", hint=hint)
-    gap, reason = _unreachable(answer, scene, server_log)
-    return CheckResult(
-        name, False, reason, hint=f"Write the gap {gap}, then:  ./lab deploy" if gap else "Read ./lab cloud logs",
-        expected="status 200", found=f"status {answer.status}: {answer.message}"[:200], gap=gap,
-    )  # fmt: skip
-
-
-def _unreachable(answer: Answer, scene: Scene, server_log: Sequence[str]) -> tuple[str, str]:
-    wanted = f"http://{scene.server_address}:{scene.port}"
-    if not scene.function_subnets:
-        return "lambda-network", "your function is not inside your network (no VPC configuration)"
-    if scene.flask_url.rstrip("/") != wanted:
-        found = scene.flask_url or "nothing"
-        return "lambda-network", f"EC2_FLASK_URL is {found}, your server is at {wanted}"
-    if not scene.door_open:
-        return "server-door", (
-            f"{answer.seconds:.0f} s of silence: your server's security group drops the packet "
-            f"(no rule for tcp {scene.port} from your function's group)"
-        )
-    if answer.status == 501:
-        return "lambda-call", f"your function says: {answer.message}"
-    last = f". Its last lines: {' ⏎ '.join(server_log[-3:])}" if server_log else ""
-    return "unit", f"status {answer.status}: {answer.message or 'no answer'}{last}"
-
+from labkit.text import shortened
 
 #: words in an answer → the gap they point to, the first that fits
 _WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -94,12 +22,151 @@ _WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("gap store",), "store"),
     (("gap record",), "record"),
     (("accessdenied", "not authorized"), "server-policy"),
-    (("s3_bucket", "dynamodb_table", "invalid bucket name", "no bucket", "bucket none"), "unit"),
+    (("s3_bucket", "dynamodb_table", "invalid bucket name", "no bucket", "bucket none", "object_prefix"), "unit"),
+    (("keyerror", "typeerror", '"body" must be text'), "lambda-answers"),
+)  # fmt: skip
+_DENIED = re.compile(r"perform: (?P<action>[\w:]+) on resource: \"?(?P<resource>[^\s\"]+)")
+_VARIABLES = ("AWS_REGION", "S3_BUCKET", "DYNAMODB_TABLE", "OBJECT_PREFIX", "LAB_TOKEN", "PORT")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why it stopped: the gap ("" where no word points to one), the mistake, the reason, lines that show it."""
+
+    gap: str
+    symptom: str
+    reason: str
+    details: tuple[str, ...] = ()
+
+
+def explain(context: Context, outputs: Mapping[str, str], answer: Answer) -> Diagnosis:
+    """What an answer other than success means."""
+    text = f"{answer.message} {answer.body}".lower()
+    gap = next((gap for words, gap in _WORDS if any(word in text for word in words)), "")
+    reason = f"status {answer.status}: {answer.message or 'no reason given'}"
+    if gap == "server-policy":
+        return _denied(context, outputs, answer, reason)
+    if gap == "unit":
+        return Diagnosis(gap, "", reason, environment_lines(context, outputs))
+    if '"body" must be text' in answer.problem:
+        return Diagnosis("lambda-answers", "shape", 'your function must return text in "body"', SHAPE)
+    if not gap and answer.status in (0, 500, 502):
+        return Diagnosis("", "", reason, crash(logs.server(context, outputs)))
+    return Diagnosis(gap, "", reason)
+
+
+SHAPE = (
+    'you      {"statusCode": 200, "body": {"message": …}}',
+    'needed   {"statusCode": 200, "body": "{\\"message\\": …}"}',
+    "API Gateway would answer 502 to this.",
 )
 
 
-def refusal(answer: Answer) -> tuple[str, str]:
-    """(gap, reason) of an image that was not processed; the gap is "" where no word points to one."""
-    text = f"{answer.message} {answer.body}".lower()
-    gap = next((gap for words, gap in _WORDS if any(word in text for word in words)), "")
-    return gap, f"status {answer.status}: {answer.message or 'no reason given'}"
+# ---- AccessDenied: what was asked, what is allowed ----------------------------------------------------
+
+
+def _denied(context: Context, outputs: Mapping[str, str], answer: Answer, reason: str) -> Diagnosis:
+    match = _DENIED.search(answer.message)
+    if match is None:
+        return Diagnosis("server-policy", "", reason)
+    action, resource = match["action"], match["resource"].rstrip(".")
+    allowed = allowed_resources(statements(context.clients, outputs), action)
+    details = (
+        f"asked    {shortened(resource, 66)}",
+        *(f"allowed  {shortened(one, 66)}" for one in allowed[:2] or ["nothing for this action"]),
+        "Compare the two lines." if allowed else "No statement of your server's role names this action.",
+    )
+    bare = resource.startswith("arn:aws:s3:::") and any(one == resource.partition("/")[0] for one in allowed)
+    return Diagnosis("server-policy", "object" if bare else "", f"AWS refused your server: {action}", details)
+
+
+def statements(clients: Any, outputs: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """All statements of the policies that hang on the server's role."""
+    iam, ec2 = clients.client("iam"), clients.client("ec2")
+    instance = ec2.describe_instances(InstanceIds=[outputs["InstanceId"]])["Reservations"][0]["Instances"][0]
+    profile = instance["IamInstanceProfile"]["Arn"].rpartition("/")[2]
+    role = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"][0]["RoleName"]
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
+        answer = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
+        documents.append(answer["PolicyVersion"]["Document"])
+    parsed = [json.loads(d) if isinstance(d, str) else d for d in documents]
+    return [statement for document in parsed for statement in _list(document["Statement"])]
+
+
+def allowed_resources(found: Iterable[Mapping[str, Any]], action: str) -> list[str]:
+    """The resources of the Allow statements that name `action`, wildcards included."""
+    return [
+        resource
+        for statement in found
+        if statement.get("Effect") == "Allow"
+        and any(_fits(a, action) for a in _list(statement.get("Action", [])))
+        for resource in _list(statement.get("Resource", []))
+    ]
+
+
+def _fits(pattern: str, action: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) is not None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# ---- Variables that do not reach the service ----------------------------------------------------------
+
+
+def environment_lines(context: Context, outputs: Mapping[str, str]) -> tuple[str, ...]:
+    """What the service sees beside what the boot script had."""
+    script = "tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value flask-app)/environ | cut -d= -f1"
+    sees = context.cloud.output_inside(outputs["InstanceId"], ["/bin/sh", "-c", script])[1].split()
+    boot = context.workspace.files().get("flask_server_startup.sh", b"").decode(errors="replace")
+    exported = re.findall(r"^export (\w+)=", boot, re.MULTILINE)
+    first = next((n for n, line in enumerate(boot.splitlines(), 1) if line.startswith("export ")), 0)
+    missing = [name for name in _VARIABLES if name not in sees]
+    return (
+        f"flask-app.service sees   {shortened(' '.join(sorted(sees)), 50)}",
+        f"your boot script had     {shortened(' '.join(exported), 40)} (line {first})",
+        f"missing in the service   {' '.join(missing) or 'nothing'}",
+        "systemd gives a program its own environment.",
+    )
+
+
+# ---- Code that does not start -------------------------------------------------------------------------
+
+
+def crash(journal: Sequence[str]) -> tuple[str, ...]:
+    """The last error of the student's own code in a journal: file, line, the line's text, the error."""
+    text = [line.partition("]: ")[2] or line for line in journal]
+    ends = [n for n, line in enumerate(text) if re.match(r"\w+(Error|Exception)\b", line)]
+    if not ends:
+        return ()
+    block = text[: ends[-1] + 1]
+    places = [n for n, line in enumerate(block) if re.search(r'File ".*flask_app\.py", line \d+', line)]
+    if not places:
+        return (shortened(block[-1], 76),)
+    line = re.search(r"line (\d+)", block[places[-1]])
+    code = block[places[-1] + 1].strip() if places[-1] + 1 < len(block) - 1 else ""
+    place = f"flask_app.py line {line[1] if line else '?'}:   {code}"
+    return (shortened(place, 76), shortened(block[-1], 76), *newer_python(block[-1]))
+
+
+#: what newer Pythons brought, by the words of the error that an older one gives
+_NEWER: Mapping[str, tuple[str, str]] = {
+    "cannot import name 'UTC' from 'datetime'": ("from datetime import UTC", "3.11"),
+    "No module named 'tomllib'": ("import tomllib", "3.11"),
+    "cannot import name 'batched' from 'itertools'": ("from itertools import batched", "3.12"),
+}
+
+
+def newer_python(error: str) -> tuple[str, ...]:
+    """A line that says so when the code needs a newer Python than the server has."""
+    return tuple(
+        f"`{code}` needs Python {version}; look which one your unit starts"
+        for words, (code, version) in _NEWER.items()
+        if words in error
+    )

@@ -127,9 +127,15 @@ _NAMES = {
 def _system(machine: Machine) -> Finding:
     name = f"{_NAMES[machine.system]} {machine.release}"
     if machine.system == "windows":
-        return Finding("system", "bad", name + ": the lab runs in WSL2.", "wsl --install -d Ubuntu   (PowerShell, once); then open Ubuntu")  # fmt: skip
+        return Finding(
+            "system", "bad", name + ": the lab runs in WSL2.",
+            "wsl --install -d Ubuntu   (PowerShell, once); then open Ubuntu",
+        )  # fmt: skip
     if machine.system == "wsl1":
-        return Finding("system", "bad", name + " has no Linux kernel.", "wsl --set-version Ubuntu 2   (in PowerShell)")  # fmt: skip
+        return Finding(
+            "system", "bad", name + " has no Linux kernel.",
+            "wsl --set-version Ubuntu 2   (in PowerShell)",
+        )  # fmt: skip
     if machine.system == "macos":
         return Finding(
             "system", "warn", name + ": untested here; the full lab wants a Linux machine.",
@@ -145,7 +151,10 @@ def _place(machine: Machine) -> Finding:
     if machine.system in ("wsl2", "wsl1") and root.startswith("/mnt/"):
         text = f"This folder is on the Windows disk ({root}): slow, and line ends may change."
         name = os.path.basename(root)
-        return Finding("place", "bad", text, f"cp -r '{root}' ~/ && cd ~/'{name}' && ./lab doctor   (the old one stays)")  # fmt: skip
+        return Finding(
+            "place", "bad", text,
+            f"cp -r '{root}' ~/ && cd ~/'{name}' && ./lab doctor   (the old one stays)",
+        )  # fmt: skip
     if machine.system == "macos" and (
         "/Desktop/" in root or "/Documents/" in root or "Mobile Documents" in root
     ):
@@ -171,7 +180,10 @@ def _python(machine: Machine) -> Finding:
     fit = [path for path, version in machine.pythons.items() if version >= OLDEST_PYTHON]
     if not fit:
         seen = ", ".join("{}.{}".format(*v) for v in machine.pythons.values()) or "none"
-        return Finding("python", "bad", f"Python 3.11 or newer is needed; found: {seen}.", install_line(machine.system))  # fmt: skip
+        return Finding(
+            "python", "bad", f"Python 3.11 or newer is needed; found: {seen}.",
+            install_line(machine.system),
+        )  # fmt: skip
     path = fit[0]
     text = "{}.{} ({})".format(*machine.pythons[path], path)
     if machine.set_up:
@@ -208,7 +220,10 @@ def _bash(machine: Machine) -> Finding:
 def _terraform(machine: Machine) -> Finding:
     found = machine.tools.get("terraform")
     if not found:
-        return Finding("terraform", "warn", "not found: CloudFormation works without it.", "https://developer.hashicorp.com/terraform/install")  # fmt: skip
+        return Finding(
+            "terraform", "warn", "not found: CloudFormation works without it.",
+            "https://developer.hashicorp.com/terraform/install",
+        )  # fmt: skip
     if 0 <= machine.memory < TERRAFORM_MEMORY:
         return Finding("terraform", "warn", f"{found} (wants 2 GB; use CloudFormation here)")
     return Finding("terraform", "ok", found)
@@ -236,7 +251,10 @@ def _disk(machine: Machine) -> Finding:
 def _sandbox(machine: Machine) -> Finding:
     """Whether the local cloud may give servers and functions addresses of their own."""
     if machine.system == "macos":
-        return Finding("sandbox", "warn", "macOS has no namespaces: the local cloud does not start here yet.", "use Linux in a virtual machine or a dev container")  # fmt: skip
+        return Finding(
+            "sandbox", "warn", "macOS has no namespaces: the local cloud does not start here yet.",
+            "use Linux in a virtual machine or a dev container",
+        )  # fmt: skip
     if not machine.namespaces:
         return Finding("sandbox", "ok", "own processes, own network: real addresses, real security groups")
     text = f"this system refuses namespaces ({machine.namespaces})"

@@ -15,6 +15,10 @@ from labkit.events import Event
 from labkit.lesson.context import Context
 
 _FILE = "inventory.json"
+_WAY_BACK = {
+    "terraform": "Terraform sees it: deploying again puts back what your files say.",
+    "cloudformation": "CloudFormation does not see it: an update leaves it. ./lab destroy and deploy again.",
+}
 
 
 @contextlib.contextmanager
@@ -60,5 +64,5 @@ def warn(context: Context) -> bool:
     for sentence in found:
         context.emit(Event("warning", f"Changed by hand: {sentence}.", {"drift": sentence}))
     if found:
-        context.note("Your files do not know of it. Deploying again may not undo it:  ./lab destroy   does.")
+        context.note(_WAY_BACK[context.engine.engine])
     return bool(found)

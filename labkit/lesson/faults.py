@@ -217,7 +217,7 @@ ALL: tuple[Fault, ...] = (
           r"toomanyrequests|429|concurren|rate exceeded", _no_concurrency, _free_concurrency),
     Fault("service-stopped", "program", "health", "refused at once: it arrived, and nobody is at home",
           r"inactive|stopped|dead\b|refused", _stop_service, _start_service),
-    Fault("not-enabled", "program", "health", "started is not enabled; the private address stays, the public one does not",
+    Fault("not-enabled", "program", "health", "started is not enabled; the private address stays, the public does not",
           r"disabled|inactive|dead\b|refused", _forget_after_boot, _start_service),
     Fault("table-renamed", "program", "store", "what runs is not what the files say: drift",
           r"resourcenotfound|dynamodb_table|override", _rename_table, _name_table),

@@ -202,7 +202,7 @@ def _handler(context: Context, token: str) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             """One answer."""
-            host = "{}:{}".format(*self.server.server_address[:2])
+            host = f"127.0.0.1:{self.connection.getsockname()[1]}"
             if self.headers.get("Host") != host:  # a foreign name that leads here: not our page
                 return self._send(421, "text/plain", b"this page is at 127.0.0.1 only\n")
             status, kind, data = _answer(context, token, self.path)

@@ -102,6 +102,10 @@ def follow(scene: Scene, status: int, message: str, seconds: float) -> list[Hop]
 
     What the network decides comes before what the answer says: silence has its cause on the way.
     """
+    if not status and message and "time" not in message.lower():
+        seen = f"AWS could not run your function: {message}"
+        bad = Hop("function", "bad", seen, "a function that loads and may run", "", "code", "lambda")
+        return [Hop("client", "ok", ""), bad, *(Hop(name, "unknown", "") for name in NAMES[2:])]
     hops: list[Hop] = []
     for name, judge in _JUDGES.items():
         if hops and hops[-1].state == "bad":

@@ -67,6 +67,7 @@ class _Interface:
     namespace: int
     router: str
     address: str
+    networks: Sequence[tuple[str, int]] = ()
 
 
 class Network:
@@ -204,14 +205,15 @@ class Network:
             return [*listen_here(listen), *datagrams_here(datagrams)]
 
         namespace, sockets = _in_new_namespace(equip)
-        self._interfaces[name] = _Interface(namespace, router, address)
+        self._interfaces[name] = _Interface(namespace, router, address, networks)
         return sockets
 
     def detach(self, name: str) -> None:
         """Cut an interface off. Its namespace goes when the last process and socket in it are gone."""
         interface = self._interface(name)
-        route = netlink.remove_route(interface.address, _HOST)
-        self._router(interface.router).links.talk([route])
+        ways = [(interface.address, _HOST), *interface.networks]
+        routes = [netlink.remove_route(network, prefix) for network, prefix in ways]
+        self._router(interface.router).links.talk(routes)
         del self._interfaces[name]
         os.close(interface.namespace)
 

@@ -81,8 +81,14 @@ def open_best(
         except SandboxUnavailable as refusal:
             refusals.append(refusal)
             continue
-        return Opened(host, _choice(tier, host, refusals, forced=len(CHOICES[wanted]) == 1))
+        return Opened(host, _choice(tier, host, refusals))
     raise refusals[0]
+
+
+def suffices(tier: str, required: str) -> bool:
+    """Whether `tier` is at least as good as `required`. Raises UsageError for an unknown one."""
+    _candidates("", required)
+    return TIERS.index(tier) <= TIERS.index(required)
 
 
 def wanted_here() -> tuple[str, str]:
@@ -106,9 +112,9 @@ def _candidates(wanted: str, required: str) -> tuple[str, ...]:
     return candidates
 
 
-def _choice(tier: str, host: AnyHost, refusals: Sequence[SandboxUnavailable], *, forced: bool) -> Choice:
+def _choice(tier: str, host: AnyHost, refusals: Sequence[SandboxUnavailable]) -> Choice:
     reason, fix = (refusals[0].message, refusals[0].hint) if refusals else ("", "")
-    if forced and tier != NAMESPACES:
+    if not refusals and tier != NAMESPACES:
         reason, fix = f"{VARIABLE} asks for it.", f"Unset {VARIABLE} for the best that this machine gives."
     exposed = _EXPOSED[tier]
     if tier == POSIX and getattr(host, "separates_users", False):

@@ -246,7 +246,7 @@ def test_the_outside_sees_the_public_address(lab: Lab) -> None:
     with listener, lab.fabric.connect("server", INTERNET.address, PORT, timeout=2):
         accepted, (address, _) = listener.accept()
         accepted.close()
-    assert address == PUBLIC
+    assert address == (PUBLIC if host_has_namespaces() else "127.0.0.1")
 
 
 def test_a_public_address_reaches_the_listener_only_where_the_group_allows_the_outside(lab: Lab) -> None:

@@ -17,7 +17,7 @@ ORDER = (
     ("lambda-call", "download", "status 501"),
     ("download", "unit", "status 500"),
     ("unit", "store", "status 501"),
-    ("store", "server-policy", "status 500"),
+    ("store", "server-policy", "s3:PutObject"),
     ("server-policy", "record", "no row"),
     ("record", "", ""),
     ("lambda-answers", "", ""),

@@ -16,9 +16,11 @@ import pytest
 
 from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.instances import image
+from labkit.cloud.endpoints.access import LoopbackAccess, access_for
 from labkit.cloud.instances.guest import Boot
 from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
 from labkit.cloud.network.fabric import Fabric
+from labkit.cloud.ports import AwsAccess
 from labkit.cloud.records import (
     Credentials,
     GroupRecord,
@@ -79,8 +81,8 @@ def record(number: int, user_data: str) -> InstanceRecord:
 class Lab:
     """A manager on a real network, and the instances of one test."""
 
-    def __init__(self, manager: InstanceManager, fabric: Fabric) -> None:
-        self.manager, self.fabric = manager, fabric
+    def __init__(self, manager: InstanceManager, fabric: Fabric, access: AwsAccess) -> None:
+        self.manager, self.fabric, self.access = manager, fabric, access
         self._next = 0
 
     def launch(self, script: str) -> str:
@@ -124,7 +126,7 @@ def built_image() -> Iterator[image.Image]:
         yield image.build(Path(folder))
 
 
-def cloud(_: object) -> Callable[[dict[str, Any], Callable[..., object]], list[bytes]]:
+def cloud(_: object, *, secure_transport: bool = True) -> Callable[[dict[str, Any], Callable[..., object]], list[bytes]]:
     def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"the AWS API"]
@@ -133,11 +135,13 @@ def cloud(_: object) -> Callable[[dict[str, Any], Callable[..., object]], list[b
 
 
 @pytest.fixture
-def lab(host: AnyHost, fabric: Fabric, built_image: image.Image) -> Iterator[Lab]:
+def lab(host: AnyHost, fabric: Fabric, built_image: image.Image, tmp_path: Path) -> Iterator[Lab]:
     server = Server()
-    manager = InstanceManager(Surroundings(host, fabric, Issuer(), server, cloud, built_image))
-    yield Lab(manager, fabric)
+    access = access_for(cloud, server, fabric, tmp_path / "trust")
+    manager = InstanceManager(Surroundings(host, fabric, Issuer(), server, access, built_image))
+    yield Lab(manager, fabric, access)
     manager.close()
+    access.shut()
     server.close()
 
 
@@ -269,7 +273,7 @@ def test_a_virtual_environment_has_its_own_pip_and_packages(lab: Lab) -> None:
 
 
 def test_boto3_finds_the_cloud_and_the_role_without_any_variable(lab: Lab) -> None:
-    """boto3 guide, "Configuration": the shared config's endpoint_url; credentials from IMDSv2 of the instance
+    """STS API reference, "AWS STS endpoints and quotas"; credentials from IMDSv2 of the instance
     role (EC2, UserGuide/iam-roles-for-amazon-ec2.html); and no region, as on a server."""
     script = (
         "dnf install -qy python3.11 python3.11-pip >/dev/null; pip3.11 install boto3 >/dev/null\n"
@@ -278,7 +282,8 @@ def test_boto3_finds_the_cloud_and_the_role_without_any_variable(lab: Lab) -> No
     )
     once = "Type=oneshot\nUser=ec2-user\nStandardOutput=append:/dev/console"
     _, console = lab.run(script + unit("/usr/bin/python3.11 /opt/who.py", once) + "systemctl start app")
-    assert "token of i-00000000000000001 http://169.254.170.1 None" in console
+    url = "http://169.254.170.1" if isinstance(lab.access, LoopbackAccess) else "https://sts.ap-south-1.amazonaws.com"
+    assert f"token of i-00000000000000001 {url} None" in console
 
 
 # -- units -----------------------------------------------------------------------------------------------

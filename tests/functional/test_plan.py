@@ -1,4 +1,4 @@
-"""Step 02 and CloudFormation by hand: what would be, before and after something stands, and what was changed by hand."""
+"""Step 02, before and after something stands; CloudFormation by hand; what was changed by hand."""
 
 import json
 import shutil
@@ -72,32 +72,36 @@ def test_what_was_changed_by_hand_is_told(deployed_solution) -> None:
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed here")
-def test_cloudformation_by_hand_agrees_with_the_kit(lab) -> None:
+def test_cloudformation_by_hand_agrees_with_the_kit(lab, until) -> None:
     """Create-stack, describe-stack-events and delete-stack of the AWS CLI, on the built template."""
     lab.step("01", *SOLUTION)
     lab.step("02", *SOLUTION)
     folder = lab.workspace("ada@uni.edu.solution")
-    stack = json.loads((folder / ".lab/workspace.json").read_text())["code"]
-    name = f"--stack-name hybrid-{stack}"
+    name = "hybrid-" + json.loads((folder / ".lab/workspace.json").read_text())["code"]
     create = (
-        f"aws cloudformation create-stack {name} --capabilities CAPABILITY_NAMED_IAM"
+        f"aws cloudformation create-stack --stack-name {name} --capabilities CAPABILITY_NAMED_IAM"
         " --template-body file://build/cloudformation-template.yaml"
-        f" && aws cloudformation wait stack-create-complete {name}"
-        f" && aws cloudformation describe-stack-events {name} --query 'length(StackEvents)'"
     )
     made = by_hand(lab, folder, create)
     assert made.status == 0, made
-    assert int(made.output.splitlines()[-1]) > 36
+    until(lambda: status_of(lab, name) == "CREATE_COMPLETE", what="the stack")
+    events = by_hand(
+        lab, folder, f"aws cloudformation describe-stack-events --stack-name {name} --output text"
+    )
+    assert events.output.count("CREATE_COMPLETE") > 18
     run = lab.step("03", *SOLUTION)
     assert run.status == 0, run
     assert not [event for event in run.events if event["kind"] == "resource"], "nothing was left to do"
-    deleted = by_hand(
-        lab,
-        folder,
-        f"aws cloudformation delete-stack {name} && aws cloudformation wait stack-delete-complete {name}",
-    )
+    deleted = by_hand(lab, folder, f"aws cloudformation delete-stack --stack-name {name}")
     assert deleted.status == 0, deleted
+    until(lambda: status_of(lab, name) == "", what="the end of the stack")
     assert lab.step("10", *SOLUTION, "--check").status == 0
+
+
+def status_of(lab: Any, name: str) -> str:
+    """The status of the living stack of this name, "" when there is none."""
+    stacks = clients(lab).client("cloudformation").describe_stacks()["Stacks"]
+    return next((str(stack["StackStatus"]) for stack in stacks if stack["StackName"] == name), "")
 
 
 def test_destroy_takes_what_no_engine_knows(lab) -> None:

@@ -10,6 +10,8 @@ from functools import lru_cache
 
 Environ = dict[str, object]
 
+#: where the host and path stand that the client sent, and signed
+AS_SENT = "lab.as_sent"
 #: [bucket.]s3[.dualstack][.region or -region].amazonaws.com
 _AWS = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?:dualstack|fips))*(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?"
@@ -29,6 +31,7 @@ def to_path_style(environ: Environ, region: str) -> None:
         return
     match = _AWS(name) or _LOCAL(name)
     bucket = match["bucket"] if match else None
+    environ[AS_SENT] = (environ.get("HTTP_HOST", ""), environ.get("RAW_URI") or environ.get("PATH_INFO") or "/")
     environ["HTTP_HOST"] = f"s3.{region}.amazonaws.com"
     if bucket:
         environ["PATH_INFO"] = f"/{bucket}{environ.get('PATH_INFO', '')}"

@@ -100,6 +100,8 @@ def _leading_keys(source: Source) -> tuple[str, ...]:
 _COMPUTED: dict[str, Callable[[Source], str | tuple[str, ...]]] = {
     "aws:securetransport": lambda s: str(s.secure_transport).lower(),
     "aws:sourceip": lambda s: _environ(s, "REMOTE_ADDR"),
+    "aws:sourcevpc": lambda s: _environ(s, "lab.source_vpc"),
+    "aws:sourcevpce": lambda s: _environ(s, "lab.source_vpce"),
     "aws:useragent": lambda s: _environ(s, "HTTP_USER_AGENT"),
     "aws:referer": lambda s: _environ(s, "HTTP_REFERER"),
     "aws:currenttime": lambda s: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
+from labkit.cloud.door.buckets import AS_SENT
+
 Environ = Mapping[str, object]
 
 _HEADER = re.compile(
@@ -119,7 +121,9 @@ def _canonical_request(signature: Signature, environ: Environ, body: Callable[[]
 
 
 def _canonical_path(signature: Signature, environ: Environ) -> str:
-    path = str(environ.get("RAW_URI") or environ.get("PATH_INFO") or "/").partition("?")[0]
+    sent = environ.get(AS_SENT)
+    path = sent[1] if isinstance(sent, tuple) else environ.get("RAW_URI") or environ.get("PATH_INFO") or "/"
+    path = str(path).partition("?")[0]
     if path.lower().startswith(("http://", "https://")):
         path = "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
     # S3 signs its path as it is sent; the others encode it once more.
@@ -139,6 +143,9 @@ def _canonical_query(signature: Signature, query: str) -> str:
 
 
 def _header(environ: Environ, name: str) -> str:
+    sent = environ.get(AS_SENT) if name == "host" else None
+    if isinstance(sent, tuple):
+        return str(sent[0])
     key = name.upper().replace("-", "_")
     value = environ.get(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else environ.get(f"HTTP_{key}")
     text = str(value or "").strip()

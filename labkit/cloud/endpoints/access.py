@@ -49,6 +49,9 @@ class LoopbackAccess:
     def __init__(self, door: Door, serving: Serving) -> None:
         self._door, self._serving = door, serving
 
+    def shut(self) -> None:
+        """Nothing is begun here but what `close` ends."""
+
     def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
         """Serve the interface `name`, whose sockets are those of `listen` and `datagrams`."""
         (listener,) = sockets
@@ -80,7 +83,7 @@ class PublicAccess:
         """`folder`, not yet there, gets what programs inside trust. `shut` ends what is begun here."""
         from labkit.cloud.endpoints.authority import Authority
 
-        self._door, self._fabric = door, fabric
+        self._door, self._fabric, self._serving = door, fabric, serving
         self._callers: dict[str, Caller] = {}
         self._authority = Authority(folder)
         self._resolver = Resolver(self._look_up)
@@ -91,7 +94,10 @@ class PublicAccess:
         serving.serve(plain, partial(self._answer, False), name="aws/http")
 
     def shut(self) -> None:
-        """End the resolver."""
+        """End the endpoints and the resolver."""
+        for name in ("aws/https", "aws/http"):
+            self._serving.stop(name)
+        self._fabric.detach(addresses.AWS)
         self._resolver.close()
 
     def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
@@ -147,3 +153,10 @@ class PublicAccess:
         with contextlib.suppress(LookupError):
             return self._fabric.instance_address(asker, ".".join(found.groups()), public=bool(public))
         return None
+
+
+def access_for(door: Door, serving: Serving, fabric: Fabric, folder: Path) -> PublicAccess | LoopbackAccess:
+    """AWS's own way where packets are real, else the loopback way. `folder` is for what is trusted inside."""
+    if type(fabric) is Fabric:
+        return PublicAccess(door, serving, fabric, folder)
+    return LoopbackAccess(door, serving)

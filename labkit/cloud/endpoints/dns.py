@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Resolver:
             if question is not None:
                 self._respond(made, asker, name, question)
 
-    def _respond(self, made: socket.socket, asker: object, name: str, question: Question) -> None:
+    def _respond(self, made: socket.socket, asker: tuple[Any, ...], name: str, question: Question) -> None:
         try:
             address = self._lookup(name, question.name)
         except LookupError:
@@ -135,4 +136,4 @@ class Resolver:
         except Exception:  # the edge of the resolver: one bad name must not silence it
             _log.exception("looking up %s", question.name)
             return
-        made.sendto(answer(question, address), asker)  # type: ignore[arg-type]
+        made.sendto(answer(question, address), asker)

@@ -7,37 +7,31 @@ process that runs there (see process) and what it is told (see variables).
 import contextlib
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from labkit.cloud.addresses import ENDPOINT_ADDRESS, ENDPOINT_PORT, RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.cloud.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
 from labkit.cloud.functions.code import CodeStore
 from labkit.cloud.functions.environment import Environment
 from labkit.cloud.functions.process import RuntimeProcess
 from labkit.cloud.functions.variables import sandbox_spec
-from labkit.cloud.ports import CredentialIssuer, Fabric, Sandboxes, Serving
+from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandboxes
 from labkit.cloud.records import Caller, Credentials, FunctionRecord, InterfaceRecord
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 #: how long a role's credentials in an environment are good
 CREDENTIAL_SECONDS = 12 * 3600
 
-_LISTEN = ((RUNTIME_ADDRESS, RUNTIME_PORT), (ENDPOINT_ADDRESS, ENDPOINT_PORT))
+_RUNTIME = (RUNTIME_ADDRESS, RUNTIME_PORT)
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The parts of the cloud that environments need. `endpoint` gives AWS's API as a caller sees it."""
+    """The parts of the cloud that environments need."""
 
     sandboxes: Sandboxes
     fabric: Fabric
     credentials: CredentialIssuer
-    serving: Serving
-    endpoint: "Callable[[Caller], WSGIApplication]"
+    access: AwsAccess
     code: CodeStore
 
 
@@ -71,6 +65,7 @@ class Placement:
             log_stream=environment.log_stream,
             code=self._code,
             credentials=self._credentials,
+            access=self._around.access,
         )
         return RuntimeProcess(
             lambda output: self._around.sandboxes.start(spec, stdout=output, stderr=output),
@@ -90,15 +85,15 @@ class Placement:
 
     def _attach(self) -> socket.socket:
         name, function = self._environment.name, self._environment.function
-        sockets = self._around.fabric.attach(
-            _interface(name, function), loopback=[ENDPOINT_ADDRESS], listen=_LISTEN
-        )
+        access = self._around.access
+        runtime_listener, *sockets = self._around.fabric.attach(
+            _interface(name, function), loopback=access.loopback,
+            listen=(_RUNTIME, *access.listen), datagrams=access.datagrams,
+        )  # fmt: skip
         self._undo.callback(self._around.fabric.detach, name)
-        runtime_listener, endpoint_listener = sockets
         self._undo.callback(runtime_listener.close)
-        app = self._around.endpoint(Caller("function", function.arn))
-        self._around.serving.serve(endpoint_listener, app, name=name)
-        self._undo.callback(self._around.serving.stop, name)
+        access.open(name, Caller("function", function.arn), sockets)
+        self._undo.callback(access.close, name)
         return runtime_listener
 
     def _issue(self) -> Credentials:

@@ -29,10 +29,17 @@ def preload() -> None:
     """
     for name in _MODULES:
         importlib.import_module(name)
+    _trust_its_own_bundle()
     loaders: Any = importlib.import_module("botocore.loaders")
     if loaders.Loader.FILE_LOADER_CLASS is loaders.JSONFileLoader:
         _keep_models(loaders)
         _keep_services(loaders)
+
+
+def _trust_its_own_bundle() -> None:
+    """certifi is not part of Lambda's runtime: without it botocore trusts the bundle that it brings."""
+    session: Any = importlib.import_module("botocore.httpsession")
+    session.where = lambda: session.DEFAULT_CA_BUNDLE
 
 
 def _keep_models(loaders: Any) -> None:

@@ -7,10 +7,9 @@ What does not: AWS's API in front of it, which turns errors.py into AWS's answer
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labkit import events
 from labkit.cloud.functions import report
@@ -23,12 +22,9 @@ from labkit.cloud.functions.logs import Line
 from labkit.cloud.functions.placement import Surroundings
 from labkit.cloud.functions.pool import Pool, PoolLimits
 from labkit.cloud.functions.runner import Runner
-from labkit.cloud.ports import CredentialIssuer, Fabric, LogWriter, Sandboxes, Serving
-from labkit.cloud.records import Caller, FunctionRecord, InvocationResult
+from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, LogWriter, Sandboxes
+from labkit.cloud.records import FunctionRecord, InvocationResult
 from labkit.events import Emit, Event
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
 
 #: AWS Lambda, "Understanding the Lambda execution environment lifecycle": limit of the init phase
 INIT_SECONDS = 10.0
@@ -56,8 +52,7 @@ class FunctionService:
         fabric: Fabric,
         credentials: CredentialIssuer,
         logs: LogWriter,
-        serving: Serving,
-        endpoint: "Callable[[Caller], WSGIApplication]",
+        access: AwsAccess,
         code: Packages,
         *,
         emit: Emit = events.ignore,
@@ -66,12 +61,11 @@ class FunctionService:
         retry_seconds: tuple[float, ...] = RETRY_SECONDS,
         folder: Path | None = None,
     ) -> None:
-        """`endpoint` gives AWS's API for a caller; `code` a deployment package by ARN and version;
-        `folder` is where code is unpacked (default: a temporary folder of its own).
+        """`code` gives a deployment package by ARN and version; `access` is the way to AWS's API; `folder` is where code is unpacked (default: a temporary folder of its own).
         """
         self._logs, self._emit, self._init_seconds = logs, emit, init_seconds
         self._code = CodeStore(code, folder=folder)
-        self._around = Surroundings(sandboxes, fabric, credentials, serving, endpoint, self._code)
+        self._around = Surroundings(sandboxes, fabric, credentials, access, self._code)
         self._pool = Pool(self._create, self._retire, limits=limits or PoolLimits(), now=time.monotonic)
         self._housekeeper = Housekeeper(self._pool.expire, self._failed)
         self._events = EventQueue(self._attempt, failed=self._failed, retry_seconds=retry_seconds)

@@ -9,7 +9,8 @@ AWS Lambda, "Using Lambda environment variables", "Lambda quotas" and "Lambda ru
 from collections.abc import Mapping
 from pathlib import Path
 
-from labkit.cloud.addresses import ENDPOINT_URL, RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.cloud.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.cloud.ports import AwsAccess
 from labkit.cloud.records import Credentials, FunctionRecord
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
 
@@ -21,8 +22,6 @@ _PASSWD = (
     f"sbx_user1051:x:{USER_ID}:990::{HOME}:/sbin/nologin\n"
     f"nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
 )
-#: tells boto3 where the cloud is, without a variable that the function would see
-_AWS_CONFIG = f"[default]\nendpoint_url = {ENDPOINT_URL}\n"
 _LIBRARIES = (
     *("/var/lang/lib", "/lib64", "/usr/lib64", "/var/runtime", "/var/runtime/lib"),
     *("/var/task", "/var/task/lib", "/opt/lib"),
@@ -31,7 +30,13 @@ _RUNTIME_API = f"{RUNTIME_ADDRESS}:{RUNTIME_PORT}"
 
 
 def sandbox_spec(
-    function: FunctionRecord, *, name: str, log_stream: str, code: Path, credentials: Credentials
+    function: FunctionRecord,
+    *,
+    name: str,
+    log_stream: str,
+    code: Path,
+    credentials: Credentials,
+    access: AwsAccess,
 ) -> SandboxSpec:
     """The sandbox of the environment `name`, which joins the interface of the same name."""
     return SandboxSpec(
@@ -42,8 +47,8 @@ def sandbox_spec(
         cwd=TASK_ROOT,
         hostname="169-254-100-6",
         interface=name,
-        binds=(Bind(str(code), TASK_ROOT),),
-        files={"/etc/passwd": _PASSWD, f"{HOME}/.aws/config": _AWS_CONFIG},
+        binds=(Bind(str(code), TASK_ROOT), *access.binds()),
+        files={"/etc/passwd": _PASSWD, **access.files([HOME])},
         uid=USER_ID,
         limits=_limits(function),
     )

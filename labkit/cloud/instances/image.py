@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.cloud import addresses
 from labkit.cloud.metadata import private_name
 from labkit.cloud.records import InstanceRecord
 from labkit.sandbox.spec import Bind
@@ -74,8 +73,6 @@ systemd-journal:x:190:ec2-user
 nobody:x:65534:
 ec2-user:x:1000:
 """
-#: how boto3 and the AWS CLI find the local cloud; AWS's own image has no such file, and no region either
-_AWS_CONFIG = f"[default]\nendpoint_url = {addresses.ENDPOINT_URL}\n"
 
 
 @dataclass(frozen=True)
@@ -148,8 +145,8 @@ def _python_home(usr: Path) -> None:
         (usr / "lib" / "python3" / "dist-packages").symlink_to(f"{_PYTHON}/none")
 
 
-def skeleton(record: InstanceRecord) -> Mapping[str, str]:
-    """The files on the disk of a new instance, path → text."""
+def skeleton(record: InstanceRecord, hosts: str = "") -> Mapping[str, str]:
+    """The files on the disk of a new instance, path → text; `hosts` are more lines for /etc/hosts."""
     name = private_name(record)
     return {
         "/etc/os-release": OS_RELEASE,
@@ -159,10 +156,8 @@ def skeleton(record: InstanceRecord) -> Mapping[str, str]:
         "/etc/hostname": name + "\n",
         "/etc/hosts": "127.0.0.1 localhost localhost.localdomain\n"
         f"{record.private_ip} {name} {name.partition('.')[0]}\n"
-        f"{addresses.IMAGE_HOST_ADDRESS} {addresses.IMAGE_HOST_NAME}\n",
-        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        f"{hosts}",
+        "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "/etc/locale.conf": "LANG=C.UTF-8\n",
-        "/root/.aws/config": _AWS_CONFIG,
-        "/home/ec2-user/.aws/config": _AWS_CONFIG,
         "/root/.bashrc": "# .bashrc\n",
     }

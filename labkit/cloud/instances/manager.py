@@ -10,9 +10,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from labkit.cloud import addresses
 from labkit.cloud.instances import messages
@@ -21,24 +20,18 @@ from labkit.cloud.instances.guest import Boot, Guest
 from labkit.cloud.instances.image import Image, skeleton
 from labkit.cloud.instances.watching import Watcher
 from labkit.cloud.metadata import MetadataService, private_name
-from labkit.cloud.ports import CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
+from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
 from labkit.cloud.records import Caller, InstanceRecord, InterfaceRecord
 from labkit.errors import LabError
 from labkit.events import Emit, Event, ignore
 from labkit.sandbox.spec import Limits, SandboxSpec
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
-
 #: what the warm parent must have imported before it forks instances
 ENTRY_MODULE = "labkit.cloud.instances.init"
 _ENTRY = f"{ENTRY_MODULE}:main"
 _DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv")
-_LISTEN = (
-    (addresses.ENDPOINT_ADDRESS, addresses.ENDPOINT_PORT),
-    (addresses.METADATA_ADDRESS, addresses.METADATA_PORT),
-)
-_LOOPBACK = (addresses.ENDPOINT_ADDRESS, addresses.METADATA_ADDRESS)
+_METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)
+_HOMES = ("/root", "/home/ec2-user")
 #: EC2 waits longer; a unit that needs more than this to stop is ended
 STOP_SECONDS = 10.0
 #: terminated instances whose console can still be read
@@ -69,8 +62,7 @@ class Surroundings:
     fabric: Fabric
     credentials: CredentialIssuer
     serving: Serving
-    #: the AWS API as this caller sees it
-    endpoint: Callable[[Caller], "WSGIApplication"]
+    access: AwsAccess
     image: Image
     emit: Emit = ignore
 
@@ -227,15 +219,17 @@ class InstanceManager:
         """Its interface, and on it the AWS API and the metadata service."""
         record, around = machine.record, self._around
         name = record.instance_id
-        listeners = around.fabric.attach(interface_of(record), loopback=_LOOPBACK, listen=_LISTEN)
-        endpoint, metadata = listeners
-        around.serving.serve(endpoint, around.endpoint(Caller("instance", name)), name=f"{name}/endpoint")
+        metadata, *sockets = around.fabric.attach(
+            interface_of(record), loopback=(addresses.METADATA_ADDRESS, *around.access.loopback),
+            listen=(_METADATA, *around.access.listen), datagrams=around.access.datagrams,
+        )  # fmt: skip
+        around.access.open(name, Caller("instance", name), sockets)
         service = MetadataService(lambda: machine.record, around.credentials)
         around.serving.serve(metadata, service, name=f"{name}/metadata")
 
     def _disconnect(self, machine: _Machine) -> None:
         name = machine.record.instance_id
-        self._around.serving.stop(f"{name}/endpoint")
+        self._around.access.close(name)
         self._around.serving.stop(f"{name}/metadata")
         self._around.fabric.detach(name)
 
@@ -246,7 +240,7 @@ class InstanceManager:
         own, theirs = socket.socketpair()
         try:
             machine.sandbox = self._around.sandboxes.start(
-                spec_of(machine.record, self._around.image),
+                spec_of(machine.record, self._around.image, self._around.access),
                 stdout=writer,
                 stderr=writer,
                 channel=theirs.fileno(),
@@ -377,13 +371,13 @@ def limits_of(record: InstanceRecord) -> Limits:
     )
 
 
-def spec_of(record: InstanceRecord, image: Image) -> SandboxSpec:
+def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxSpec:
     """The sandbox of one boot."""
     arguments = {
         "instance_id": record.instance_id,
         "hostname": private_name(record),
         "user_data": base64.b64encode(record.user_data).decode(),
-        "skeleton": dict(skeleton(record)),
+        "skeleton": dict(skeleton(record, access.hosts)),
         "links": image.links(),
     }
     return SandboxSpec(
@@ -394,7 +388,8 @@ def spec_of(record: InstanceRecord, image: Image) -> SandboxSpec:
         cwd="/",
         hostname=private_name(record).partition(".")[0],
         interface=record.instance_id,
-        binds=image.binds(),
+        binds=(*image.binds(), *access.binds()),
+        files=access.files(_HOMES),
         usr_layers=(image.layer,),
         disk=record.instance_id,
         disk_paths=_DISK_PATHS,

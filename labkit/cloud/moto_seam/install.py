@@ -6,6 +6,7 @@ What belongs here: the list of corrections, and how they reach the data plane. W
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from labkit.cloud.moto_seam.deleted_tags import correct_deleted_tags
 from labkit.cloud.moto_seam.dynamodb_items import correct_items
 from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
 from labkit.cloud.moto_seam.ec2_dependencies import correct_dependencies
@@ -48,6 +49,7 @@ def install(hooks: Hooks) -> Replacements:
     correct_sts(replacements)
     correct_managed_policies(replacements)
     correct_buckets(replacements)
+    correct_deleted_tags(replacements)
     correct_items(replacements)
     correct_run(replacements)
     correct_addresses(replacements)

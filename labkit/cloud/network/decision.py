@@ -164,7 +164,7 @@ def _carries(journey: _Journey, interface: InterfaceRecord, target: str, gateway
         return True
     topology = journey.topology
     found = topology.nat_gateways.get(target) or topology.gateway_endpoints.get(target)
-    return bool(found) and found.vpc_id == interface.vpc_id and stage == "route"
+    return found is not None and found.vpc_id == interface.vpc_id and stage == "route"
 
 
 def _public_address(journey: _Journey) -> Hop | None:

@@ -6,7 +6,7 @@ contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
 
 from labkit.errors import UsageError
 from labkit.events import Event
-from labkit.lesson import attack, breaking, contract, course, freshness, path
+from labkit.lesson import attack, breaking, contract, course, faults, freshness, path
 from labkit.lesson.breaking import Hunt, Hunts
 from labkit.lesson.context import Context
 from labkit.lesson.faults import Bench
@@ -25,7 +25,7 @@ def run(context: Context) -> StepResult:
     bench = Bench(context.clients, outputs, context.cloud, context.workspace.variant.port)
     hunts = hunts_of(context)
     if options.get("fault"):
-        hunts.save(Hunt(str(options["fault"])))
+        hunts.begin_with(faults.by_name(str(options["fault"])).name)
     if hunts.active is None:
         broken = _contract(context)
         if any(not check.passed for check in broken):

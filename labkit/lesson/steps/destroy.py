@@ -58,6 +58,8 @@ def _destroy(context: Context) -> bool:
     try:
         context.engine.destroy()
     except DeployError as error:
-        context.emit(Event("warning", f"{error.message} What is left is deleted by name and tag."))
+        context.emit(
+            Event("warning", f"{error.message.rstrip('.')}. What is left is deleted by name and tag.")
+        )
         return False
     return True

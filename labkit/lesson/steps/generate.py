@@ -4,6 +4,7 @@ What belongs here: this step's work and checks. What does not: how files are ren
 """
 
 from labkit.build import build
+from labkit.deploy.engines import TITLES
 from labkit.errors import TemplateError, UsageError
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
@@ -31,6 +32,7 @@ def check(context: Context) -> StepResult:
         ("Your network", variant.vpc_cidr),
         ("Your server's port", str(variant.port)),
         ("Your objects' prefix", variant.prefix),
+        ("Deployed with", TITLES[context.engine_name]),
     )
     return StepResult((_files_there(context), _builds(context)), facts)
 

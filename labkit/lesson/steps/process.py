@@ -5,14 +5,15 @@ What belongs here: this step's work and checks. What does not: explaining a fail
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.events import Event
-from labkit.lesson import diagnosis, pictures
+from labkit.lesson import diagnosis, freshness, pictures
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.screens import where
+from labkit.lesson.steps import wire
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 
@@ -30,10 +31,10 @@ def run(context: Context) -> StepResult:
     """Call /health through the function, then send each picture and compare what was stored."""
     chosen = pictures.collect(context.options.images or _samples(context))
     outputs = context.deployed().outputs
+    freshness.warn(context)
     first = _health(context, outputs)
     if not first.passed:
         return StepResult((first,))
-    _warn_when_files_differ(context)
     checks, times = [first], []
     for number, picture in enumerate(chosen, 1):
         context.progress(picture.name, number - 1, len(chosen))
@@ -42,7 +43,7 @@ def run(context: Context) -> StepResult:
         checks.append(_judge(context, outputs, sent))
         context.progress(picture.name, number, len(chosen))
     data = {"seconds": [round(t, 4) for t in times]}
-    return StepResult(tuple(checks), _facts(context, outputs, times), data)
+    return StepResult(tuple(checks), _facts(outputs, times, sent.answer.request_id), data)
 
 
 def check(context: Context) -> StepResult:
@@ -55,20 +56,10 @@ def _samples(context: Context) -> tuple[str, ...]:
 
 
 def _health(context: Context, outputs: Mapping[str, str]) -> CheckResult:
-    answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
-    if answer.status == 200:
-        return CheckResult("your function reaches your server", True)
-    scene = diagnosis.look(context.clients, outputs, context.workspace.variant.port)
-    log = context.cloud.instance(outputs["InstanceId"]).get("log", [])
-    return diagnosis.health(answer, scene, log)
-
-
-def _warn_when_files_differ(context: Context) -> None:
-    if context.workspace.record.deployed.get("fingerprint") != context.workspace.fingerprint():
-        text = (
-            "Your files were changed after the last deployment; this judges what is deployed (./lab deploy)."
-        )
-        context.emit(Event("warning", text))
+    """The path as step 04 sees it, as one check."""
+    stops = next((c for c in wire.look(context, outputs).checks if not c.passed), None)
+    name = "your function reaches your server"
+    return replace(stops, name=name) if stops else CheckResult(name, True)
 
 
 def _send(context: Context, outputs: Mapping[str, str], picture: pictures.Picture) -> Sent:
@@ -82,23 +73,24 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     name = f"{sent.picture.name} is stored and recorded"
     result = sent.answer.body.get("result")
     if sent.answer.status != 200 or not isinstance(result, Mapping):
-        gap, reason = diagnosis.refusal(sent.answer)
-        return CheckResult(name, False, reason, _next(gap, sent.answer.status), gap=gap)
+        found = diagnosis.explain(context, outputs, sent.answer)
+        return CheckResult(
+            name, False, found.reason, _next(context, found.gap, sent.answer.status), gap=found.gap,
+            symptom=found.symptom, details=found.details,
+        )  # fmt: skip
     wrong = _wrong_object(context, outputs, sent, result) or _wrong_row(context, outputs, sent, result)
     if wrong:
         gap, reason = wrong
-        return CheckResult(name, False, reason, f"Look at the gap {gap}, then:  ./lab deploy", gap=gap)
+        return CheckResult(name, False, reason, where(context, gap), gap=gap)
     return CheckResult(
         f"{name} ({len(sent.picture.data):,} bytes, {1000 * sent.answer.seconds:.0f} ms)", True
     )
 
 
-def _next(gap: str, status: int) -> str:
-    if gap:
-        return f"Write the gap {gap}, then:  ./lab deploy"
-    if status == 400:
+def _next(context: Context, gap: str, status: int) -> str:
+    if not gap and status == 400:
         return "Your server refuses this picture. Send another:  ./lab process --image FILE"
-    return "Read the reason, mend your files, then:  ./lab deploy"
+    return where(context, gap)
 
 
 def _wrong_object(
@@ -149,10 +141,11 @@ def _wrong_row(
     return None
 
 
-def _facts(context: Context, outputs: Mapping[str, str], times: list[float]) -> tuple[tuple[str, str], ...]:
+def _facts(outputs: Mapping[str, str], times: list[float], request_id: str) -> tuple[tuple[str, str], ...]:
     middle = sorted(times)[len(times) // 2]
     return (
         ("Bucket", outputs["BucketName"]),
         ("Table", outputs["TableName"]),
+        ("Last request", request_id),
         ("Middle of the times", f"{1000 * middle:.0f} ms (this machine, no network; on AWS expect hundreds)"),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit import state
-from labkit.lesson import freshness, path, prediction
+from labkit.lesson import diagnosis, freshness, logs, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -26,6 +26,11 @@ def run(context: Context) -> StepResult:
     outputs = context.deployed().outputs
     freshness.warn(context)
     prediction.recall(context)
+    return look(context, outputs)
+
+
+def look(context: Context, outputs: Mapping[str, str]) -> StepResult:
+    """Every hop, as checks up to the first that fails."""
     boot = context.cloud.await_boot(outputs["InstanceId"])
     answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
     if answer.status != 200 and _fault_at_work(context):
@@ -65,12 +70,21 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
     variant = context.workspace.variant
     server = f"{scene.address}:{scene.port}"
     way = path.one_line(_with(hop), variant.vpc_cidr, server)
-    details = (way, f"needed  {hop.needed}", f"found   {hop.seen}", _seen(answer))
+    shown = () if hop.symptom == "outside" else (f"needed  {hop.needed}", f"found   {hop.seen}")
+    details = (way, *shown, _seen(answer), *_cause(context, hop, scene))
     more = f"   ./lab what {hop.term.replace(' ', '-')}" if hop.term else ""
     return CheckResult(
-        name, False, hop.seen, hint=where(context, hop.gap) + more, expected=hop.needed, found=hop.seen,
-        gap=hop.gap, symptom=hop.symptom, details=tuple(d for d in details if d),
+        name, False, hop.seen + _silence(answer), hint=where(context, hop.gap) + more, expected=hop.needed,
+        found=hop.seen, gap=hop.gap, symptom=hop.symptom, details=tuple(d for d in details if d),
     )  # fmt: skip
+
+
+def _cause(context: Context, hop: path.Hop, scene: path.Scene) -> tuple[str, ...]:
+    """What the student's own code said when it did not start, or does not answer."""
+    if hop.name not in ("boot", "health"):
+        return ()
+    outputs = {"InstanceId": str(scene.instance["InstanceId"])}
+    return diagnosis.crash(logs.server(context, outputs)) or tuple(list(scene.boot.get("log", []))[-2:])
 
 
 def _with(hop: path.Hop) -> list[path.Hop]:
@@ -79,6 +93,10 @@ def _with(hop: path.Hop) -> list[path.Hop]:
     after = path.NAMES[hop.number :]
     good = [path.Hop(name, "ok", "") for name in before]
     return [*good, hop, *(path.Hop(name, "unknown", "") for name in after)]
+
+
+def _silence(answer: Answer) -> str:
+    return f": {answer.seconds:.0f} s of silence" if answer.status == 504 and answer.seconds > 3 else ""
 
 
 def _seen(answer: Answer) -> str:

@@ -4,6 +4,7 @@ What belongs here: the order of it. What does not: what is replaced (files.py, s
 standard library only.
 """
 
+import contextlib
 import os
 import sys
 from importlib.machinery import SourceFileLoader
@@ -36,6 +37,7 @@ def install(world: World) -> Translation:
     """Make this process believe in `world`, for the rest of its life."""
     made = translation_of(world)
     _show_sources(made)
+    _import_from_real_folders(made)
     files.install(world, made)
     sockets.install(world.network, world.hostname, made.real)
     _installed.append(made)
@@ -58,3 +60,20 @@ def _show_sources(translation: Translation) -> None:
         return original(self, data, translation.shown(os.fsdecode(path)), **options)
 
     SourceFileLoader.source_to_code = source_to_code  # type: ignore[method-assign]
+
+
+def _import_from_real_folders(translation: Translation) -> None:
+    """Folders in sys.path are what the sandbox knows; the import system looks below Python's functions."""
+    hooks = list(sys.path_hooks)
+
+    def find(path: str) -> Any:
+        real = translation.real(path)
+        if real == path:
+            raise ImportError("it is where it is", path=path)
+        for hook in hooks:
+            with contextlib.suppress(ImportError):
+                return hook(real)
+        raise ImportError(f"nothing is imported from {path}", path=path)
+
+    sys.path_hooks.insert(0, find)
+    sys.path_importer_cache.clear()

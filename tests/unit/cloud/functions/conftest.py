@@ -21,6 +21,7 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.cloud.endpoints.access import LoopbackAccess
 from labkit.cloud.functions.pool import PoolLimits
 from labkit.cloud.functions.service import FunctionService
 from labkit.cloud.records import Caller, Credentials, FunctionRecord, InterfaceRecord
@@ -80,6 +81,7 @@ class LoopbackFabric:
         *,
         loopback: Sequence[str] = (),
         listen: Sequence[tuple[str, int]] = (),
+        datagrams: Sequence[tuple[str, int]] = (),
     ) -> list[socket.socket]:
         self.interfaces[interface.name] = interface
         sockets = [socket.create_server(("127.0.0.1", 0)) for _ in listen]
@@ -202,8 +204,7 @@ class Bench:
             self.fabric,
             self.keys,
             self.logs,
-            self.servings,
-            self._endpoint,
+            LoopbackAccess(self._endpoint, self.servings),
             lambda arn, version: self.packages[arn],
             emit=self.events.append,
             **options,  # type: ignore[arg-type]

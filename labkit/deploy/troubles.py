@@ -1,0 +1,51 @@
+"""What AWS says that means the same whichever engine asked: one message each, with the next thing to do.
+
+What belongs here: patterns in AWS's words, and advice. What does not: how an engine reports them.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labkit.errors import DeployError
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A pattern in what was said, what it means, and what to do. {0} is what was said."""
+
+    pattern: str
+    means: str
+    hint: str
+
+
+COMMON = (
+    Trouble(
+        r"Expired ?Token|RequestExpired|token.{0,40}expired",
+        "Your AWS credentials have expired: {0}",
+        "Get fresh ones (in a Learner Lab: AWS Details, AWS CLI), then run the same command again: it goes on.",
+    ),
+    Trouble(
+        r"No valid credential sources|Unable to locate credentials|InvalidClientTokenId|SignatureDoesNotMatch",
+        "AWS does not know your credentials: {0}",
+        "Set them up (aws configure), then run the same command again.",
+    ),
+    Trouble(
+        r"connection refused|no such host|network is unreachable|connection reset|could not connect to the endpoint",
+        "AWS's endpoint does not answer: {0}",
+        "For the local cloud:  ./lab cloud status   For AWS: check the connection. Then run it again.",
+    ),
+    Trouble(
+        r"AccessDenied|UnauthorizedOperation|not authorized to perform",
+        "AWS denied it: {0}",
+        "Read who was denied what. In a Learner Lab use the account's own role:  --lab-role LabRole",
+    ),
+)
+
+
+def known(said: str, troubles: Sequence[Trouble] = COMMON) -> DeployError | None:
+    """The error for the first trouble that fits what was said; None when nobody knows it."""
+    for trouble in troubles:
+        if re.search(trouble.pattern, said, re.IGNORECASE):
+            return DeployError(trouble.means.format(said), hint=trouble.hint)
+    return None

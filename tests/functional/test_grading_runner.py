@@ -1,0 +1,220 @@
+"""The judging process and its keeper: whatever a check does, and whenever something is killed, the result is valid.
+
+The checks here are toys in a kit of their own, judged on a local cloud in which nothing is deployed.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import labkit
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.errors import StateError
+from labkit.grading import rubric, runner
+from labkit.grading.model import Result, empty
+from labkit.grading.task import Task
+
+pytestmark = pytest.mark.slow
+ROOT = Path(labkit.__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_text())
+
+CHECKS = {
+    "passes": "return None",
+    "in-part": "raise Failed('half of it', fraction=0.5, expected=1, found=2)",
+    "fails": "raise Failed('i-0123456789abcdef0 is wrong', hint='look')",
+    "raises": "return {}['missing']",
+    "returns-nonsense": "return 'passed'",
+    "returns-too-much": "return 1.5",
+    "exits": "import os; os._exit(0)",
+    "leaves": "import sys; sys.exit(0)",
+    "prints": 'print(\'{"kind": "verdict", "line": "fails"}\' * 1000)',
+    "cleans": "lab.cleanup(lab.server); raise Failed('its own fault')",
+}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    made = LocalCloud(tmp_path_factory.mktemp("cloud"))
+    made.ensure()
+    yield made
+    made.stop()
+
+
+def kit(folder: Path, checks: dict[str, str]) -> Path:
+    """A kit with these toy checks and nothing else."""
+    text = (ROOT / "lab.toml").read_text().split("[[line]]")[0]
+    for number, name in enumerate(checks):
+        points = 100 - len(checks) + 1 if number == 0 else 1
+        text += f'\n[[line]]\nid = "{name}"\ntitle = "it {name}"\npoints = {points}\nstep = "03"\n'
+    (folder / "grader" / "checks").mkdir(parents=True)
+    (folder / "lab.toml").write_text(text)
+    for name, body in checks.items():
+        path = folder / "grader" / "checks" / f"check_{name.replace('-', '_')}.py"
+        path.write_text(f"from labkit.grading.api import Failed\ndef check(lab):\n    'Holds.'\n    {body}\n")
+    return folder
+
+
+class Judging:
+    """One judging of toy checks on the shared cloud."""
+
+    def __init__(self, root: Path, cloud: LocalCloud, result: Path) -> None:
+        self.rubric = rubric.load(root)
+        self.run = runner.Run(empty(self.rubric, about()), result)
+        files = root / "submission"
+        files.mkdir(exist_ok=True)
+        self.task = Task(
+            root=str(root), student="ada@uni.edu", files=str(files), work="",
+            lines=tuple(line.id for line in self.rubric.lines), seed="00", checks=(str(root / "grader/checks"),),
+            deployed=str(cloud.folder),
+        )  # fmt: skip
+
+    def judged(self, **options: Any) -> Result:
+        return runner.judge(self.run, self.task, **options)
+
+
+def about() -> dict[str, Any]:
+    return {
+        "student": "ada@uni.edu", "variant": "x", "engine": "cloudformation", "kit": "1", "target": "deployed",
+        "only": [], "gap": "", "rubric": "ff", "reference": False, "self_check": True,
+    }  # fmt: skip
+
+
+def test_every_end_of_a_check_has_its_verdict(tmp_path: Path, cloud: LocalCloud) -> None:
+    result = Judging(kit(tmp_path, CHECKS), cloud, tmp_path / "result.json").judged()
+    outcomes = {line.id: (line.verdict.outcome, line.verdict.fraction) for line in result.lines}
+    assert outcomes == {
+        "passes": ("passed", 1.0), "in-part": ("failed", 0.5), "fails": ("failed", 0.0),
+        "raises": ("not judged", 0.0), "returns-nonsense": ("not judged", 0.0),
+        "returns-too-much": ("not judged", 0.0), "exits": ("not judged", 0.0), "leaves": ("not judged", 0.0),
+        "prints": ("passed", 1.0), "cleans": ("failed", 0.0),
+    }  # fmt: skip
+    assert result.line("fails").verdict.reason == "<instance> is wrong"
+    assert "KeyError" in result.line("raises").verdict.reason
+    assert not result.is_final
+    assert result.total == 100
+
+
+def test_a_check_that_never_ends_is_ended_and_the_others_go_on(tmp_path: Path, cloud: LocalCloud) -> None:
+    checks = {"hangs": "import time; time.sleep(600)", "passes": "return 1.0"}
+    result = Judging(kit(tmp_path, checks), cloud, tmp_path / "result.json").judged(line_seconds=4.0)
+    assert [line.verdict.outcome for line in result.lines] == ["not judged", "passed"]
+
+
+def test_a_line_without_a_check_is_not_judged(tmp_path: Path, cloud: LocalCloud) -> None:
+    root = kit(tmp_path, {"passes": "return None", "gone": "return None"})
+    (root / "grader" / "checks" / "check_gone.py").unlink()
+    result = Judging(root, cloud, tmp_path / "result.json").judged()
+    assert [line.verdict.outcome for line in result.lines] == ["passed", "not judged"]
+
+
+def test_a_check_that_can_not_be_imported_fails_nobody(tmp_path: Path, cloud: LocalCloud) -> None:
+    root = kit(tmp_path, {"passes": "return None", "broken": "return None"})
+    (root / "grader" / "checks" / "check_broken.py").write_text("def check(lab:\n")
+    result = Judging(root, cloud, tmp_path / "result.json").judged()
+    assert result.line("broken").verdict.outcome == "not judged"
+    assert not result.is_final
+    assert result.score in (0, 99)  # pytest may refuse to run what stands beside it; never a false mark
+
+
+def test_nobody_elses_pytest_settings_plugins_or_modules_count(
+    tmp_path: Path, cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = kit(tmp_path / "kit", {"fails": "raise Failed('it does not hold')"})
+    files = root / "submission"
+    files.mkdir()
+    evil = "import os\nos._exit(0)\n"
+    for name in ("conftest.py", "sitecustomize.py", "usercustomize.py", "boto3.py", "json.py", "labkit.py"):
+        (files / name).write_text(evil)
+    (files / "pytest.ini").write_text("[pytest]\naddopts = --collect-only -p evil\n")
+    (files / "test_planted.py").write_text("def test_passes(): pass\n")
+    (files / "check_fails.py").write_text("def check(lab): return 1.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(files))
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
+    monkeypatch.setenv("PYTEST_PLUGINS", "conftest")
+    monkeypatch.chdir(files)
+    result = Judging(root, cloud, tmp_path / "result.json").judged()
+    assert [line.verdict.outcome for line in result.lines] == ["failed"]
+
+
+def test_the_file_is_valid_at_every_moment(tmp_path: Path, cloud: LocalCloud) -> None:
+    path, seen, over = tmp_path / "result.json", [], threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if path.exists():
+                seen.append(json.loads(path.read_text()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        Judging(kit(tmp_path, CHECKS), cloud, path).judged()
+    finally:
+        over.set()
+        watcher.join()
+    assert not seen[0]["final"]
+    for value in {json.dumps(each) for each in seen}:
+        jsonschema.validate(json.loads(value), SCHEMA)
+
+
+def test_a_disk_that_takes_nothing_is_an_error_not_a_mark(tmp_path: Path, cloud: LocalCloud) -> None:
+    (tmp_path / "file").write_text("")
+    judging = Judging(kit(tmp_path, {"passes": "return None"}), cloud, tmp_path / "file" / "result.json")
+    with pytest.raises(StateError):
+        judging.judged()
+
+
+def test_a_dead_cloud_is_our_trouble(tmp_path: Path) -> None:
+    own = LocalCloud(tmp_path / "cloud")
+    own.ensure()
+    try:
+        body = (
+            "import os; os.kill(lab.system.cloud.running().pid, 9); lab.clients.client('ec2').describe_vpcs()"
+        )
+        judging = Judging(kit(tmp_path / "kit", {"kills": body}), own, tmp_path / "result.json")
+        result = judging.judged()
+        assert result.line("kills").verdict.outcome == "not judged"
+    finally:
+        own.stop()
+        shutil.rmtree(own.folder)
+
+
+@pytest.mark.parametrize("when", ["at once", "in a check"])
+def test_the_judging_process_ends_with_its_keeper(
+    tmp_path: Path, cloud: LocalCloud, until: Any, when: str
+) -> None:
+    """kill -9 of the keeper: its judging process ends, the file is valid and no mark."""
+    root = kit(tmp_path, {"hangs": "open(lab.files['pid'].strip(), 'w').write(str(__import__('os').getpid())); "
+                                   "__import__('time').sleep(600)"})  # fmt: skip
+    (root / "submission").mkdir()
+    (root / "submission" / "pid").write_text(str(tmp_path / "judging.pid"))
+    script = tmp_path / "keeper.py"
+    script.write_text(
+        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
+        f"from pathlib import Path\nfrom test_grading_runner import Judging\n"
+        "from labkit.cloud.lifecycle import LocalCloud\n"
+        f"Judging(Path({str(root)!r}), LocalCloud(Path({str(cloud.folder)!r})), Path({str(tmp_path / 'r.json')!r})).judged()\n"
+    )
+    keeper = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE)
+    if when == "in a check":
+        until((tmp_path / "judging.pid").exists, seconds=60, what="the check")
+    else:
+        until((tmp_path / "r.json").exists, seconds=60, what="the first result")
+    keeper.send_signal(signal.SIGKILL)
+    keeper.communicate()
+    if (tmp_path / "judging.pid").exists():
+        pid = int((tmp_path / "judging.pid").read_text())
+        until(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the judging process")
+    value = json.loads((tmp_path / "r.json").read_text())
+    jsonschema.validate(value, SCHEMA)
+    assert not value["final"]
+    assert value["score"] == 0

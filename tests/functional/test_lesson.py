@@ -1,0 +1,306 @@
+"""The lesson as a student meets it: screens for wrong turns, looking inside, hints, faults, measuring, packing."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ADA = ("--student", "ada@uni.edu")
+SOLUTION = (*ADA, "--solution")
+pytestmark = pytest.mark.slow
+
+
+def screen(lab: Any, *arguments: str) -> str:
+    """What a person sees of a command that fails: every line below 81 columns, no traceback."""
+    run = lab.run(*arguments, "--plain")
+    assert run.status != 0, run
+    assert "Traceback" not in run.output + run.errors
+    assert max(map(len, run.output.splitlines())) <= 80, run.output
+    return str(run.output)
+
+
+def message(text: str) -> list[str]:
+    """The lines that belong to the first ✗, and the → that ends it."""
+    lines = text.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("✗"))
+    found = [lines[start]]
+    for line in lines[start + 1 :]:
+        over = found[-1].startswith("    ") and not line.startswith("    ")
+        if over or not line.startswith("  "):
+            break
+        found.append(line)
+    return [*found, *(line for line in lines if line.startswith("→"))]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, old
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def mine(deployed_solution: Any) -> Path:
+    return deployed_solution.workspace("ada@uni.edu.solution")
+
+
+@pytest.fixture
+def restored(deployed_solution: Any, mine: Path):
+    """Whatever a test edits is put back and deployed again."""
+    before = {path: path.read_bytes() for path in mine.iterdir() if path.is_file()}
+    yield
+    for path, data in before.items():
+        path.write_bytes(data)
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+
+
+# ---- Looking around -----------------------------------------------------------------------------------
+
+
+def test_the_whole_path_is_drawn(deployed_solution: Any) -> None:
+    run = deployed_solution.run("wire", *SOLUTION, "--plain")
+    assert run.status == 0, run
+    assert "hop 6 of 7, health" in run.output
+    assert "function ✓" in run.output
+
+
+def test_a_command_inside_the_server(deployed_solution: Any) -> None:
+    run = deployed_solution.run("shell", "server", "--", "journalctl", "-u", "flask-app", "--no-pager")
+    assert run.status == 0, run
+    assert "Serving on" in run.output
+    assert deployed_solution.run("shell", "server", "--", "sh", "-c", "exit 7").status == 7
+    assert deployed_solution.run("shell", "server", "--", "no-such-program").status == 127
+
+
+def test_a_request_id_leads_from_the_answer_to_the_log(deployed_solution: Any) -> None:
+    processed = deployed_solution.run("process", *SOLUTION, "--plain")
+    assert processed.status == 0, processed
+    found = re.search(r"Last request +([0-9a-f-]{36})", processed.output)
+    assert found is not None
+    log = deployed_solution.run("logs", "function", "--find", found[1])
+    assert {line.split()[0] for line in log.output.splitlines()} >= {"START", "END", "REPORT"}
+
+
+def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solution: Any) -> None:
+    import urllib3
+
+    process = deployed_solution.start("open", "--no-browser", "--json")
+    try:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["result"]["url"]
+        page = urllib3.request("GET", url)
+        text = page.data.decode()
+        assert page.status == 200
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert "<script" not in text
+        picture = re.search(r'src="(object/[^"]+)"', text)
+        assert picture is not None
+        stored = urllib3.request("GET", url + picture[1])
+        assert stored.headers["Content-Type"].startswith("image/")
+        foreign = urllib3.request("GET", url, headers={"Host": "evil.example"}, retries=False)
+        assert foreign.status == 421
+        assert urllib3.request("GET", url[:-5] + "/", retries=False).status == 404
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+# ---- Wrong turns, each with its screen ----------------------------------------------------------------
+
+
+def test_edited_and_not_deployed(deployed_solution: Any, mine: Path, restored: None) -> None:
+    edit(mine / "flask_app.py", 'version="1.0"', 'version="1.1"')
+    run = deployed_solution.run("wire", *SOLUTION, "--plain")
+    assert "flask_app.py was saved at" in run.output
+    assert "./lab deploy" in run.output
+
+
+def test_the_function_outside_the_network(lab: Any) -> None:
+    lab.run("generate", *ADA)
+    lab.run("deploy")
+    shown = message(screen(lab, "wire"))
+    assert len(shown) <= 8, shown
+    text = " ".join(shown)
+    for words in (
+        "not inside your network",
+        "dropped, not refused",
+        "gap lambda-network",
+        "line ",
+        "./lab hint",
+    ):
+        assert words in text, shown
+    hint = lab.run("hint")
+    assert "Hint 1 of 3 for the gap lambda-network" in hint.output
+    assert "CIDR" not in hint.output
+
+
+def test_the_wrong_door(deployed_solution: Any, mine: Path, restored: None) -> None:
+    template = mine / "cloudformation-template.yaml"
+    edit(
+        template,
+        "          FromPort: !Ref Port\n          ToPort: !Ref Port",
+        "          FromPort: 5000\n          ToPort: 5000",
+    )
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    deployed_solution.run("shell", "server", "--", "systemctl", "restart", "flask-app")
+    shown = message(screen(deployed_solution, "wire", *SOLUTION))
+    assert len(shown) <= 8, shown
+    text = " ".join(shown)
+    for words in (
+        "hop 4 of 7",
+        "needed  tcp",
+        "found   tcp 5000",
+        "gap server-door",
+        "./lab what security-group",
+    ):
+        assert words in text, shown
+
+
+def test_variables_that_do_not_reach_the_service(deployed_solution: Any, mine: Path, restored: None) -> None:
+    script = mine / "flask_server_startup.sh"
+    edit(script, "Environment=S3_BUCKET=$S3_BUCKET\n", "")
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    shown = message(screen(deployed_solution, "process", *SOLUTION, "--image", str(_image())))
+    text = " ".join(shown)
+    for words in ("S3_BUCKET is None", "flask-app.service sees", "your boot script had", "gap unit"):
+        assert words in text, shown
+
+
+def test_access_denied(deployed_solution: Any, mine: Path, restored: None) -> None:
+    edit(
+        mine / "cloudformation-template.yaml",
+        "Resource: !Sub ${ImageBucket.Arn}/${ObjectPrefix}/*",
+        "Resource: !GetAtt ImageBucket.Arn",
+    )
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    shown = message(screen(deployed_solution, "process", *SOLUTION, "--image", str(_image())))
+    assert len(shown) <= 8, shown
+    text = " ".join(shown)
+    for words in ("s3:PutObject", "asked ", "allowed ", "Compare the two lines", "gap server-policy"):
+        assert words in text, shown
+    hint = deployed_solution.run("hint").output
+    assert "your statement" in hint or "allow" in hint
+
+
+def test_own_code_that_does_not_start(deployed_solution: Any, mine: Path, restored: None) -> None:
+    edit(
+        mine / "flask_app.py",
+        'return jsonify(error="image_url is missing"), 400',
+        'return jsonify(error="no url"), 400)',
+    )
+    deployed_solution.run("deploy", *SOLUTION)
+    text = " ".join(message(screen(deployed_solution, "wire", *SOLUTION)))
+    assert "flask_app.py line" in text
+    assert "unmatched ')'" in text
+
+
+def test_the_right_answer_in_the_wrong_shape(deployed_solution: Any, mine: Path, restored: None) -> None:
+    edit(mine / "lambda_function.py", '"body": json.dumps(body)}', '"body": body}')
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    text = " ".join(message(screen(deployed_solution, "process", *SOLUTION, "--image", str(_image()))))
+    assert "502" in text or '"body"' in text
+
+
+def test_the_gap_is_reset_and_the_text_is_kept(lab: Any) -> None:
+    lab.run("generate", *ADA)
+    path = lab.workspace("ada@uni.edu") / "flask_app.py"
+    fresh = path.read_text()
+    edit(path, '    raise NotWritten("store")', "    pass  # mine")
+    assert "+    pass  # mine" in lab.run("diff", "store").output
+    run = lab.run("reset", "store")
+    assert run.status == 0, run
+    assert path.read_text() == fresh
+    assert [p for p in path.parent.glob("flask_app.py.bak-*") if "pass  # mine" in p.read_text()]
+    assert "Nothing" in lab.run("diff").output
+
+
+def test_words_cards_and_tasks_have_own_values(lab: Any) -> None:
+    lab.run("generate", *ADA)
+    port = re.search(r"port +(\d+)", lab.run("generate", *ADA).output)
+    assert port is not None
+    assert port[1] in lab.run("what", "security", "group").output
+    assert port[1] in lab.run("card", "security-group").output
+    task = lab.run("gap", "server-door").output
+    assert "Must hold" in task
+    assert "The check will" in task
+    assert lab.run("what", "no-such-word").status == 2
+
+
+# ---- Steps 06, 07, 11 ---------------------------------------------------------------------------------
+
+
+def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
+    begun = deployed_solution.run("break", *SOLUTION, "--fault", "service-stopped", "--json")
+    assert begun.status == 1, begun
+    assert "status 504 after 0." in begun.result["facts"]["health"]
+    assert "Find the hop by hand" in screen(deployed_solution, "wire", *SOLUTION)
+    wrong = deployed_solution.run(
+        "break", *SOLUTION, "--hop", "door", "--evidence", "inactive (dead)", "--json"
+    )
+    assert "hop door is wrong" in wrong.result["checks"][0]["reason"]
+    right = deployed_solution.run("break", *SOLUTION, "--hop", "health", "--json")
+    assert "not repaired yet" in right.result["checks"][0]["reason"]
+    deployed_solution.run("shell", "server", "--", "systemctl", "start", "flask-app")
+    repaired = deployed_solution.run("break", *SOLUTION, "--json")
+    assert (
+        "found, shown and repaired: service-stopped"
+        in [c["name"] for c in repaired.result["checks"] if c["passed"]][0]
+    )
+    while deployed_solution.run("break", *SOLUTION, "--undo").status:
+        pass  # the student's own two are taken back
+    assert deployed_solution.run("wire", *SOLUTION).status == 0
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rule-revoked",
+        "route-gone",
+        "no-concurrency",
+        "not-enabled",
+        "table-renamed",
+        "explicit-deny",
+        "key-type",
+    ],
+)
+def test_every_fault_shows_and_can_be_taken_back(deployed_solution: Any, name: str) -> None:
+    begun = deployed_solution.run("break", *SOLUTION, "--fault", name, "--json")
+    shown = " ".join(begun.result["facts"].values())
+    assert "status 200" not in begun.result["facts"]["an image"], shown
+    deployed_solution.run("break", *SOLUTION, "--undo")
+    while deployed_solution.run("break", *SOLUTION, "--undo").status:
+        pass
+    assert deployed_solution.run("process", *SOLUTION).status == 0
+
+
+def test_the_attack_on_ones_own_lab_is_refused_everywhere(deployed_solution: Any) -> None:
+    run = deployed_solution.run("break", *SOLUTION, "--attack", "nnnnnnnn", "--json")
+    assert run.status == 0, run
+    assert len(run.result["checks"]) == 8
+    assert deployed_solution.run("break", *SOLUTION, "--attack", "maybe").status == 2
+
+
+def test_measuring_and_packing(deployed_solution: Any, mine: Path) -> None:
+    pytest.importorskip("matplotlib")
+    run = deployed_solution.run(
+        "measure", *SOLUTION, "--rate", "20", "--seconds", "1", "--expect", "20", "--json"
+    )
+    assert run.status == 0, run
+    measured = json.loads((mine / "measurements" / "measurement.json").read_text())
+    assert len(measured["requests"]) == 20
+    assert measured["success_rate"] == 1.0
+    packed = deployed_solution.run("submit", *SOLUTION, "--json")
+    assert packed.status == 1, "nothing is destroyed yet, and no question is answered"
+    with zipfile.ZipFile(mine.parent / packed.result["pack"]) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert "code/flask_app.py" in manifest["files"]
+        assert "measurements/measurement.json" in manifest["files"]
+
+
+def _image() -> Path:
+    import labkit
+
+    return Path(labkit.__file__).parent.parent / "images" / "hills.jpg"

@@ -1,0 +1,292 @@
+"""The same lab where namespaces are refused: the portable tiers, forced and found by trying.
+
+The longer proofs are marked verify; a sample of them runs every time.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.cloud.endpoints.access import access_for
+from labkit.cloud.fabrics import fabric_for
+from labkit.cloud.instances import image
+from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
+from labkit.cloud.records import (
+    Credentials,
+    GroupRecord,
+    InstanceRecord,
+    NetworkState,
+    Permission,
+    RouteRecord,
+    SubnetRecord,
+    VpcRecord,
+)
+from labkit.cloud.serving import Server
+from labkit.errors import SandboxUnavailable
+from labkit.sandbox import tiers
+from labkit.sandbox.portable.host import PortableHost
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="imitates Linux's refusals")]
+ROOT = Path(__file__).resolve().parents[2]
+REFUSING = ROOT / "tests" / "battery" / "refusing.py"
+PORT = 5417
+
+ANYWHERE = Permission("-1", -1, -1, cidr="0.0.0.0/0")
+VPC = VpcRecord("vpc-1", "10.0.0.0/16", "igw-1")
+SUBNET = SubnetRecord("subnet-1", "vpc-1", "10.0.1.0/24", "a", (RouteRecord("0.0.0.0/0", "igw-1"),))
+FUNCTIONS = GroupRecord("sg-function", "function", "vpc-1", (), (ANYWHERE,))
+SERVERS = GroupRecord(
+    "sg-server", "server", "vpc-1", (Permission("tcp", PORT, PORT, group_id="sg-function"),), (ANYWHERE,)
+)
+
+SERVE = """
+import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{sys.argv[2]} to {self.client_address[0]}".encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer((sys.argv[1], 5417), Answer).serve_forever()
+"""
+ASK = """
+import sys, urllib.request
+for url in sys.argv[1:]:
+    try:
+        print("got", urllib.request.urlopen(url, timeout=0.5).read().decode())
+    except OSError as error:
+        print("met", type(getattr(error, "reason", error)).__name__, getattr(error, "code", ""))
+"""
+
+
+# -- choosing, on a machine that refuses -------------------------------------------------------------------
+
+
+def refused(how: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command where namespaces are refused, in a lab of its own."""
+    with tempfile.TemporaryDirectory(prefix="tiers-") as base:
+        environment = {"PATH": os.environ["PATH"], "HOME": base, "LAB_BASE": base, "LANG": "C.UTF-8",
+                       "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, str(REFUSING), how, *command], env=environment, cwd=base, text=True,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+        subprocess.run([sys.executable, "-m", "labkit", "cloud", "stop"], env=environment, cwd=base, check=True,
+                       capture_output=True)  # fmt: skip
+        return done
+
+
+def warnings(output: str) -> list[dict[str, Any]]:
+    events = [json.loads(line).get("event", {}) for line in output.splitlines()]
+    return [event for event in events if event.get("kind") == "warning"]
+
+
+def test_the_lab_goes_through_where_a_container_refuses_namespaces() -> None:
+    """Docker's default seccomp profile refuses unshare, setns and mount, and lets Landlock through."""
+    done = refused("seccomp", [sys.executable, "-m", "labkit", "demo", "--json"])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    (banner,) = (w for w in warnings(done.stdout) if w["text"].startswith("Sandbox: "))
+    assert "Operation not permitted" in banner["text"]
+    assert banner["text"].startswith(("Sandbox: landlock.", "Sandbox: posix."))
+    assert banner["details"][0]
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("how", ["seccomp", "limit"])
+def test_the_lab_goes_through_where_user_namespaces_are_limited(how: str) -> None:
+    done = refused(how, [sys.executable, "-m", "labkit", "demo", "--json"])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("tier", ["namespaces", "landlock", "posix"])
+def test_the_demo_goes_through_in_every_tier(lab: Any, tier: str) -> None:
+    done = lab.with_variables(LAB_TIER=tier).run("demo", "--json", timeout=120)
+    assert done.status == 0, done
+    told = any(w["text"].startswith(f"Sandbox: {tier}.") for w in warnings(done.output))
+    assert told == (tier != "namespaces")
+
+
+def test_a_tier_that_is_not_enough_is_refused_and_the_one_in_use_is_told(lab: Any) -> None:
+    forced = lab.with_variables(LAB_TIER="posix")
+    assert forced.run("cloud", "start", "--json").result["tier"] == "posix"
+    refused_run = lab.run("cloud", "start", "--require-tier", "landlock", "--json")
+    assert refused_run.status == 1
+    assert "posix" in refused_run.error["message"]
+    assert lab.run("cloud", "status", "--json").result["tier"] == "posix"
+    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
+    assert state["tier"] == "posix"
+    assert "accidents" in state["tier_text"]
+
+
+# -- the network by proxy ------------------------------------------------------------------------------------
+
+
+class Issuer:
+    """Gives the same made-up credentials to every role."""
+
+    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
+        return Credentials("ASIATEST", "secret", f"token of {session_name}", time.time() + seconds)
+
+
+def aws(_: object, *, secure_transport: bool = True) -> Callable[[Any, Callable[..., object]], list[bytes]]:
+    def answer(environ: Any, start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"the AWS API"]
+
+    return answer
+
+
+class Place:
+    """Instances in a portable tier; each runs a script at boot, as on AWS."""
+
+    def __init__(self, host: PortableHost, folder: Path) -> None:
+        folder.chmod(0o755)
+        self.fabric, self.server = fabric_for(host), Server()
+        self.access = access_for(aws, self.server, self.fabric, folder / "trust")
+        (folder / "image").mkdir()
+        built = image.build(folder / "image")
+        self.manager = InstanceManager(
+            Surroundings(host, self.fabric, Issuer(), self.server, self.access, built)
+        )
+        self.shut(())
+
+    def shut(self, ingress: tuple[Permission, ...]) -> None:
+        """Let in to the servers what `ingress` says."""
+        groups = (FUNCTIONS, replace(SERVERS, ingress=ingress))
+        self.fabric.update(NetworkState((VPC,), (SUBNET,), groups))
+
+    def launch(self, number: int, script: str, group: str = "sg-server") -> str:
+        made = InstanceRecord(
+            f"i-{number:017x}", "ap-south-1", "123456789012", "pending", "ami-1", "t3.micro", "ap-south-1a",
+            "vpc-1", "subnet-1", f"10.0.1.{10 + number}", "", f"02:00:00:00:00:{number:02x}", (group,),
+            b"#!/bin/bash\n" + script.encode(), "", "arn:aws:iam::123456789012:role/server", "required",
+        )  # fmt: skip
+        self.manager.start(made)
+        return made.instance_id
+
+    def serve(self, number: int, listen: str = "0.0.0.0") -> str:
+        """A server on PORT that tells its number and its caller, running when this returns."""
+        unit = f"[Unit]\nDescription=S\n[Service]\nExecStart=/usr/bin/python3 /opt/serve.py {listen} {number}\n"
+        wait = f"for _ in {{1..100}}; do curl -sf 127.0.0.1:{PORT} && break; sleep 0.05; done\n"
+        start = f"cat > /etc/systemd/system/s.service <<'UNIT'\n{unit}UNIT\nsystemctl start s\n{wait}"
+        instance = self.launch(number, f"cat > /opt/serve.py <<'PY'{SERVE}PY\n{start}")
+        boot = self.manager.wait_booted(instance, 20)
+        assert boot.exit_code == 0, boot.tail
+        return instance
+
+    def run(self, script: str, number: int = 90, group: str = "sg-function") -> list[str]:
+        """The lines that a script prints on a new instance, which ends then."""
+        instance = self.launch(number, script, group)
+        boot = self.manager.wait_booted(instance, 30)
+        self.manager.terminate(instance)
+        return [line for line in boot.tail if "loud-init" not in line and "[WARNING]" not in line]
+
+    def ask(self, *urls: str) -> list[str]:
+        return self.run(f"cat > /opt/ask.py <<'PY'{ASK}PY\npython3 /opt/ask.py {' '.join(urls)}")
+
+    def close(self) -> None:
+        self.manager.close()
+        self.access.shut()
+        self.server.close()
+        self.fabric.close()
+
+
+@pytest.fixture(scope="module", params=[tiers.POSIX, tiers.LANDLOCK])
+def host(request: pytest.FixtureRequest) -> Iterator[PortableHost]:
+    try:
+        opened = tiers.open_tier(request.param, [ENTRY_MODULE])
+    except SandboxUnavailable as error:
+        pytest.skip(error.message)
+    assert isinstance(opened, PortableHost)
+    with opened:
+        yield opened
+
+
+@pytest.fixture
+def place(host: PortableHost, tmp_path: Path) -> Iterator[Place]:
+    made = Place(host, tmp_path)
+    yield made
+    made.close()
+
+
+ADMIT = (Permission("tcp", PORT, PORT + 1, group_id="sg-function"),)
+
+
+def test_two_servers_on_one_port_are_told_apart_though_the_port_is_taken_here(place: Place) -> None:
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", PORT)):
+        place.serve(1)
+        place.serve(2)
+        place.shut(ADMIT)
+        asked = place.ask(f"http://10.0.1.11:{PORT}", f"http://10.0.1.12:{PORT}", f"http://10.0.1.11:{PORT + 1}")
+        assert asked == ["got 1 to 10.0.1.100", "got 2 to 10.0.1.100", "met ConnectionRefusedError "]
+
+
+def test_a_shut_group_is_a_time_out_and_opening_it_takes_effect_at_once(place: Place) -> None:
+    place.serve(1)
+    assert place.ask(f"http://10.0.1.11:{PORT}") == ["met TimeoutError "]
+    place.shut(ADMIT)
+    assert place.ask(f"http://10.0.1.11:{PORT}") == ["got 1 to 10.0.1.100"]
+
+
+def test_curl_meets_the_same_as_python(place: Place) -> None:
+    place.serve(1)
+    url = f"10.0.1.11:{PORT}"
+    script = f"curl -s --connect-timeout 1 http://{url}; echo rc=$?"
+    assert place.run(script)[-1] == "rc=28"
+    place.shut(ADMIT)
+    assert place.run(script) == ["1 to 10.0.1.100rc=0"]
+    assert place.run(f"curl -s -m 2 http://10.0.1.11:{PORT + 1}; echo rc=$?; curl -s x.example; echo rc=$?") == [
+        "rc=7", "rc=6",
+    ]  # fmt: skip
+
+
+def test_a_server_on_its_loopback_address_answers_nobody_else(place: Place) -> None:
+    place.serve(1, "127.0.0.1")
+    place.shut(ADMIT)
+    assert place.ask(f"http://10.0.1.11:{PORT}") == ["met ConnectionRefusedError "]
+
+
+def test_a_port_that_is_in_use_inside_is_in_use(place: Place) -> None:
+    bind = "import socket; a = socket.create_server(('', 5417)); socket.create_server(('', 5417))"
+    assert place.run(f'python3 -c "{bind}" 2>&1 | tail -1') == ["OSError: [Errno 98] Address already in use"]
+
+
+def test_metadata_and_aws_answer_as_from_inside(place: Place) -> None:
+    base = "http://169.254.169.254/latest"
+    token = f"$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {base}/api/token)"
+    ask = f'curl -s -H "X-aws-ec2-metadata-token: {token}" {base}/meta-data/instance-id; echo\n'
+    assert place.run(ask + f"curl -s -o /dev/null -w '%{{http_code}}' {base}/meta-data/") == [
+        f"i-{90:017x}", "401",
+    ]  # fmt: skip
+
+
+def test_nothing_but_the_instances_own_files_is_written_and_its_end_leaves_nothing(
+    place: Place, host: PortableHost
+) -> None:
+    before = set(os.listdir("/tmp"))
+    instance = place.launch(1, "echo x > /tmp/mine; (setsid sleep 1000 &) ; echo $$ > /opt/pid; ls /opt /tmp")
+    assert place.manager.wait_booted(instance, 20).tail.count("mine") == 1
+    assert set(os.listdir("/tmp")) - before == set()
+    assert processes("sleep\x001000") == 1
+    place.manager.terminate(instance)
+    assert processes("sleep\x001000") == 0
+
+
+def processes(text: str) -> int:
+    """How many command lines hold `text`."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found += text in path.read_bytes().decode(errors="replace")
+    return found

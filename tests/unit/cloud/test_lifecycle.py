@@ -1,0 +1,119 @@
+"""The local cloud from outside: one server for each folder, started once, ended whole, cleared when killed."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from labkit.cloud.lifecycle import Endpoint, LocalCloud
+from labkit.errors import CloudError
+from labkit.events import Event
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    """A cloud of a folder with blanks and umlauts in its name; stopped afterwards."""
+    made = LocalCloud(tmp_path / "ein Ordner für alles" / "cloud")
+    yield made
+    made.stop()
+
+
+def left(cloud: LocalCloud) -> set[str]:
+    """What lies in its folder beside the locks and the log."""
+    return {path.name for path in cloud.folder.iterdir()} - {"lock", "starting", "server.log"}
+
+
+def test_where_nothing_runs_there_is_nothing_to_stop(cloud: LocalCloud) -> None:
+    assert cloud.running() is None
+    assert cloud.stop() is False
+    assert not cloud.folder.exists()
+    with pytest.raises(CloudError, match="not running"):
+        cloud.ask("GET", "status")
+
+
+def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud: LocalCloud) -> None:
+    found: list[Endpoint] = []
+    starters = [threading.Thread(target=lambda: found.append(cloud.ensure())) for _ in range(4)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+    assert cloud.running() == found[0]
+    state = cloud.folder / "state.json"
+    assert state.stat().st_mode & 0o077 == 0, "its token is nobody else's"
+    assert cloud.stop() is True
+    assert not _runs(found[0].pid)
+    assert left(cloud) == set()
+
+
+def test_one_that_was_killed_is_told_and_cleared_by_stop(
+    cloud: LocalCloud, until: Callable[..., None]
+) -> None:
+    _kill(cloud, until)
+    said: list[Event] = []
+    assert cloud.stop(said.append) is False
+    assert [event.kind for event in said] == ["warning"]
+    assert "ended without being stopped" in said[0].text
+    assert left(cloud) == set()
+    assert cloud.stop(said.append) is False
+    assert len(said) == 1, "it is told once"
+
+
+def test_one_that_was_killed_is_told_and_replaced_by_a_start(
+    cloud: LocalCloud, until: Callable[..., None]
+) -> None:
+    before = _kill(cloud, until)
+    said: list[Event] = []
+    assert cloud.ensure(said.append).pid != before.pid
+    assert [event.kind for event in said] == ["warning", "note"]
+
+
+def test_a_broken_state_file_hides_no_running_cloud(cloud: LocalCloud) -> None:
+    pid = cloud.ensure().pid
+    for text in ("{", "[]", "{}", '{"port": "http", "pid": 1}'):
+        (cloud.folder / "state.json").write_text(text)
+        with pytest.raises(CloudError) as caught:
+            cloud.ensure()
+        assert "./lab cloud stop" in caught.value.hint
+    assert cloud.stop() is True
+    assert not _runs(pid)
+
+
+def test_a_leash_ends_it_with_its_holder(tmp_path: Path, until: Callable[..., None]) -> None:
+    reader, writer = os.pipe()
+    cloud = LocalCloud(tmp_path / "cloud", leash=reader)
+    pid = cloud.ensure().pid
+    os.close(writer)
+    os.close(reader)
+    until(lambda: not _runs(pid), what="the end of the cloud")
+    assert left(cloud) == set()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CloudError, match="file/cloud can't be written") as caught:
+        LocalCloud(tmp_path / "file" / "cloud").ensure()
+    assert caught.value.hint
+
+
+def _kill(cloud: LocalCloud, until: Callable[..., None]) -> Endpoint:
+    endpoint = cloud.ensure()
+    assert json.loads((cloud.folder / "lock").read_text()) == endpoint.pid
+    os.kill(endpoint.pid, signal.SIGKILL)
+    until(lambda: cloud.running() is None, what="its end")
+    return endpoint
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process lives; one that nobody has waited for yet does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
