@@ -1,6 +1,6 @@
 # The kit's commands for people who like make; ./lab is the same for everybody else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo grade test verify lint bench clean
+.PHONY: help setup demo grade solution handout test verify lint bench clean
 
 PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
@@ -19,6 +19,13 @@ grade: setup ## Judge STUDENT's lab (TARGET=deployed, ENGINE=terraform, ONLY=lin
 	@sh ./lab grade --student $(STUDENT) $(if $(SOLUTION),--solution) $(if $(filter deployed,$(TARGET)),--target deployed) \
 	  $(if $(filter command line environment,$(origin ENGINE)),--engine $(ENGINE)) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(GAP),--gap $(GAP))
+
+solution: setup ## Deploy the reference solution for STUDENT with ENGINE and leave it running
+	@sh ./lab generate --student $(STUDENT) --solution
+	@sh ./lab deploy --student $(STUDENT) --solution --engine $(ENGINE)
+
+handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden checks, no tests
+	@sh ./lab handout
 
 test: setup ## Run all tests
 	@$(PYTHON_IN_VENV) -m pytest -q -n auto --dist loadfile

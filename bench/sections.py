@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from labkit.manifest import load
-
 import labkit
 from bench.engines import engines as engines
 from bench.floor import Floor
@@ -25,6 +23,7 @@ from labkit.events import ignore
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
+from labkit.manifest import load
 from labkit.targets import Clients, Target
 
 ROOT = Path(labkit.__file__).resolve().parent.parent

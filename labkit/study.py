@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.console import Console
 from labkit.errors import UsageError
+from labkit.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,8 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
     page = add("open", "one local page with path, images, rows and logs", _open)
     page.add_argument("--no-browser", action="store_true", help="only say where the page is")
     add("update", "carry your gaps into the newest templates", _update)
+    handout = add("handout", "the hand-out for students (instructors)", _handout)
+    handout.add_argument("--to", default="dist/hybrid-lab.zip", metavar="FILE")
     course = add("course", "course.toml: check it", _course)
     course.add_argument("action", choices=["check"])
 
@@ -96,11 +99,12 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
 
 
 def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson import gaps
+    from labkit.lesson import course, gaps
     from labkit.lesson.texts import Texts, fill
     from labkit.lesson.trouble import Trouble
 
-    trouble = Trouble(context.workspace)
+    chosen = course.load(context.manifest)
+    trouble = Trouble(context.workspace, tier3_minutes=chosen.tier3_after, tiers=chosen.hint_tiers)
     stuck = trouble.stuck()
     if arguments.gap:
         name, symptom = gaps.find(context.manifest, arguments.gap).name, ""
@@ -343,6 +347,21 @@ def _update(context: "Context", arguments: argparse.Namespace, console: Console)
     if not changed:
         console.line("✓ Your files have the newest text already.", style="good")
     console.result({"changed": changed})
+    return 0
+
+
+def _handout(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson import course, handout
+    from labkit.lesson.demo import run_demo
+
+    events: list[Event] = []
+    console.line("The whole lab runs once, for the recorded demo …")
+    if not run_demo(context.places, context.manifest, events.append):
+        raise UsageError("The demo did not go through.", hint="See why:  ./lab demo")
+    files = handout.content(context.manifest, course.load(context.manifest), events)
+    handout.write(Path(arguments.to), files)
+    console.line(f"✓ {arguments.to}: {len(files)} files, no solution words in any of them.", style="good")
+    console.result({"file": arguments.to, "files": sorted(files)})
     return 0
 
 

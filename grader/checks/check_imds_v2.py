@@ -2,6 +2,8 @@
 
 from labkit.grading.api import Failed, Lab
 
+_ADDRESS = "http://169.254.169.254/latest/meta-data/instance-id"
+
 
 def check(lab: Lab) -> None:
     """Your server's metadata service asks for a token (IMDSv2).
@@ -9,9 +11,16 @@ def check(lab: Lab) -> None:
     With version 1 any URL that your server is talked into fetching gives away its role's credentials.
     """
     options = lab.server.description.get("MetadataOptions", {})
-    if options.get("HttpTokens") != "required" or options.get("HttpEndpoint", "enabled") != "enabled":
+    told, answer = options.get("HttpTokens", "not set"), _without_token(lab)
+    if told != "required" or answer == "200":
         raise Failed(
-            f"the metadata service answers without a token (HttpTokens: {options.get('HttpTokens', 'not set')})",
+            f"the metadata service answers without a token (HttpTokens: {told})",
             hint="require tokens in the server's metadata options",
-            expected="HttpTokens: required", found=f"HttpTokens: {options.get('HttpTokens', 'not set')}",
+            expected="HttpTokens: required, and 401 without one", found=f"{told}, and {answer or 'silence'}",
         )  # fmt: skip
+
+
+def _without_token(lab: Lab) -> str:
+    """The status that version 1's way of asking gets inside the server."""
+    asked = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", _ADDRESS]
+    return lab.system.cloud.output_inside(lab.server.instance_id, asked)[1].strip()

@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from labkit.errors import CloudError, StateError
@@ -264,14 +264,14 @@ class LocalCloud:
         with _pipe() as (reader, writer), open(self.log, "wb") as log:
             process = subprocess.Popen(
                 [
-                    sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer),
+                    sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer.fileno()),
                     *map(str, leash),
                 ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer, *leash],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer.fileno(), *leash],
                 start_new_session=True, cwd="/", env=_clean_environment(),
             )  # fmt: skip
-            os.close(writer)
-            answer = _read_line(reader, START_SECONDS)
+            writer.close()
+            answer = _read_line(reader.fileno(), START_SECONDS)
         if not answer:
             process.kill()
             process.wait()
@@ -342,14 +342,11 @@ def _clean_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _pipe() -> Iterator[tuple[int, int]]:
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The ends of a pipe as files, which may be closed twice; a number closed twice may be another's by then."""
     reader, writer = os.pipe()
-    try:
-        yield reader, writer
-    finally:
-        for descriptor in (reader, writer):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+    with open(reader, "rb", buffering=0) as reading, open(writer, "wb", buffering=0) as writing:
+        yield reading, writing
 
 
 def _read_line(descriptor: int, seconds: float) -> bytes:

@@ -67,7 +67,7 @@ def _judge(session: Session, report: Reporter) -> int:
     wanted = [session.rubric.line(name) for name in session.task.lines]
     files, missing = find(session.task.checks, wanted)
     for line in missing:
-        report("missing", {"line": line.id})
+        report("missing", {"line": line.id, "why": "there is no check for this line"})
     if not files:
         return 0
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -30,7 +30,13 @@ class CheckFile(pytest.File):
         """Its attempts, as submitted before alone."""
         plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
         line = plugin.lines[self.path.name]
-        check, why = _load(self.path)
+        try:
+            check, why = _load(self.path)
+        except Exception as error:  # ours: the other checks go on
+            plugin.report(
+                "missing", {"line": line.id, "why": f"its check is broken: {type(error).__name__}: {error}"}
+            )
+            return
         for way in plugin.ways(line):
             yield Attempt.from_parent(self, name=f"{line.id} {way}", line=line, way=way, check=check, why=why)
 
@@ -78,9 +84,11 @@ class GradingPlugin:
         attempts = sorted((item for item in items if isinstance(item, Attempt)), key=self._place)
         items[:] = attempts
 
-    def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], int]:
+    def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], bool, int]:
+        """Checks that may leave a wrong system without its service (DISTURBS) come after the others on it."""
         alone = attempt.way == ALONE
-        return alone, attempt.line.alone if alone else (), self._order[attempt.line.id]
+        disturbs = bool(getattr(attempt.check, "__globals__", {}).get("DISTURBS"))
+        return alone, attempt.line.alone if alone else (), disturbs, self._order[attempt.line.id]
 
     def attempt(self, line: Line, way: str, check: Check, why: str) -> None:
         """Try the line in this way, unless there is no need to any more."""

@@ -53,7 +53,7 @@ class Run:
         elif kind == "verdict":
             self._verdict(message)
         elif kind == "missing":
-            self.not_judged(str(message["line"]), "there is no check for this line")
+            self.not_judged(str(message["line"]), str(message["why"]))
         elif kind == "trouble":
             self.trouble(str(message["text"]))
 

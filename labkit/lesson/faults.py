@@ -167,8 +167,8 @@ def _deny(bench: Bench) -> Memo:
         before = ""
     policy = json.loads(before) if before else {"Version": "2012-10-17", "Statement": []}
     statement = {
-        "Sid": "NoMoreImages", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Sid": "NoMoreImages", "Action": "s3:PutObject", "Principal": "*",
+        "Resource": f"arn:aws:s3:::{bucket}/*", "Effect": "Deny",
     }  # fmt: skip
     policy["Statement"] = [*policy["Statement"], statement]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))

@@ -20,7 +20,7 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
     workspace = context.workspace
     done = set(workspace.steps_done()) | _fit_machine(context)
     if workspace.record.deployed:  # something stands again: it is not destroyed any more
-        done -= {context.manifest.steps[-1].number}
+        done -= {step.number for step in context.manifest.steps if step.name in ("destroy", "submit")}
     variant = workspace.variant
     yield (
         f"{variant.student} · {variant.vpc_cidr} · port {variant.port} · files in work/{workspace.path.name}/",

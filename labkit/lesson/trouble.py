@@ -43,8 +43,9 @@ class Given:
 class Trouble:
     """The record of one workspace, kept in its .lab/trouble.json."""
 
-    def __init__(self, workspace: Workspace, *, tier3_minutes: int = TIER3_MINUTES) -> None:
-        self._workspace, self._tier3_minutes = workspace, tier3_minutes
+    def __init__(self, workspace: Workspace, *, tier3_minutes: int = TIER3_MINUTES, tiers: int = 3) -> None:
+        """`tiers`: how many of the three this course gives."""
+        self._workspace, self._tier3_minutes, self._tiers = workspace, tier3_minutes, tiers
 
     @property
     def _path(self) -> Path:
@@ -87,7 +88,7 @@ class Trouble:
         key = f"{hint.gap}/{hint.symptom}"
         had = int(value["tiers"].get(key, 0))
         waiting = self._waiting(stuck) if had == 2 else ""
-        tier = min(had + (not waiting), 3)
+        tier = min(had + (not waiting), self._tiers)
         if tier > had:
             value["tiers"][key] = tier
             value["given"] += 1

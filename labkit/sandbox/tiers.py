@@ -97,10 +97,14 @@ def wanted_here() -> tuple[str, str]:
 
 
 def _candidates(wanted: str, required: str) -> tuple[str, ...]:
-    for name, value, known in ((VARIABLE, wanted, tuple(CHOICES)), ("--require-tier", required, ("", *TIERS))):
+    for name, value, known in (
+        (VARIABLE, wanted, tuple(CHOICES)),
+        ("--require-tier", required, ("", *TIERS)),
+    ):
         if value not in known:
             raise UsageError(
-                f"{name} is {value!r}, which is no tier.", hint=f"Use one of: {', '.join(filter(None, known))}"
+                f"{name} is {value!r}, which is no tier.",
+                hint=f"Use one of: {', '.join(filter(None, known))}",
             )
     enough = TIERS[: TIERS.index(required) + 1] if required else TIERS
     candidates = tuple(tier for tier in CHOICES[wanted] if tier in enough)

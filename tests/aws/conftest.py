@@ -1,6 +1,7 @@
 """One moto server for the tests of its corrections."""
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -9,17 +10,18 @@ from typing import Any
 import pytest
 
 
-def _helper() -> ModuleType:
-    path = Path(__file__).parents[1] / "unit/cloud/moto_seam/moto_server.py"
-    spec = importlib.util.spec_from_file_location("moto_server", path)
+def _helper(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 
 
-HELPER = _helper()
+HELPER = _helper("moto_server", Path(__file__).parents[1] / "unit/cloud/moto_seam/moto_server.py")
+LIVE = _helper("aws_live", Path(__file__).with_name("live.py"))
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,17 @@ def aws(moto_server: Any) -> Iterator[Any]:
 def refusal() -> Any:
     """`refusal(call, **arguments)` is "Code: message" of AWS's error, or "" when the call succeeds."""
     return HELPER.refusal
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A whole local cloud, shared by the run: see live.Live."""
+    found = LIVE.open_live(tmp_path_factory.mktemp("live"))
+    yield found
+    found.local.stop()
+
+
+@pytest.fixture(scope="session")
+def aids() -> ModuleType:
+    """What goes with `live`: policy, zipped, refused, eventually."""
+    return LIVE

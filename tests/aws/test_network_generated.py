@@ -13,10 +13,11 @@ from types import ModuleType
 
 import pytest
 
+from labkit.cloud.addresses import AWS, AWS_CIDR
 from labkit.cloud.network.decision import decide
 from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.network.model import Flow, Topology
-from labkit.cloud.records import NetworkState
+from labkit.cloud.records import InterfaceRecord, NetworkState
 from labkit.sandbox.host import SandboxHost
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
@@ -42,7 +43,12 @@ def host() -> Iterator[SandboxHost]:
         yield host
 
 
-@pytest.mark.parametrize("number", range(6))
+DEFAULT, ALL = 20, 200
+
+
+@pytest.mark.parametrize(
+    "number", [n if n < DEFAULT else pytest.param(n, marks=pytest.mark.verify) for n in range(ALL)]
+)
 def test_packets_arrive_exactly_where_the_decision_says(
     host: SandboxHost, worlds: ModuleType, number: int
 ) -> None:
@@ -50,6 +56,7 @@ def test_packets_arrive_exactly_where_the_decision_says(
     rng = random.Random(SEED + number)
     topology = worlds.make(rng)
     everywhere = {i.address for i in topology.interfaces} | {i.public_ip for i in topology.interfaces}
+    everywhere.add(worlds.AWS_HOST)
     flows = worlds.flows(rng, topology)
     foretold = {f: decide(topology, f).arrives and f.destination in everywhere for f in flows}
     assert set(foretold.values()) == {True, False}
@@ -64,10 +71,17 @@ def _built(fabric: Fabric, topology: Topology, ports: Sequence[int]) -> Iterator
         stack.callback(fabric.update, NetworkState())
         fabric.update(topology.state)
         for interface in topology.interfaces:
-            for listener in fabric.attach(interface, listen=[("0.0.0.0", port) for port in ports]):
+            for listener in fabric.attach(
+                interface, listen=[("0.0.0.0", port) for port in ports], networks=_networks(interface)
+            ):
                 stack.callback(listener.close)
             stack.callback(fabric.detach, interface.name)
         yield
+
+
+def _networks(interface: InterfaceRecord) -> list[str]:
+    """AWS's endpoints are one host with all their addresses."""
+    return [AWS_CIDR] if interface.name == AWS else []
 
 
 def _arrivals(host: SandboxHost, flows: Sequence[Flow]) -> dict[Flow, bool]:

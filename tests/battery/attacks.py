@@ -1,6 +1,6 @@
 """What a hostile submission would try, each attack bounded so that even a success does little harm.
 
-Runs inside a sandbox: `attacks.py NAME TARGETS` with the targets as JSON. Prints JSON lines with what
+Runs inside a sandbox: `attacks.py NAME TOKEN` with the targets as JSON in the variable TARGETS. Prints JSON lines with what
 it achieved; what stands there is the attacker's own claim, and the test judges what it can from outside.
 Only the standard library.
 """
@@ -16,7 +16,8 @@ import sys
 import time
 
 libc = ctypes.CDLL(None, use_errno=True)
-TARGETS = json.loads(sys.argv[2])
+RAW = os.environ["TARGETS"]
+TARGETS = json.loads(RAW)
 MB = 1 << 20
 
 
@@ -151,7 +152,7 @@ def leaks(sources):
             data = read()
         except BaseException:
             continue
-        if TARGETS["secret"].encode() in data.replace(sys.argv[2].encode(), b""):
+        if TARGETS["secret"].encode() in data.replace(RAW.encode(), b"").replace(json.dumps(RAW)[1:-1].encode(), b""):
             found.append(name)
     return found
 
@@ -228,7 +229,7 @@ def forges_results():
 
 
 def kills_the_grader():
-    say(kill=outcome(os.kill, TARGETS["grader"], signal.SIGKILL), everybody=outcome(os.kill, -1, 9))
+    say(kill=outcome(os.kill, TARGETS["grader"], signal.SIGKILL), everybody=TARGETS["spares"] or outcome(os.kill, -1, 9))
 
 
 def kills_its_process_group():

@@ -15,10 +15,11 @@ import uuid
 from pathlib import Path
 
 from labkit.sandbox.capture import run
-from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
+from labkit.sandbox.tiers import open_best
 
 LIMITS = Limits(memory_mb=512, processes=64, cpu_seconds=10, file_mb=32, disk_mb=64, files=4096)
+TIER = os.environ.get("LAB_TIER", "namespaces")
 ATTACKS = str(Path(__file__).with_name("attacks.py"))
 INSIDE = "/opt/attacks.py"
 SERVED = 4566
@@ -82,6 +83,8 @@ class Grader:
             "forbidden": self.port,
             "abstract": self.abstract,
             "path": self.path,
+            # without namespaces "everybody" are all processes of this user, not of the sandbox
+            "spares": "spared" if TIER != "namespaces" else "",
             "udp": self.datagrams.getsockname()[1],
         }
 
@@ -120,8 +123,8 @@ def spilled(token):
 def spec_of(attack, targets):
     return SandboxSpec(
         name=attack,
-        command=(sys.executable, "-I", INSIDE, attack, json.dumps(targets)),
-        env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"},
+        command=(sys.executable, "-I", INSIDE, attack, targets["token"]),
+        env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "TARGETS": json.dumps(targets)},
         listen=(("127.0.0.1", SERVED),),
         binds=(Bind(ATTACKS, INSIDE),),
         limits=LIMITS,
@@ -140,7 +143,7 @@ def json_lines(output):
 
 def attempt(host, grader, attack):
     token = uuid.uuid4().hex
-    before = grader.state()
+    before, targets = grader.state(), grader.targets(token)
 
     def serve(sandbox):
         listeners.extend(sandbox.listeners)
@@ -148,7 +151,7 @@ def attempt(host, grader, attack):
 
     listeners = []
     start = time.monotonic()
-    done = run(host, spec_of(attack, grader.targets(token)), seconds=SECONDS, started=serve)
+    done = run(host, spec_of(attack, targets), seconds=SECONDS, started=serve)
     seconds = time.monotonic() - start
     for listener in listeners:
         listener.close()
@@ -168,7 +171,7 @@ def attempt(host, grader, attack):
 
 def main():
     grader = Grader(Path(sys.argv[1]))
-    with SandboxHost.open() as host:
+    with open_best(wanted=TIER).host as host:
         print(json.dumps({"uid": os.getuid()}), flush=True)
         for line in sys.stdin:
             print(json.dumps(attempt(host, grader, line.strip())), flush=True)

@@ -13,7 +13,11 @@ import sys
 from labkit.sandbox import syscalls
 
 _X86 = syscalls.X86_64
-_REFUSED = (272, 308, 165, 166, 155, 428, 429, 430, 432, 442) if _X86 else (97, 268, 40, 39, 41, 428, 429, 430, 432, 442)
+_REFUSED = (
+    (272, 308, 165, 166, 155, 428, 429, 430, 432, 442)
+    if _X86
+    else (97, 268, 40, 39, 41, 428, 429, 430, 432, 442)
+)
 _CLONE, _CLONE3 = (56 if _X86 else 220), 435
 _NEW = 0x7E020000
 

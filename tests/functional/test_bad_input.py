@@ -57,6 +57,36 @@ def test_a_foreign_folder_is_not_taken_for_a_workspace(lab) -> None:
     assert (folder / "flask_app.py").read_text() == "somebody's own\n"
 
 
+def test_a_record_that_is_gone_is_made_again_and_no_file_is_lost(lab) -> None:
+    lab.step("01", *SOLUTION)
+    folder = lab.workspace("ada@uni.edu.solution")
+    (folder / "flask_app.py").write_text("# mine\n")
+    (folder / ".lab" / "workspace.json").unlink()
+    refused(lab.step("01"), "./lab generate --student ada@uni.edu --solution")
+    assert lab.step("01", *SOLUTION).status == 0
+    assert (folder / "flask_app.py").read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize("text", ["../../etc", "", "eve@uni.edu"])
+def test_a_wrong_note_of_the_current_workspace(lab, text: str) -> None:
+    lab.step("01", *ADA)
+    (lab.base / "work" / "current").write_text(text)
+    refused(lab.step("03"), "./lab generate --student")
+
+
+def test_a_folder_in_which_nothing_can_be_made(lab) -> None:
+    (lab.base / ".lab").write_text("a file where a folder belongs")
+    for command in (("generate", *ADA), ("demo",), ("cloud", "start")):
+        refused(lab.run(*command, "--json"), "can't be")
+    (lab.base / ".lab").unlink()
+
+
+def test_an_empty_template(lab) -> None:
+    lab.step("01", *ADA)
+    (lab.workspace("ada@uni.edu") / "cloudformation-template.yaml").write_text("")
+    refused(lab.step("03", *ADA), "cloudformation-template.yaml is empty", "./lab generate")
+
+
 def test_a_missing_file_of_the_workspace(lab) -> None:
     lab.step("01", *ADA)
     (lab.workspace("ada@uni.edu") / "lambda_function.py").unlink()

@@ -5,6 +5,7 @@ CI takes a fixed sample of the events; LAB_TEST_EVERY=1 takes every one.
 
 import json
 import os
+import signal
 
 import pytest
 
@@ -60,6 +61,34 @@ def test_the_killed_clouds_processes_end_with_it(lab, until) -> None:
     until(lambda: not [p for p in family if os.path.exists(f"/proc/{p}")], what="the end of every process")
     state = json.loads(lab.run("cloud", "status", "--json").output.splitlines()[-1])
     assert state["result"] == {"running": False}
+
+
+def test_a_killed_demo_leaves_no_cloud_and_the_next_one_clears_its_folder(lab, until) -> None:
+    state = lab.base / ".lab" / "demo" / ".lab" / "cloud"
+    clouds: list[int] = []
+
+    def demo(pid: int) -> int:
+        clouds.append(int((state / "lock").read_text()))
+        return pid
+
+    assert lab.kill_after(12, "demo", whom=demo)
+    until(lambda: not (state / "state.json").exists(), what="the end of the demo's cloud")
+    until(lambda: not os.path.exists(f"/proc/{clouds[0]}"), what="the end of its process")
+    assert lab.run("demo", "--json").status == 0
+    assert not (lab.base / ".lab" / "demo").exists()
+
+
+@pytest.mark.parametrize("events", sample(1, 14, of=60))
+def test_ctrl_c_stops_with_one_line_and_the_next_goes_on(lab, events: int) -> None:
+    lab.step("01", *ADA)
+    process = lab.start("deploy", "--json", *ADA)
+    seen = [process.stdout.readline() for _ in range(events)]
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=90)
+    assert process.returncode == 130, (seen, output, errors)
+    assert "Traceback" not in output + errors
+    assert json.loads(output.splitlines()[-1])["error"]["hint"]
+    assert lab.step("03", *ADA).status == 0
 
 
 def descendants(pid: int) -> list[int]:

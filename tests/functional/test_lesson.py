@@ -110,6 +110,7 @@ def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solu
 # ---- Wrong turns, each with its screen ----------------------------------------------------------------
 
 
+@pytest.mark.verify
 def test_edited_and_not_deployed(deployed_solution: Any, mine: Path, restored: None) -> None:
     edit(mine / "flask_app.py", 'version="1.0"', 'version="1.1"')
     run = deployed_solution.run("wire", *SOLUTION, "--plain")
@@ -136,6 +137,7 @@ def test_the_function_outside_the_network(lab: Any) -> None:
     assert "CIDR" not in hint.output
 
 
+@pytest.mark.verify
 def test_the_wrong_door(deployed_solution: Any, mine: Path, restored: None) -> None:
     template = mine / "cloudformation-template.yaml"
     edit(
@@ -158,6 +160,7 @@ def test_the_wrong_door(deployed_solution: Any, mine: Path, restored: None) -> N
         assert words in text, shown
 
 
+@pytest.mark.verify
 def test_variables_that_do_not_reach_the_service(deployed_solution: Any, mine: Path, restored: None) -> None:
     script = mine / "flask_server_startup.sh"
     edit(script, "Environment=S3_BUCKET=$S3_BUCKET\n", "")
@@ -184,6 +187,7 @@ def test_access_denied(deployed_solution: Any, mine: Path, restored: None) -> No
     assert "your statement" in hint or "allow" in hint
 
 
+@pytest.mark.verify
 def test_own_code_that_does_not_start(deployed_solution: Any, mine: Path, restored: None) -> None:
     edit(
         mine / "flask_app.py",
@@ -196,6 +200,7 @@ def test_own_code_that_does_not_start(deployed_solution: Any, mine: Path, restor
     assert "unmatched ')'" in text
 
 
+@pytest.mark.verify
 def test_the_right_answer_in_the_wrong_shape(deployed_solution: Any, mine: Path, restored: None) -> None:
     edit(mine / "lambda_function.py", '"body": json.dumps(body)}', '"body": body}')
     assert deployed_solution.run("deploy", *SOLUTION).status == 0
@@ -244,9 +249,8 @@ def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
     assert "not repaired yet" in right.result["checks"][0]["reason"]
     deployed_solution.run("shell", "server", "--", "systemctl", "start", "flask-app")
     repaired = deployed_solution.run("break", *SOLUTION, "--json")
-    assert (
-        "found, shown and repaired: service-stopped"
-        in [c["name"] for c in repaired.result["checks"] if c["passed"]][0]
+    assert "found, shown and repaired: service-stopped" in next(
+        c["name"] for c in repaired.result["checks"] if c["passed"]
     )
     while deployed_solution.run("break", *SOLUTION, "--undo").status:
         pass  # the student's own two are taken back
@@ -276,6 +280,7 @@ def test_every_fault_shows_and_can_be_taken_back(deployed_solution: Any, name: s
     assert deployed_solution.run("process", *SOLUTION).status == 0
 
 
+@pytest.mark.verify
 def test_the_attack_on_ones_own_lab_is_refused_everywhere(deployed_solution: Any) -> None:
     run = deployed_solution.run("break", *SOLUTION, "--attack", "nnnnnnnn", "--json")
     assert run.status == 0, run

@@ -49,7 +49,9 @@ def readable_copy(folder: Path) -> Path:
 class Driver:
     """The program under attack, in its own process."""
 
-    def __init__(self, python: str, home: Path, work: Path, identity: dict[str, Any]) -> None:
+    def __init__(
+        self, python: str, home: Path, work: Path, identity: dict[str, Any], tier: str = "namespaces"
+    ) -> None:
         self._process = subprocess.Popen(
             [python, str(home / "battery" / "driver.py"), str(work)],
             stdin=subprocess.PIPE,
@@ -59,6 +61,7 @@ class Driver:
             env={
                 "PYTHONPATH": str(home),
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "LAB_TIER": tier,
                 "GRADER_SECRET": "a-secret-of-the-grader",
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(work),

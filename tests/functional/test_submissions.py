@@ -28,7 +28,7 @@ ROOT = Path(labkit.__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "submissions"
 STUDENTS = ("ada@uni.edu", "grace.hopper@uni.edu", "edsger42")
 #: what a student has who generated the files and handed them in
-STARTER = 25.0
+STARTER = 24.0
 AT_ONCE = int(os.environ.get("LAB_TEST_GRADINGS", "4"))
 #: graded by default: a mistake of each file, a costly one, a right one; the others in `make verify`
 SAMPLE = ("M04", "M09", "M17", "M24", "N18", "R02")

@@ -28,6 +28,7 @@ PREFIX, CODE = "hybrid-killed", "killed"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.terraform,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here"),
 ]
 

@@ -64,5 +64,19 @@ def test_json_lines_carry_events_results_and_errors(out: io.StringIO) -> None:
     assert lines[0]["event"] == {"kind": "check", "text": "ok", "passed": True}
 
 
+def test_a_command_on_a_line_of_its_own_is_shown_whole(out: io.StringIO) -> None:
+    command = f"  mv '{'a b/' * 30}' there"
+    PlainConsole(out).error(LabError("It is broken.", hint=f"Move it aside:\n{command}\nThen go on."))
+    assert out.getvalue().splitlines() == ["✗ It is broken.", "→ Move it aside:", command, "  Then go on."]
+
+
+def test_a_long_fact_goes_on_below_itself(out: io.StringIO) -> None:
+    PlainConsole(out).fact("Label", "word " * 20, 9)
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("  Label      word")
+    assert second.startswith(" " * 13 + "word")
+    assert len(first) <= 80
+
+
 def test_without_a_terminal_the_console_is_plain() -> None:
     assert type(open_console(plain=False, as_json=False)) is PlainConsole

@@ -80,7 +80,7 @@ class Api:
     ) -> tuple[Mapping[str, str], bytes]:
         self._connection.request(method, _PATH + path, body or None, dict(headers))
         answer = self._connection.getresponse()
-        return answer.headers, answer.read()
+        return dict(answer.headers.items()), answer.read()
 
 
 # -- the log ----------------------------------------------------------------------------------------------
@@ -112,7 +112,9 @@ class Log(logging.Handler):
         if error["errorMessage"]:
             head += f"{':' if error['errorType'] else ''} {error['errorMessage']}"
         lines = [line for each in error["stackTrace"] for line in each.splitlines() or [""]]
-        indented = [_NO_BREAK_SPACE * (len(line) - len(line.lstrip(" "))) + line.lstrip(" ") for line in lines]
+        indented = [
+            _NO_BREAK_SPACE * (len(line) - len(line.lstrip(" "))) + line.lstrip(" ") for line in lines
+        ]
         self.log_text("\n".join([head, "Traceback (most recent call last):", *indented]), _ERROR_FRAME)
 
 
@@ -164,7 +166,7 @@ def _import(module: str) -> Any:
 
 def serve(handler: str, address: str, log_descriptor: int) -> NoReturn:
     """Run `handler` for one event after the other; ends with the process. Raises SystemExit when it can't."""
-    sys.stdout, sys.stderr = _Unbuffered(sys.stdout), _Unbuffered(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _Unbuffered(sys.stdout), _Unbuffered(sys.stderr)
     logging.Formatter.converter = time.gmtime
     log, api = Log(log_descriptor), Api(address)
     logging.getLogger().addHandler(log)

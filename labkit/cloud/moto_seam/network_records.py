@@ -84,7 +84,7 @@ def _nat_gateways(ec2: Any) -> Iterator[NatGatewayRecord]:
     for nat in list(ec2.nat_gateways.values()):
         if nat.state == "deleted":
             continue
-        held = (a.public_ip for a in list(ec2.addresses.values()) if a.eni and a.eni.id == nat._eni.id)
+        held = (a.public_ip for a in list(ec2.addresses) if a.eni and a.eni.id == nat._eni.id)
         yield NatGatewayRecord(nat.id, nat.vpc_id, nat.subnet_id, next(held, ""))
 
 

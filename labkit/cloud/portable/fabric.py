@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from labkit.cloud import addresses
 from labkit.cloud.network import fabric
+from labkit.cloud.network.decision import decide
 from labkit.cloud.network.model import Flow, Topology
 from labkit.cloud.portable.switchboard import Switchboard
 from labkit.sandbox.portable.inside.world import Network
@@ -37,7 +38,7 @@ class PortableFabric(fabric.Fabric):
         with self._lock:
             topology = self._topology()
         flow = Flow(name, address, port)
-        if not fabric.decision.decide(topology, flow).arrives:
+        if not decide(topology, flow).arrives:
             return False, ""
         return True, _receiver(topology, name, address)
 

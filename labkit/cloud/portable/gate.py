@@ -15,6 +15,7 @@ What belongs here: the protocol and carrying. What does not: who may reach whom 
 import asyncio
 import contextlib
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -91,7 +92,9 @@ class Gate:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+        with contextlib.suppress(
+            OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError
+        ):
             await self._serve((reader, writer))
         writer.close()
 
@@ -99,7 +102,7 @@ class Gate:
         ticket = self._tickets.pop(here[1].get_extra_info("peername")[1], None)
         if ticket is not None:
             ticket[1].cancel()
-            return await _carry(here, ticket[0])
+            return await self._carry(here, ticket[0])
         first = await here[0].readexactly(1)
         if first == b"@":
             return await self._answer(here)
@@ -137,12 +140,19 @@ class Gate:
         way = self._board.way(self._name, host, port)
         if way.kind != "pass":
             return way, None
+        far = socket.socket()
+        far.setblocking(False)
+        far.bind((_LOOPBACK, 0))
+        own = far.getsockname()[1]
+        self._board.carried(own, self._name, host, port)  # before anybody there can ask who it is
         try:
-            there = await asyncio.wait_for(asyncio.open_connection(_LOOPBACK, way.port), _CONNECT_SECONDS)
+            connecting = asyncio.get_running_loop().sock_connect(far, (_LOOPBACK, way.port))
+            await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+            return way, await asyncio.open_connection(sock=far)
         except (OSError, TimeoutError):
+            self._board.over(own)
+            far.close()
             return Way("refuse"), None
-        self._board.carried(there[1].get_extra_info("sockname")[1], self._name, host, port)
-        return way, there
 
     async def _bind(self, here: _Streams, address: str, port: str, real: str) -> None:
         if not self._board.bind(self._name, address, int(port), int(real)):
@@ -156,6 +166,18 @@ class Gate:
     async def _who(self, here: _Streams, port: str) -> None:
         known = self._board.who(int(port))
         await _say(here, f"is {known[0]} {known[1]}" if known else "nobody")
+
+    async def _carry(self, here: _Streams, there: _Streams) -> None:
+        """Both ways until both have ended."""
+        own = there[1].get_extra_info("sockname")[1]
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_pump(here[0], there[1]))
+                both.create_task(_pump(there[0], here[1]))
+        finally:
+            self._board.over(own)
+            there[1].close()
+            here[1].close()
 
     # -- HTTP -----------------------------------------------------------------------------------------
 
@@ -176,12 +198,16 @@ class Gate:
         else:
             path = match[3] or b"/"
             there[1].write(b"%s %s %s\r\n" % (match[1], path, match[4]) + _for_server(rest))
-        return await _carry(here, there)
+        return await self._carry(here, there)
 
 
 def _for_server(rest: bytes) -> bytes:
     """The headers without those for the proxy; one request, then the connection closes."""
-    lines = [each for each in rest.split(b"\r\n") if each and not each.lower().startswith((b"proxy-", b"connection:"))]
+    lines = [
+        each
+        for each in rest.split(b"\r\n")
+        if each and not each.lower().startswith((b"proxy-", b"connection:"))
+    ]
     return b"\r\n".join([*lines, b"Connection: close", b"", b""])
 
 
@@ -194,17 +220,6 @@ async def _silence(here: _Streams) -> None:
     """A dropped packet: nothing comes until the caller gives up."""
     while await here[0].read(_PIECE):
         pass
-
-
-async def _carry(here: _Streams, there: _Streams) -> None:
-    """Both ways until both have ended."""
-    try:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_pump(here[0], there[1]))
-            both.create_task(_pump(there[0], here[1]))
-    finally:
-        there[1].close()
-        here[1].close()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

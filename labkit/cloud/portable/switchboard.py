@@ -166,7 +166,7 @@ class Switchboard:
 
     def who(self, real_port: int) -> tuple[str, int] | None:
         """See gate.Board."""
-        return self._callers.pop(real_port, None)
+        return self._callers.get(real_port)
 
     def over(self, real_port: int) -> None:
         """See gate.Board."""

@@ -6,6 +6,7 @@ What belongs here: this step's work and checks. What does not: how files are ren
 from labkit.build import build
 from labkit.deploy.engines import TITLES
 from labkit.errors import TemplateError, UsageError
+from labkit.lesson import prediction
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
@@ -15,6 +16,8 @@ def run(context: Context) -> StepResult:
     options = context.options
     student, solution = _whose(context)
     made = context.workspaces.generate(student, solution=solution, force=options.force)
+    if context.options.extra.get("predict"):
+        prediction.store(context, str(context.options.extra["predict"]))
     for name in made.kept:
         context.note(f"{name} was changed by you and stays as it is (--force replaces it, with a backup)")
     for name, backup in made.backups.items():

@@ -19,7 +19,7 @@ from labkit.sandbox.portable.inside import start
 from labkit.sandbox.portable.inside.world import World
 from labkit.sandbox.portable.orders import Order
 from labkit.sandbox.portable.processes import tasks_of
-from labkit.sandbox.spec import Limits, SandboxSpec
+from labkit.sandbox.spec import Limits
 
 CHANNEL = 3
 _ABOVE_STANDARD = 16
@@ -60,7 +60,7 @@ def run(order: Order, standard: Sequence[int], reply: int) -> NoReturn:
         status = _execute(order, reply) if spec.command else _call(order, reply)
     except NotStarted as error:
         _say(reply, str(error))
-    except BaseException as error:
+    except BaseException:
         _say(reply, traceback.format_exc())
     finally:
         os._exit(status)
@@ -187,11 +187,13 @@ def _show_only_own_paths(world: World) -> None:
     def shown(descriptor: int, data: bytes) -> int:
         text = bytes(data)
         if root in text and farm:
-            text = text.replace(root + b"/usr/bin:" + farm, b"/usr/sbin:/usr/bin").replace(farm + b"/", b"/usr/bin/")
+            text = text.replace(root + b"/usr/bin:" + farm, b"/usr/sbin:/usr/bin").replace(
+                farm + b"/", b"/usr/bin/"
+            )
         write(descriptor, text.replace(root, b""))
         return len(data)  # whoever wrote n bytes is told n, however many are left of them
 
-    os.write = shown
+    os.write = shown  # type: ignore[assignment]
 
 
 def _exit_status(end: SystemExit) -> int:

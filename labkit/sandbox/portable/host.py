@@ -46,7 +46,9 @@ class PortableHost:
     process, however it comes.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", connection: socket.socket, base: Path, *, landlock: bool) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", connection: socket.socket, base: Path, *, landlock: bool
+    ) -> None:
         """Use open()."""
         self._process, self._connection, self._base = process, connection, base
         self._landlock = landlock
@@ -55,11 +57,18 @@ class PortableHost:
         self._disks: dict[str, int] = {}
         self._farms: dict[str, Path] = {}
         self._free_uids = list(range(_FIRST_UID + _UIDS, _FIRST_UID, -1)) if may_change_user() else []
-        self._watcher = Watcher(bound=resident_bytes, measure=resident_bytes) if not _has_proc() else Watcher()
+        self._watcher = (
+            Watcher(bound=resident_bytes, measure=resident_bytes) if not _has_proc() else Watcher()
+        )
 
     @classmethod
     def open(
-        cls, preload: Sequence[str] = (), *, landlock: bool, python: str = sys.executable, forks: bool | None = None
+        cls,
+        preload: Sequence[str] = (),
+        *,
+        landlock: bool,
+        python: str = sys.executable,
+        forks: bool | None = None,
     ) -> "PortableHost":
         """A host whose keeper has imported the modules `preload`, proved by one trial process.
 

@@ -72,11 +72,11 @@ class Keeper:
     def serve(self) -> None:
         """Until the caller is gone; then end everything."""
         while True:
-            ready, _, _ = select.select([self._connection, self._woken], [], [])
+            ready, _, _ = select.select([self._connection.fileno(), self._woken], [], [])
             if self._woken in ready:
                 os.read(self._woken, 4096)
                 self._reap()
-            if self._connection in ready and not self._answer():
+            if self._connection.fileno() in ready and not self._answer():
                 break
         for pid in list(self._children):
             self._end(pid)
@@ -172,6 +172,7 @@ def _fork(order: Order, standard: list[int], reply: int) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     child.run(order, standard, reply)
+    return None
 
 
 def _spawn(order: Order, standard: list[int], reply: int) -> int:

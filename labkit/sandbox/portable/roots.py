@@ -46,11 +46,13 @@ def kept_folders() -> tuple[str, ...]:
     library = sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix})
     packages = sysconfig.get_path("purelib")
     program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    own = {library, packages, program, f"{sys.prefix}/bin", f"{sys.prefix}/pyvenv.cfg"}
+    own = {library, packages, program}
+    if sys.prefix != sys.base_prefix:
+        own |= {f"{sys.prefix}/bin", f"{sys.prefix}/pyvenv.cfg"}
     own |= {os.path.realpath(each) for each in (library, packages)}
     if sys.base_prefix not in ("/usr", "/usr/local"):
         own.add(sys.base_prefix)
-    return tuple(sorted(own))
+    return tuple(sorted(path for path in own if os.path.exists(path)))
 
 
 def _own_programs() -> dict[str, Path]:
@@ -167,7 +169,7 @@ def _lay_hook(folder: Path) -> None:
 
 
 def _bind(root: Path, bind: Bind) -> None:
-    """A program is linked to; a folder is copied, for a link to it would show where it is from."""
+    """The interpreter is linked to; the rest is copied, for a link would show, or lead, to where it is from."""
     target = root / bind.target.strip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.exists(bind.source):
@@ -177,15 +179,20 @@ def _bind(root: Path, bind: Bind) -> None:
     if os.path.isdir(bind.source) and not bind.writable:
         shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
         _make_read_only(target)
-    else:
+    elif bind.writable or os.path.realpath(bind.source) in kept_folders():
         if target.is_dir():
             target.rmdir()
         target.symlink_to(os.path.realpath(bind.source))
+    else:
+        shutil.copy(bind.source, target)
 
 
 def _make_read_only(folder: Path) -> None:
     for place, _, files in os.walk(folder, topdown=False):
         for name in files:
             if not os.path.islink(os.path.join(place, name)):
-                os.chmod(os.path.join(place, name), 0o555 if os.access(os.path.join(place, name), os.X_OK) else 0o444)
+                os.chmod(
+                    os.path.join(place, name),
+                    0o555 if os.access(os.path.join(place, name), os.X_OK) else 0o444,
+                )
         os.chmod(place, 0o555)

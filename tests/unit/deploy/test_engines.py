@@ -90,12 +90,15 @@ def test_a_finding_names_its_place_as_far_as_it_is_known(finding: Finding, text:
     assert str(finding) == text
 
 
+NOWHERE = Target("local", "r", "http://127.0.0.1:1")
+
+
 @dataclass(frozen=True)
 class Refusing:
     """Clients whose every call fails with one error."""
 
     error: Exception
-    target: Target = Target("local", "r", "http://127.0.0.1:1")
+    target: Target = NOWHERE
 
     def client(self, service: str) -> Any:
         return self

@@ -8,6 +8,7 @@ import pytest
 
 import labkit
 from labkit.errors import UsageError
+from labkit.lesson.secrecy import runs
 from labkit.lesson.texts import Texts, fill
 from labkit.manifest import load
 from labkit.workspace import Workspaces
@@ -15,19 +16,6 @@ from labkit.workspace import Workspaces
 ROOT = Path(labkit.__file__).parent.parent
 TEXTS = Texts(load(ROOT))
 GAPS = [gap.name for gap in TEXTS.manifest.gaps]
-#: so many tokens in a row are the solution's words
-TOO_MANY = 9
-
-
-def tokens(text: str) -> list[str]:
-    """Words, numbers and signs; blanks, quotes and list signs do not count."""
-    return re.findall(r"[A-Za-z_]\w*|\d+|[^\s\w\"'\-,]", text)
-
-
-def runs(text: str) -> set[tuple[str, ...]]:
-    """Every TOO_MANY tokens in a row."""
-    found = tokens(text)
-    return {tuple(found[i : i + TOO_MANY]) for i in range(len(found) - TOO_MANY + 1)}
 
 
 @pytest.fixture(scope="module")

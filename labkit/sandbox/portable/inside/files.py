@@ -62,7 +62,7 @@ class _Files:
         _replace("symlink", self._both(os.symlink))
         _replace("readlink", self._answer(self._first(os.readlink)))
         _replace("getcwd", self._answer(os.getcwd))
-        builtins.open = io.open = self._first(io.open)  # type: ignore[assignment]
+        builtins.open = io.open = self._first(io.open)
         if "tokenize" in sys.modules:
             sys.modules["tokenize"]._builtin_open = builtins.open  # type: ignore[attr-defined]
 
@@ -139,14 +139,16 @@ class _Programs:
 
         original = _posixsubprocess.fork_exec
 
-        def fork_exec(words: Any, programs: Any, close: Any, passed: Any, folder: Any, env: Any, *rest: Any) -> Any:
+        def fork_exec(
+            words: Any, programs: Any, close: Any, passed: Any, folder: Any, env: Any, *rest: Any
+        ) -> Any:
             if folder is not None:
                 folder = self._translation.real(os.fsdecode(folder))
             env = env and self._assignments(env)
             programs = tuple(os.fsencode(self._program(os.fsdecode(each))) for each in programs)
             return original(self._words(words), programs, close, passed, folder, env, *rest)
 
-        _posixsubprocess.fork_exec = fork_exec  # type: ignore[assignment]
+        _posixsubprocess.fork_exec = fork_exec
         if "subprocess" in sys.modules:
             sys.modules["subprocess"]._fork_exec = fork_exec  # type: ignore[attr-defined]
 
@@ -201,8 +203,8 @@ def _be_whom(world: World) -> None:
     for name in ("chown", "lchown", "fchown", "setuid", "setgid", "setgroups", "initgroups"):
         if world.pretend_root:
             _replace(name, lambda *_, **__: None)
-    pwd.getpwuid = lambda uid: _account(2, str(uid))  # type: ignore[assignment]
-    pwd.getpwnam = lambda name: _account(0, name)  # type: ignore[assignment]
+    pwd.getpwuid = lambda uid: _account(2, str(uid))
+    pwd.getpwnam = lambda name: _account(0, name)
     pwd.getpwall = _accounts
     names = os.uname()
     _replace("uname", lambda: os.uname_result((names[0], world.hostname, *names[2:])))
@@ -220,4 +222,6 @@ def _account(column: int, wanted: str) -> pwd.struct_passwd:
     for account in _accounts():
         if str(account[column]) == wanted:
             return account
-    raise KeyError(f"getpwnam(): name not found: {wanted!r}" if column == 0 else f"getpwuid(): uid not found: {wanted}")
+    raise KeyError(
+        f"getpwnam(): name not found: {wanted!r}" if column == 0 else f"getpwuid(): uid not found: {wanted}"
+    )

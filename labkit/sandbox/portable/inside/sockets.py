@@ -77,9 +77,9 @@ class _Sockets:
             method = getattr(self, name)
             setattr(kind, name, _as_method(method))
         kind._real_close = _as_method(self.close)
-        socket.getaddrinfo = self.getaddrinfo  # type: ignore[assignment]
-        socket.gethostname = lambda: self._hostname  # type: ignore[assignment]
-        socket.gethostbyname = lambda name: self.getaddrinfo(name, 0)[0][4][0]  # type: ignore[assignment]
+        socket.getaddrinfo = self.getaddrinfo
+        socket.gethostname = lambda: self._hostname
+        socket.gethostbyname = lambda name: self.getaddrinfo(name, 0)[0][4][0]
 
     # -- connecting -----------------------------------------------------------------------------------
 

@@ -24,7 +24,9 @@ _AFTER = r"(?=[/\s\"'`;:,)&|<>]|$)"
 class Translation:
     """Between the paths of one sandbox and this machine's."""
 
-    def __init__(self, root: str, *, farm: str = "", kept: Sequence[str] = (), programs: Container[str] = ()) -> None:
+    def __init__(
+        self, root: str, *, farm: str = "", kept: Sequence[str] = (), programs: Container[str] = ()
+    ) -> None:
         """`root`: the sandbox's folder. `programs`: names below its own /usr/bin; `farm`, `kept`: see World."""
         self.root, self._farm, self._programs = root, farm, programs
         self._kept = tuple(kept)
@@ -51,7 +53,11 @@ class Translation:
 
     def _replaced(self, match: re.Match[str]) -> str:
         if match["own"]:
-            return match[0] if match.string.startswith(self._kept, match.start()) and self._kept else self.root + match[0]
+            return (
+                match[0]
+                if match.string.startswith(self._kept, match.start()) and self._kept
+                else self.root + match[0]
+            )
         if match["name"] and match["name"] in self._programs:
             return f"{self.root}/usr/bin/{match['name']}"
         return match[0]
@@ -74,7 +80,9 @@ class Translation:
             yield re.sub(r"\$\{?EUID\b\}?", str(0), self.text(line))
             heredoc = _HEREDOC.search(line)
             if heredoc:
-                end = next((i for i in range(index, len(lines)) if lines[i].strip() == heredoc[2]), len(lines))
+                end = next(
+                    (i for i in range(index, len(lines)) if lines[i].strip() == heredoc[2]), len(lines)
+                )
                 body = "".join(lines[index:end])
                 yield self.script(body) if _SHELL.match(body) else body
                 index = end

@@ -1,0 +1,176 @@
+"""Grading as people start it: the command, its exit status, its files, on submissions of every kind."""
+
+import json
+import os
+import signal
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import labkit
+from labkit.grading.gaps import bodies, with_bodies
+
+pytestmark = pytest.mark.slow
+ROOT = Path(labkit.__file__).resolve().parent.parent
+SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_text())
+ADA = ("--student", "ada@uni.edu")
+TEMPLATE = "cloudformation-template.yaml"
+
+
+def graded(lab: Any, *arguments: str) -> dict[str, Any]:
+    """The result of `./lab grade …`, which must have judged everything asked for."""
+    run = lab.run("grade", "--json", *ADA, *arguments, timeout=110)
+    assert run.status == 0, run
+    jsonschema.validate(run.result, SCHEMA)
+    return run.result
+
+
+def outcomes(result: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """What was judged: line → (outcome, way)."""
+    return {
+        line["id"]: (line["verdict"]["outcome"], line["verdict"]["way"])
+        for line in result["lines"]
+        if line["verdict"]["reason"] != "not asked for"
+    }
+
+
+def only(*lines: str) -> list[str]:
+    return [word for line in lines for word in ("--only", line)]
+
+
+@pytest.fixture
+def solution(lab: Any) -> Path:
+    assert lab.run("generate", *ADA, "--solution").status == 0
+    return lab.workspace("ada@uni.edu.solution")
+
+
+@pytest.fixture
+def starter(lab: Any) -> Path:
+    assert lab.run("generate", *ADA).status == 0
+    return lab.workspace("ada@uni.edu")
+
+
+def test_one_mistake_costs_its_own_lines(lab: Any, solution: Path, starter: Path, tmp_path: Path) -> None:
+    """The function is outside the network: what hangs on the path is proved by the text alone."""
+    template = solution / TEMPLATE
+    unwritten = bodies((starter / TEMPLATE).read_text())["lambda-network"]
+    template.write_text(with_bodies(template.read_text(), {"lambda-network": unwritten}))
+    result = graded(
+        lab, "--solution", *only("lambda-in-vpc", "door-open", "path-health", "answer-ok"), "--reports", str(tmp_path / "r")
+    )  # fmt: skip
+    assert outcomes(result) == {
+        "lambda-in-vpc": ("failed", "alone"), "path-health": ("failed", "as submitted"),
+        "door-open": ("passed", "alone"), "answer-ok": ("passed", "alone"),
+    }  # fmt: skip
+    assert "default-src 'none'" in (tmp_path / "r" / "report.html").read_text()
+    assert not (tmp_path / "r" / "results.json").exists(), "a part is no mark"
+
+
+def test_a_gap_alone_needs_nothing_else(lab: Any, solution: Path, starter: Path) -> None:
+    written = bodies((solution / TEMPLATE).read_text())["server-door"]
+    template = starter / TEMPLATE
+    template.write_text(with_bodies(template.read_text(), {"server-door": written}))
+    result = graded(lab, "--gap", "server-door")
+    assert outcomes(result) == {"door-open": ("passed", "alone"), "door-narrow": ("passed", "alone")}
+
+
+def test_what_stands_is_judged_where_it_stands(lab: Any, solution: Path) -> None:
+    assert lab.run("deploy", *ADA, "--solution").status == 0
+    pid = lab.cloud_pid()
+    result = graded(
+        lab, "--solution", "--target", "deployed", *only("path-health", "row-each", "clean-files")
+    )
+    assert set(outcomes(result).values()) == {("passed", "as submitted")}
+    assert lab.cloud_pid() == pid
+
+
+def test_the_same_submission_has_the_same_result(lab: Any, starter: Path, tmp_path: Path) -> None:
+    """Byte for byte but for times; of a zip and of the folder alike."""
+    packed = tmp_path / "ada.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in starter.iterdir():
+            if path.is_file():
+                archive.write(path, f"ada/{path.name}")
+    asked = only("own-variant", "unit-env", "server-writes", "bad-request")
+    texts = []
+    for source in ([], [str(packed)]):
+        result = graded(lab, *source, *asked)
+        result["timing"] = {}
+        for line in result["lines"]:
+            line["seconds"] = 0
+        texts.append(json.dumps(result, indent=1))
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("main.tf", '\ndata "external" "x" {\n  program = ["touch", "%s"]\n}\n', "main.tf, line"),
+        (TEMPLATE, "\nTransform: AWS::Serverless-2016-10-31\n", "macros and transforms"),
+        (TEMPLATE, "\n  Evil:\n    Type: Custom::Evil\n", "custom resources"),
+    ],
+)
+def test_configuration_that_runs_code_is_refused_before_any_tool(
+    lab: Any, starter: Path, tmp_path: Path, name: str, text: str, words: str
+) -> None:
+    with open(starter / name, "a") as file:
+        file.write(text.replace("%s", str(tmp_path / "ran")))
+    result = graded(lab)
+    assert result["score"] == 0
+    assert all(words in line["verdict"]["reason"] for line in result["lines"])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_submission_that_is_none_is_judged_as_nothing(lab: Any, tmp_path: Path) -> None:
+    (tmp_path / "link.zip").symlink_to("/etc/passwd")
+    result = graded(lab, str(tmp_path / "link.zip"))
+    assert (result["score"], result["final"]) == (0, True)
+    assert "neither a zip nor a folder" in result["lines"][0]["verdict"]["reason"]
+
+
+@pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--gap", "nothing"], ["--key", "/nothing"]])
+def test_what_does_not_exist_is_told(lab: Any, starter: Path, wrong: list[str]) -> None:
+    run = lab.run("grade", "--json", *ADA, *wrong)
+    assert run.status == 2
+    assert run.error["hint"]
+
+
+@pytest.mark.parametrize("events", [1, 3])
+def test_killed_in_the_middle_nothing_is_left_and_nothing_is_a_mark(
+    lab: Any, starter: Path, until: Callable[..., None], events: int
+) -> None:
+    before = running()
+    assert lab.kill_after(events, "grade", *ADA)
+    until(lambda: not running() - before, seconds=30, what="the end of all clouds and judging processes")
+    value = json.loads((lab.base / ".lab" / "grading" / "ada@uni.edu" / "result.json").read_text())
+    jsonschema.validate(value, SCHEMA)
+    assert not value["final"]
+    assert value["not_judged"]
+
+
+def test_interrupted_it_says_so(lab: Any, starter: Path, until: Callable[..., None]) -> None:
+    before = running()
+    process = lab.start("grade", *ADA, "--plain")
+    until(lambda: running() - before, seconds=30, what="the judging process")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    until(lambda: not running() - before, seconds=30, what="the end of all clouds and judging processes")
+
+
+def running() -> set[int]:
+    """Processes of clouds and of judging, on this machine."""
+    found = set()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                command = Path(f"/proc/{entry}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"labkit.grading.judge" in command or b"lab-judging-" in command:
+                found.add(int(entry))
+    return found

@@ -1,0 +1,154 @@
+"""What each tier contains of the battery, and that docs/tiers.md says so.
+
+The whole table is made by `make verify`; LAB_WRITE_DOCS=1 puts it into the document. A sample runs always.
+"""
+
+import contextlib
+import glob
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the tiers are Linux's")]
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "tiers.md"
+BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
+ORDINARY_UID = 61512
+Said = dict[str, Any]
+
+#: column → (tier, whether the grader is root)
+COLUMNS = {
+    "namespaces": ("namespaces", False),
+    "landlock": ("landlock", False),
+    "posix": ("posix", False),
+    "posix, as root": ("posix", True),
+}
+
+
+def _no_done(said: Said) -> bool:
+    return "done" not in [value for value in said.values() if isinstance(value, str)]
+
+
+#: attack → (in words, whether what came out means that it was contained)
+ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
+    "fork_bomb": ("fork bomb", lambda out, said: said.get("children", 200) < 200),
+    "endless_loop": ("endless loop", lambda out, said: out["reason"] == "time"),
+    "ignores_every_signal": ("ignores every signal", lambda out, said: out["reason"] == "time"),
+    "memory_hog": ("fills memory", lambda out, said: out["reason"] == "memory" or said.get("mib", 0) <= 1024),
+    "memory_hog_in_five_processes": ("fills memory, in five processes", lambda out, said: out["reason"] == "memory"),
+    "hidden_memory": ("hides memory (memory files, shared segments)", lambda out, said: _no_done(said)),
+    "disk_filler": ("fills the disk", lambda out, said: said.get("mib", 999) <= 64),
+    "inode_flood": ("makes 20,000 files", lambda out, said: said.get("files", 20000) < 4096),
+    "reads_hidden_tests": ("reads the grader's files", lambda out, said: said["leaks"] == []),
+    "reads_grader_memory_and_environment": (
+        "reads the grader's memory and environment", lambda out, said: said["leaks"] == []
+    ),
+    "forges_results": ("forges results", lambda out, said: _no_done(said) and out["untouched"]),
+    "kills_the_grader": ("kills the grader", lambda out, said: said["kill"] != "done"),
+    "kills_its_process_group": ("kills its process group", lambda out, said: True),
+    "traces_the_grader": ("traces the grader", lambda out, said: said["attach"] != "done"),
+    "reaches_the_network": (
+        "reaches other ports, or sends datagrams",
+        lambda out, said: "FORBIDDEN" not in said["reached"].values() and not said["created"] and not out["datagram"],
+    ),
+    "leaves_a_background_process": ("leaves a process behind", lambda out, said: out["reason"] == "exit"),
+    "floods_its_output": ("floods its output", lambda out, said: out["reason"] == "output"),
+    "escapes_its_namespaces": ("namespaces, mounts, bpf, io_uring …", lambda out, said: said["done"] == []),
+}  # fmt: skip
+
+
+def _battery() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "battery_tests", Path(__file__).with_name("test_sandbox_battery.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextlib.contextmanager
+def graders(column: str) -> Iterator[Callable[[], Any]]:
+    """Makes graders under attack; each has its own files and is ended afterwards."""
+    battery, (tier, as_root) = _battery(), COLUMNS[column]
+    identity: dict[str, Any] = {}
+    if as_root and os.getuid() != 0:
+        pytest.skip("only root can be root")
+    if not as_root and os.getuid() == 0:
+        identity = {"user": ORDINARY_UID, "group": ORDINARY_UID, "extra_groups": []}
+    python = battery.python_for(ORDINARY_UID) if os.getuid() == 0 else sys.executable
+    with tempfile.TemporaryDirectory(prefix="battery-") as folder, contextlib.ExitStack() as stack:
+        home = battery.readable_copy(Path(folder))
+
+        def make() -> Any:
+            work = Path(tempfile.mkdtemp(dir=home))
+            if identity:
+                os.chown(work, ORDINARY_UID, ORDINARY_UID)
+            driver = battery.Driver(python, home, work, identity, tier)
+            stack.callback(_end, driver)
+            return driver
+
+        yield make
+
+
+def _end(driver: Any) -> None:
+    with contextlib.suppress(AssertionError):
+        driver.close()  # one that was killed ends with its signal
+
+
+def contained(make: Callable[[], Any], attack: str) -> bool:
+    """Whether the attack came to nothing, by what is seen from outside and by its own words."""
+    driver = make()
+    try:
+        out = driver.attack(attack)
+    except (AssertionError, BrokenPipeError):
+        return False  # the grader is dead
+    for path in out["spilled"]:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+    said = out["said"][-1] if out["said"] else {}
+    try:
+        return ATTACKS[attack][1](out, said) and not out["survivors"] and out["untouched"]
+    except KeyError:
+        return out["reason"] != "exit"
+
+
+@pytest.mark.parametrize(
+    "attack", ["reads_hidden_tests", "forges_results", "kills_the_grader", "reaches_the_network"]
+)
+def test_landlock_keeps_what_the_grader_must_be_able_to_trust(attack: str) -> None:
+    with graders("landlock") as make:
+        assert contained(make, attack)
+
+
+@pytest.mark.verify
+def test_the_document_says_what_each_tier_contains() -> None:
+    rows = {attack: [text] for attack, (text, _) in ATTACKS.items()}
+    for column in COLUMNS:
+        with graders(column) as make:
+            for attack, row in rows.items():
+                row.append("yes" if contained(make, attack) else "**no**")
+    lines = [["attack", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows.values()]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    written, _, after = rest.partition(END)
+    if os.environ.get("LAB_WRITE_DOCS"):
+        DOCUMENT.write_text(before + BEGIN + table + END + after, encoding="utf-8")
+    else:
+        assert written == table
+    assert not glob.glob("/tmp/fill_*")
+
+
+def test_the_document_has_every_attack_and_every_tier() -> None:
+    table = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert rows[0] == ["attack", *COLUMNS]
+    assert [row[0] for row in rows[2:]] == [text for text, _ in ATTACKS.values()]

@@ -1,0 +1,54 @@
+"""Processes are seen as the kernel knows them, and ended from outside."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from labkit.cloud import looking
+
+_CHILD = """
+import os, socket, sys
+s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def child() -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={"PATH": os.environ["PATH"], "COLOUR": "red"},
+    )  # fmt: skip
+    with process:
+        yield process
+        process.kill()
+
+
+def test_command_environment_and_ports(child: "subprocess.Popen[str]") -> None:
+    assert child.stdout is not None
+    port = int(child.stdout.readline())
+    found = {program.pid: program for program in looking.programs(os.getpid())}[child.pid]
+    assert found.command[1] == "-c"
+    assert found.environment["COLOUR"] == "red"
+    assert found.listens == (port,)
+
+
+def test_killing_waits_for_the_end(child: "subprocess.Popen[str]") -> None:
+    assert child.stdout is not None
+    port = int(child.stdout.readline())
+    assert looking.kill(os.getpid(), child.pid)
+    assert child.wait() == -9
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_only_what_is_below_is_ended() -> None:
+    assert not looking.kill(os.getpid(), 1)
+    assert not looking.kill(0, os.getpid())
+
+
+def test_nothing_runs_below_nobody() -> None:
+    assert looking.programs(0) == []

@@ -1,0 +1,64 @@
+"""STEPS.md, lab.toml, the launchers and the command line agree."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.cli import STEPS, _parser
+from labkit.manifest import load
+
+ROOT = Path(labkit.__file__).parent.parent
+TEXT = (ROOT / "STEPS.md").read_text()
+MANIFEST = load(ROOT)
+SECTIONS = dict(re.findall(r"(?ms)^## Step (\d\d): [^\n]*\n(.*?)(?=^## |\Z)", TEXT))
+
+
+def test_every_step_has_its_section_in_order() -> None:
+    assert list(SECTIONS) == [step.number for step in MANIFEST.steps]
+
+
+@pytest.mark.parametrize("step", MANIFEST.steps, ids=lambda s: s.number)
+def test_a_section_has_its_command_and_the_step_its_launcher(step) -> None:
+    assert f"./lab {step.name}" in SECTIONS[step.number]
+    launcher = (ROOT / "steps" / f"{step.number}_{step.name}.py").read_text()
+    assert step.number in launcher
+    if step.number != "09":
+        assert re.search(r"\*\*(Goal|Checked)\.?\*\*", SECTIONS[step.number])
+
+
+def test_the_steps_of_the_command_line_are_those_of_the_manifest() -> None:
+    known = {step.name: step.number for step in MANIFEST.steps}
+    assert {name: number for name, number in STEPS.items() if name in known} == STEPS
+    assert STEPS.items() <= known.items()
+
+
+def commands() -> list[str]:
+    """Every `./lab …` line of the documents, placeholders filled in."""
+    found: list[str] = []
+    for name in ("STEPS.md", "docs/instructor.md"):
+        found += re.findall(r"\./lab[ ]?([^`\n|;,)]*)", (ROOT / name).read_text())
+    return sorted({re.sub(r"\s{2,}.*| #.*|\s&&.*", "", line).strip() for line in found})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_of_the_documents_exists(line: str) -> None:
+    import shlex
+
+    words = shlex.split(line.replace("WORD", "vpc").replace("FILE", "file").rstrip(".:"))
+    if words[:1] == ["doctor"]:
+        return  # the file `lab` answers it by itself
+    _parser().parse_args([word for word in words if word != "--help"])
+
+
+def test_no_line_of_an_example_screen_is_wider_than_80_columns() -> None:
+    for block in re.findall(r"(?s)```\n(.*?)```", TEXT):
+        for line in block.splitlines():
+            assert len(line) <= 90, line
+
+
+def test_the_hand_outs_readme_names_what_there_is() -> None:
+    text = (ROOT / "lesson" / "README.handout.md").read_text()
+    assert "STEPS.md" in text
+    assert "solution" not in text.lower()
