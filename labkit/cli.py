@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import labkit
-from labkit import engines, grade_command, study
+from labkit import cloud_commands, engines, grade_command, study
 from labkit.console import Console, open_console
 from labkit.errors import CloudError, LabError, UsageError
 from labkit.lesson.model import Options, Places, StepResult
@@ -156,7 +156,8 @@ def _engine_option(parser: argparse.ArgumentParser) -> None:
 
 def _cloud_parser(parser: argparse.ArgumentParser) -> None:
     _common(parser)
-    parser.add_argument("action", choices=["start", "status", "stop", "logs", "shell"])
+    parser.add_argument("action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS])
+    parser.add_argument("words", nargs="*", help="what trace, break and mend are about")
     parser.set_defaults(command=_cloud)
 
 
@@ -254,6 +255,8 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _cloud(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.action in cloud_commands.ACTIONS:
+        return cloud_commands.run(arguments, _own_context(console), console)
     cloud = _local_cloud(_places())
     action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
     return action[arguments.action](cloud, console)

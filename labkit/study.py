@@ -5,10 +5,8 @@ goes through the console that labkit.cli opened.
 """
 
 import argparse
-import os
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +15,8 @@ from labkit.errors import UsageError
 from labkit.events import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from labkit.lesson.context import Context
+    from labkit.lesson.trouble import Stuck
 
 MakeContext = Callable[[Console], "Context"]
 Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -99,22 +96,18 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
 
 
 def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson import course, gaps
+    from labkit.lesson import course
     from labkit.lesson.texts import Texts, fill
     from labkit.lesson.trouble import Trouble
 
     chosen = course.load(context.manifest)
     trouble = Trouble(context.workspace, tier3_minutes=chosen.tier3_after, tiers=chosen.hint_tiers)
     stuck = trouble.stuck()
-    if arguments.gap:
-        name, symptom = gaps.find(context.manifest, arguments.gap).name, ""
-        symptom = stuck.symptom if stuck and stuck.gap == name else ""
-    elif stuck:
-        name, symptom = stuck.gap, stuck.symptom
-    else:
+    if stuck is None and not arguments.gap:
         console.line("Nothing fails now. After a check that fails there is a hint for it here.")
         console.line("For a gap of your choice:  ./lab hint GAP      The gaps:  ./lab gap")
         return 0
+    name, symptom = _stuck_at(context, arguments.gap, stuck)
     hint = Texts(context.manifest).hint(name, symptom)
     if hint is None:
         reason = stuck.reason if stuck else ""
@@ -133,6 +126,14 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
     console.line(f"Hints so far: {trouble.given()}. They are counted, and free.", style="dim")
     console.result({"gap": name, "symptom": symptom, "tier": given.tier, "text": given.text})
     return 0
+
+
+def _stuck_at(context: "Context", asked: str | None, stuck: "Stuck | None") -> tuple[str, str]:
+    """Gap and symptom of the hint that is wanted: the gap asked for, else what fails now."""
+    from labkit.lesson import gaps
+
+    name = gaps.find(context.manifest, asked).name if asked else stuck.gap if stuck else ""
+    return name, stuck.symptom if stuck and stuck.gap == name else ""
 
 
 def _gap(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
@@ -279,30 +280,16 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
 
 def local_shell(context: "Context", console: Console) -> int:
     """A shell in which the AWS CLI, boto3, curl and Terraform mean the local cloud, and only that."""
+    from labkit import terminal
+
     target = context.clients.target
     loopback = "127.0.0.1,localhost,169.254.169.254"
     environment = {
         **context.terraform.variables(target), "PS1": "(local cloud) $ ", "PROMPT": "(local cloud) $ ",
         "LAB_TARGET": "local cloud", "NO_PROXY": loopback, "no_proxy": loopback, "AWS_PAGER": "",
     }  # fmt: skip
-    shell = os.environ.get("SHELL") or "/bin/sh"
-    console.line("In this shell AWS and Terraform mean the local cloud. Leave it with: exit", style="strong")
-    with _interrupts_belong_to_the_shell():
-        return os.spawnvpe(os.P_WAIT, shell, [shell, *_quiet(shell)], environment)
-
-
-def _quiet(shell: str) -> list[str]:
-    """Options that keep the person's own start-up files from replacing our prompt."""
-    return {"bash": ["--norc", "--noprofile"], "zsh": ["-f"]}.get(Path(shell).name, [])
-
-
-@contextmanager
-def _interrupts_belong_to_the_shell() -> "Iterator[None]":
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
+    return terminal.shell(environment)
 
 
 def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -> int:

@@ -1,7 +1,7 @@
-"""A terminal handed on: what is typed here goes to a program elsewhere, what it prints comes back.
+"""Terminals: a shell here, and one handed on to a program elsewhere, whose words come back.
 
 What belongs here: the pseudo-terminal between the two, window size included. What does not: where the
-program runs (labkit.cloud).
+program runs (labkit.cloud), what a shell's environment means (labkit.study).
 """
 
 import fcntl
@@ -13,11 +13,22 @@ import sys
 import termios
 import threading
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 #: runs a program on three descriptors until it ends; returns its status
 Runner = Callable[[Sequence[int]], int]
+
+
+def shell(environment: Mapping[str, str]) -> int:
+    """The person's own shell, without its start-up files, in this environment; returns its status."""
+    program = environment.get("SHELL") or "/bin/sh"
+    quiet = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"]}.get(os.path.basename(program), [])
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C belongs to the shell inside
+    try:
+        return os.spawnvpe(os.P_WAIT, program, [program, *quiet], dict(environment))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def hand_on(run: Runner) -> int:

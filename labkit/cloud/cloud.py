@@ -20,13 +20,22 @@ from labkit.cloud.image_host import ImageHost
 from labkit.cloud.memory import usage
 from labkit.cloud.probing import Probing
 from labkit.cloud.reconciler import Reconciler, Wanted
-from labkit.cloud.records import Caller, FunctionRecord, InterfaceRecord, InvocationResult, Principal
+from labkit.cloud.records import (
+    Caller,
+    FunctionRecord,
+    InstanceRecord,
+    InterfaceRecord,
+    InvocationResult,
+    Principal,
+)
 from labkit.cloud.serving import Server
 from labkit.events import Emit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from labkit.cloud.network.fabric import Fabric
+    from labkit.cloud.ports import AwsAccess
     from labkit.sandbox.tiers import AnyHost
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
@@ -79,7 +88,7 @@ class Cloud:
         app = DomainDispatcherApplication(create_backend_app)
         return Door(app, self._identities, on_change=self._changed, facts=facts)
 
-    def _make_fabric(self, sandboxes: "AnyHost") -> Any:
+    def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
         from labkit.cloud.fabrics import fabric_for
 
         fabric = fabric_for(sandboxes)
@@ -100,7 +109,7 @@ class Cloud:
         self._ending.callback(logs.close)
         return logs
 
-    def _make_access(self, folder: Path) -> Any:
+    def _make_access(self, folder: Path) -> "AwsAccess":
         """The way to AWS's API from inside: AWS's own names and addresses where packets are real."""
         from labkit.cloud.endpoints.access import access_for
 
@@ -116,7 +125,7 @@ class Cloud:
         manager = InstanceManager(
             Surroundings(
                 self._sandboxes, self._fabric, self._credentials, self._serving,
-                self._access, build(folder / "image"), self._emit,
+                self._access, build(folder / "image"), self._emit, self._powered_off,
             )
         )  # fmt: skip
         self._ending.callback(manager.close)
@@ -182,6 +191,14 @@ class Cloud:
     def _instance_status(self, instance_id: str) -> str:
         state = self._instances.boot(instance_id).state
         return {"ok": "ok", "failed": "ok", "pending": "initializing"}.get(state, "initializing")
+
+    def _powered_off(self, record: InstanceRecord) -> None:
+        """Shut down from inside: stopped or terminated, as InstanceInitiatedShutdownBehavior says."""
+        ec2 = self._own_client("ec2", record.region)
+        asked = {"InstanceId": record.instance_id, "Attribute": "instanceInitiatedShutdownBehavior"}
+        behaviour = ec2.describe_instance_attribute(**asked)["InstanceInitiatedShutdownBehavior"]["Value"]
+        end = ec2.terminate_instances if behaviour == "terminate" else ec2.stop_instances
+        end(InstanceIds=[record.instance_id])
 
     def _role_allows(self, role_arn: str, action: str, resource: str) -> bool:
         from labkit.cloud.iam import Request, evaluate

@@ -104,6 +104,24 @@ def _restore_route(bench: Bench, memo: Memo) -> None:
     )
 
 
+def _deny_answers(bench: Bench) -> Memo:
+    """A rule of the subnet's network ACL that keeps answers from outside out; the group looks right."""
+    ec2 = bench.clients.client("ec2")
+    subnet = [{"Name": "association.subnet-id", "Values": [bench.instance()["SubnetId"]]}]
+    acl = ec2.describe_network_acls(Filters=subnet)["NetworkAcls"][0]["NetworkAclId"]
+    ec2.create_network_acl_entry(
+        NetworkAclId=acl, RuleNumber=50, Protocol="6", RuleAction="deny", Egress=False,
+        CidrBlock="0.0.0.0/0", PortRange={"From": 1024, "To": 65535},
+    )  # fmt: skip
+    bench.restart()  # a connection that stands is asked too, but ends at once this way
+    return {"acl": acl}
+
+
+def _let_answers_in(bench: Bench, memo: Memo) -> None:
+    ec2 = bench.clients.client("ec2")
+    ec2.delete_network_acl_entry(NetworkAclId=memo["acl"], RuleNumber=50, Egress=False)
+
+
 def _no_concurrency(bench: Bench) -> Memo:
     bench.clients.client("lambda").put_function_concurrency(
         FunctionName=bench.outputs["LambdaFunctionName"], ReservedConcurrentExecutions=0
@@ -207,12 +225,14 @@ def _make_table(bench: Bench, kind: str) -> None:
     api.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
 
 
-#: F1, F2, F4 to F8 and F10 of the lesson. F3 (a network ACL) needs ACLs to be enforced, and two subnets.
+#: F1 to F8 and F10 of the lesson. F3 stops what the server asks outside for: inside a subnet no ACL is asked.
 ALL: tuple[Fault, ...] = (
     Fault("rule-revoked", "network", "door", "silence means dropped; a group without a rule says nothing",
           r"no (ingress |inbound |incoming )?rules?|ippermissions.*\[\s*\]", _revoke, _authorize),
     Fault("route-gone", "network", "vpc", "inside works, outside does not: the way out is a route of its own",
           r"0\.0\.0\.0/0|default route|no route", _drop_route, _restore_route),
+    Fault("answers-denied", "network", "vpc", "groups are stateful, network ACLs are not: the answer needs a rule too",
+          r"network ?acl|nacl|rule 50|1024|stateless", _deny_answers, _let_answers_in),
     Fault("no-concurrency", "network", "function", "AWS refuses before your code runs: limits have their own status",
           r"toomanyrequests|429|concurren|rate exceeded", _no_concurrency, _free_concurrency),
     Fault("service-stopped", "program", "health", "refused at once: it arrived, and nobody is at home",

@@ -8,7 +8,7 @@ from labkit.lesson.context import Context
 
 
 def where(context: Context, gap: str) -> str:
-    """ "gap lambda-network, main.tf line 118      ./lab hint"; without a gap only the way to a hint."""
+    """ "gap lambda-network, main.tf line 118, then …"; without a gap only the way to a hint."""
     if not gap:
         return "./lab hint"
     workspace = context.workspace
@@ -17,7 +17,7 @@ def where(context: Context, gap: str) -> str:
     text = workspace.files().get(file, b"").decode(errors="replace")
     region = gaps.regions(text).get(gap)
     line = f" line {region.line}" if region else ""
-    return f"Do: gap {gap}, {file}{line}      ./lab hint"
+    return f"Do: gap {gap}, {file}{line}, then: ./lab deploy   ./lab hint"
 
 
 def engine_of(context: Context) -> str:

@@ -29,7 +29,7 @@ VARIABLE, REQUIRED_VARIABLE = "LAB_TIER", "LAB_REQUIRE_TIER"
 
 _EXPOSED = {
     NAMESPACES: "",
-    LANDLOCK: "It does not limit disk space or the number of files, and memory in shared segments is not counted.",
+    LANDLOCK: "It limits no disk space, and keeps nobody from Unix sockets or from permissions of files of yours.",
     POSIX: "It protects against accidents only, not against code that means harm.",
 }
 _PLAIN_USERS = "Each sandbox runs as a user of its own, so it can't read or change files of yours."

@@ -130,9 +130,9 @@ def test_a_member_is_admitted_from_the_moment_it_joins_the_group(lab: Lab) -> No
     """EC2 API reference, ModifyInstanceAttribute (GroupId): changed groups take effect at once."""
     lab.attach(SERVER, replace(FUNCTION, security_group_ids=()))
     assert lab.call("function", SERVER.address) == "timed out"
-    lab.fabric.change(FUNCTION)
+    lab.fabric.update_interface(FUNCTION)
     assert lab.call("function", SERVER.address) == "answered"
-    lab.fabric.change(replace(FUNCTION, security_group_ids=("sg-server",)))
+    lab.fabric.update_interface(replace(FUNCTION, security_group_ids=("sg-server",)))
     assert lab.call("function", SERVER.address) == "timed out"
 
 
@@ -228,7 +228,7 @@ def test_without_a_public_address_the_outside_times_out(lab: Lab) -> None:
     """VPC user guide, Internet gateways: the instance needs a public address to be translated to."""
     lab.attach(SERVER, INTERNET)
     assert lab.call("server", INTERNET.address) == "timed out"
-    lab.fabric.change(replace(SERVER, public_ip=PUBLIC))
+    lab.fabric.update_interface(replace(SERVER, public_ip=PUBLIC))
     assert lab.call("server", INTERNET.address) == "answered"
 
 

@@ -1,7 +1,7 @@
 """What a hostile submission would try, each attack bounded so that even a success does little harm.
 
-Runs inside a sandbox: `attacks.py NAME TOKEN` with the targets as JSON in the variable TARGETS. Prints JSON lines with what
-it achieved; what stands there is the attacker's own claim, and the test judges what it can from outside.
+Runs inside a sandbox: `attacks.py NAME TOKEN`, the targets as JSON in the variable TARGETS. Prints JSON lines with
+what it achieved; what stands there is the attacker's own claim, and the test judges what it can from outside.
 Only the standard library.
 """
 
@@ -229,7 +229,8 @@ def forges_results():
 
 
 def kills_the_grader():
-    say(kill=outcome(os.kill, TARGETS["grader"], signal.SIGKILL), everybody=TARGETS["spares"] or outcome(os.kill, -1, 9))
+    kill = outcome(os.kill, TARGETS["grader"], signal.SIGKILL)
+    say(kill=kill, everybody=TARGETS["spares"] or outcome(os.kill, -1, 9))
 
 
 def kills_its_process_group():

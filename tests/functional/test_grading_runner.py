@@ -25,7 +25,7 @@ from labkit.grading import rubric, runner
 from labkit.grading.model import Result, empty
 from labkit.grading.task import Task
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_text())
 
@@ -149,7 +149,9 @@ def test_a_check_that_can_not_be_imported_fails_nobody(tmp_path: Path, cloud: Lo
     root = kit(tmp_path, {"passes": "return None", "broken": "return None"})
     (root / "grader" / "checks" / "check_broken.py").write_text("def check(lab:\n")
     result = Judging(root, cloud, tmp_path / "result.json").judged()
-    assert [line.verdict.outcome for line in result.lines] == ["passed", "not judged"]
+    assert [line.verdict.outcome for line in result.lines] == ["passed", "not judged"], [
+        line.verdict.reason for line in result.lines
+    ]
     assert "SyntaxError" in result.line("broken").verdict.reason
 
 

@@ -50,7 +50,7 @@ class Driver:
     """The program under attack, in its own process."""
 
     def __init__(
-        self, python: str, home: Path, work: Path, identity: dict[str, Any], tier: str = "namespaces"
+        self, python: str, home: Path, work: Path, identity: dict[str, Any], tier: str = "namespaces", seconds: float = 2
     ) -> None:
         self._process = subprocess.Popen(
             [python, str(home / "battery" / "driver.py"), str(work)],
@@ -62,6 +62,7 @@ class Driver:
                 "PYTHONPATH": str(home),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "LAB_TIER": tier,
+                "BATTERY_SECONDS": str(seconds),
                 "GRADER_SECRET": "a-secret-of-the-grader",
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(work),

@@ -42,7 +42,10 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
     "endless_loop": ("endless loop", lambda out, said: out["reason"] == "time"),
     "ignores_every_signal": ("ignores every signal", lambda out, said: out["reason"] == "time"),
     "memory_hog": ("fills memory", lambda out, said: out["reason"] == "memory" or said.get("mib", 0) <= 1024),
-    "memory_hog_in_five_processes": ("fills memory, in five processes", lambda out, said: out["reason"] == "memory"),
+    "memory_hog_in_five_processes": (
+        "fills memory, in five processes",
+        lambda out, said: "all_done" not in said and out["reason"] in ("memory", "time"),
+    ),
     "hidden_memory": ("hides memory (memory files, shared segments)", lambda out, said: _no_done(said)),
     "disk_filler": ("fills the disk", lambda out, said: said.get("mib", 999) <= 64),
     "inode_flood": ("makes 20,000 files", lambda out, said: said.get("files", 20000) < 4096),
@@ -92,7 +95,7 @@ def graders(column: str) -> Iterator[Callable[[], Any]]:
             work = Path(tempfile.mkdtemp(dir=home))
             if identity:
                 os.chown(work, ORDINARY_UID, ORDINARY_UID)
-            driver = battery.Driver(python, home, work, identity, tier)
+            driver = battery.Driver(python, home, work, identity, tier, seconds=6)
             stack.callback(_end, driver)
             return driver
 
@@ -118,13 +121,11 @@ def contained(make: Callable[[], Any], attack: str) -> bool:
     try:
         return ATTACKS[attack][1](out, said) and not out["survivors"] and out["untouched"]
     except KeyError:
-        return out["reason"] != "exit"
+        return False  # it was not over: nothing shows that it failed
 
 
-@pytest.mark.parametrize(
-    "attack", ["reads_hidden_tests", "forges_results", "kills_the_grader", "reaches_the_network"]
-)
-def test_landlock_keeps_what_the_grader_must_be_able_to_trust(attack: str) -> None:
+@pytest.mark.parametrize("attack", ["reads_hidden_tests", "kills_the_grader", "traces_the_grader"])
+def test_landlock_keeps_the_grader_and_its_files_out_of_reach(attack: str) -> None:
     with graders("landlock") as make:
         assert contained(make, attack)
 

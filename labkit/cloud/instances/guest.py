@@ -155,9 +155,7 @@ class Guest:
     def shell_ended(self, question: int) -> int:
         """The status of a shell, once it has ended; 255 when the instance ended first."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: question in self._ended_shells or self._boot.state == "stopped"
-            )
+            self._changed.wait_for(lambda: question in self._ended_shells or self._boot.state == "stopped")
             self._questions.discard(question)
             return self._ended_shells.pop(question, 255)
 

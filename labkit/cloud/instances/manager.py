@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labkit.cloud import addresses
@@ -65,6 +65,8 @@ class Surroundings:
     access: AwsAccess
     image: Image
     emit: Emit = ignore
+    #: told of an instance that was shut down from inside
+    powered_off: Callable[[InstanceRecord], None] = lambda record: None
 
 
 class InstanceManager:
@@ -297,9 +299,14 @@ class InstanceManager:
         ).start()
 
     def _after_end(self, machine: _Machine, sandbox: Sandbox) -> None:
+        if self._settle_end(machine, sandbox):
+            self._around.powered_off(machine.record)
+
+    def _settle_end(self, machine: _Machine, sandbox: Sandbox) -> bool:
+        """Boot again where that was asked for; else take it off the network. Whether it is off for good."""
         with machine.busy:
             if machine.sandbox is not sandbox or self._closing:
-                return
+                return False
             again = machine.guest.reboot_asked
             self._shut_down(machine, 0)
             if again:
@@ -307,6 +314,7 @@ class InstanceManager:
             else:
                 self._disconnect(machine)
                 self._around.emit(Event("note", f"{machine.record.instance_id}: shut down from inside"))
+            return not again
 
     def _shut_down(self, machine: _Machine, grace: float) -> None:
         """End the process, kindly for `grace` seconds, and let go of what it was read from."""

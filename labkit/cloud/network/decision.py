@@ -25,7 +25,6 @@ from labkit.cloud.network.model import (
     Verdict,
     acl_entries,
     contains,
-    is_aws,
     is_private,
     service_of,
 )
@@ -232,7 +231,7 @@ def _destination(journey: _Journey) -> Hop | None:
         return None
     if journey.local:
         return Hop("destination", False, flow.destination, f"no interface has {flow.destination}")
-    if is_aws(flow.destination):
+    if journey.topology.is_aws(flow.destination):
         return Hop("AWS", True, flow.destination, f"{flow.destination} is an endpoint of AWS")
     if journey.target in journey.topology.gateway_endpoints:
         rule = f"{journey.target} carries traffic to AWS alone"

@@ -102,7 +102,7 @@ class Fabric:
                 self._admit(record)
             return sockets
 
-    def change(self, interface: InterfaceRecord) -> None:
+    def update_interface(self, interface: InterfaceRecord) -> None:
         """Apply changed security groups or a changed public address of an attached interface.
 
         Raises CloudError when no such interface is attached. Its private address stays.

@@ -132,11 +132,6 @@ def contains(cidr: str, address: str) -> bool:
     return network is not None and ipaddress.IPv4Address(address) in network
 
 
-def is_aws(address: str) -> bool:
-    """Whether `address` is one of AWS's own endpoints."""
-    return contains(AWS_CIDR, address)
-
-
 def is_private(address: str) -> bool:
     """Whether no internet gateway carries `address`."""
     return any(ipaddress.IPv4Address(address) in network for network in _PRIVATE)
@@ -148,6 +143,12 @@ class Topology:
 
     state: NetworkState = field(default_factory=NetworkState)
     interfaces: tuple[InterfaceRecord, ...] = ()
+    #: where AWS's endpoints are
+    aws: tuple[str, ...] = (AWS_CIDR,)
+
+    def is_aws(self, address: str) -> bool:
+        """Whether `address` is one of AWS's own endpoints."""
+        return any(contains(network, address) for network in self.aws)
 
     @cached_property
     def vpcs(self) -> Mapping[str, VpcRecord]:

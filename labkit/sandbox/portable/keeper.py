@@ -166,19 +166,19 @@ def _wake_on_children() -> int:
 
 def _fork(order: Order, standard: list[int], reply: int) -> int:
     pid = os.fork()
-    if pid:
-        return pid
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    os.setsid()
-    child.run(order, standard, reply)
-    return None
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        child.run(order, standard, reply)
+    return pid
 
 
 def _spawn(order: Order, standard: list[int], reply: int) -> int:
     """As `_fork`, with a new interpreter: some systems' libraries do not survive a fork."""
     reader, writer = os.pipe()
-    code = f"import sys; sys.path.append({_PACKAGE_ROOT!r}); from labkit.sandbox.portable.child import main; main(sys.argv[1:])"
+    path = f"import sys; sys.path.append({_PACKAGE_ROOT!r})"
+    code = f"{path}; from labkit.sandbox.portable.child import main; main(sys.argv[1:])"
     numbers = [reader, reply, *standard]
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", code, *map(str, numbers)],

@@ -31,8 +31,9 @@ class Translation:
         self.root, self._farm, self._programs = root, farm, programs
         self._kept = tuple(kept)
         self._mapped = re.compile(rf"(?:{_OWN})(?=/|$)")
-        own = rf"{_BEFORE}(?:(?P<done>{re.escape(root)})|(?P<own>{_OWN}){_AFTER}|(?P<bin>/(?:usr/)?s?bin/)(?P<name>[\w.+-]+))"
-        self._in_text = re.compile(own)
+        done, own = rf"(?P<done>{re.escape(root)})", rf"(?P<own>{_OWN}){_AFTER}"
+        program = r"/(?:usr/)?s?bin/(?P<name>[\w.+-]+)"
+        self._in_text = re.compile(rf"{_BEFORE}(?:{done}|{own}|{program})")
 
     def real(self, path: str) -> str:
         """Where `path` really lies."""

@@ -143,7 +143,7 @@ def test_a_public_address_comes_and_goes_with_its_interface(fabric: Fabric, call
 def test_a_changed_interface_gets_its_new_groups_and_public_address(fabric: Fabric, calls: Recorder) -> None:
     fabric.attach(replace(SERVER, public_ip="54.0.0.1"))
     calls.new()
-    fabric.change(replace(SERVER, public_ip="54.0.0.2", security_group_ids=()))
+    fabric.update_interface(replace(SERVER, public_ip="54.0.0.2", security_group_ids=()))
     publics = [arguments["public"] for operation, arguments in calls.calls if operation == "set_public"]
     assert publics == [None, "54.0.0.2"]
     assert calls.new() == ["set_public", "set_public", "set_members"]
@@ -185,7 +185,7 @@ def test_unknown_interfaces(fabric: Fabric, calls: Recorder) -> None:
     with pytest.raises(CloudError, match="nobody has no network interface"):
         fabric.address_of("nobody")
     with pytest.raises(CloudError):
-        fabric.change(replace(SERVER, name="nobody"))
+        fabric.update_interface(replace(SERVER, name="nobody"))
     with pytest.raises(CloudError):
         fabric.connect("nobody", "10.0.1.4", 80, timeout=1)
     assert calls.new() == []
@@ -226,7 +226,7 @@ def test_connect_gives_the_socket_that_was_made_inside(fabric: Fabric, calls: Re
 def test_the_decision_is_about_what_is_attached_now(fabric: Fabric) -> None:
     fabric.attach(replace(SERVER, public_ip="54.0.0.1"))
     assert fabric.decide(Flow("192.0.2.7", "54.0.0.1", 80)).arrives
-    fabric.change(SERVER)
+    fabric.update_interface(SERVER)
     assert "192.0.2.7" not in fabric.decide(Flow("192.0.2.7", "10.0.1.4", 80)).reason
 
 

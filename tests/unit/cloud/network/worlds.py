@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from labkit.cloud.network.compile import compile_internet, compile_vpc
-from labkit.cloud.network.model import EPHEMERAL, PROTOCOL_NUMBERS, Flow, Topology, is_aws, is_private
+from labkit.cloud.network.model import EPHEMERAL, PROTOCOL_NUMBERS, Flow, Topology, is_private
 from labkit.cloud.records import (
     AclEntry,
     GatewayEndpointRecord,
@@ -162,7 +162,7 @@ class Simulation:
         both_ways = self._passes(packet, vpc_id, "vpc", "internet")
         if not both_ways or not self._passes(_answer(packet), vpc_id, "internet", "vpc"):
             return False
-        if is_aws(packet.destination):
+        if self.topology.is_aws(packet.destination):
             return True
         shown = _shared(self.rules[vpc_id], packet) or self._public(vpc_id, packet)
         return self._from_internet(Packet(shown, packet.destination, packet.protocol, packet.port))
@@ -177,7 +177,7 @@ class Simulation:
         if not _accepted(self.internet, packet, "internet", "internet"):
             return False
         receiver = self.topology.at_public(packet.destination)
-        if is_aws(packet.destination):
+        if self.topology.is_aws(packet.destination):
             return True
         if not receiver:
             return not is_private(packet.destination)
