@@ -156,7 +156,9 @@ def _engine_option(parser: argparse.ArgumentParser) -> None:
 
 def _cloud_parser(parser: argparse.ArgumentParser) -> None:
     _common(parser)
-    parser.add_argument("action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS])
+    parser.add_argument(
+        "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
+    )
     parser.add_argument("words", nargs="*", help="what trace, break and mend are about")
     parser.set_defaults(command=_cloud)
 

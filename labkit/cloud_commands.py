@@ -41,10 +41,16 @@ def _trace(words: list[str], context: "Context", console: Console) -> int:
     for hop in found.verdict.hops:
         console.line(f"  {'✓' if hop.allowed else '✗'} {hop.stage}: {hop.rule}")
     arrives = found.verdict.arrives
-    console.line(f"{'✓ It arrives' if arrives else '✗ It times out'}: {found.verdict.reason}", style="good" if arrives else "bad")
+    console.line(
+        f"{'✓ It arrives' if arrives else '✗ It times out'}: {found.verdict.reason}",
+        style="good" if arrives else "bad",
+    )
     if found.fix:
         console.hint(found.fix)
-    hops = [{"stage": h.stage, "allowed": h.allowed, "resource": h.resource, "rule": h.rule} for h in found.verdict.hops]
+    hops = [
+        {"stage": h.stage, "allowed": h.allowed, "resource": h.resource, "rule": h.rule}
+        for h in found.verdict.hops
+    ]
     console.result({"arrives": arrives, "address": found.destination, "hops": hops, "fix": found.fix})
     return 0 if arrives else 1
 
@@ -62,7 +68,9 @@ def _break(words: list[str], context: "Context", console: Console) -> int:
     fault = _fault(words)
     path, broken = _broken(context)
     if fault.name in broken:
-        raise UsageError(f"{fault.name} is in force already.", hint=f"Take it back:  ./lab cloud mend {fault.name}")
+        raise UsageError(
+            f"{fault.name} is in force already.", hint=f"Take it back:  ./lab cloud mend {fault.name}"
+        )
     broken[fault.name] = fault.make(_bench(context))
     state.write_json(path, broken)
     console.line(f"✓ {fault.name} is in force: {fault.teaches}.")

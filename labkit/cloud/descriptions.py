@@ -118,7 +118,9 @@ def _routes(table: _Description, lists: _PrefixLists) -> Iterator[RouteRecord]:
         target = "blackhole" if route.get("State") == "blackhole" else named
         if route.get("DestinationCidrBlock"):
             yield RouteRecord(route["DestinationCidrBlock"], target)
-        for cidr in lists.cidrs(route["DestinationPrefixListId"]) if "DestinationPrefixListId" in route else ():
+        for cidr in (
+            lists.cidrs(route["DestinationPrefixListId"]) if "DestinationPrefixListId" in route else ()
+        ):
             yield RouteRecord(cidr, target)
 
 
@@ -126,9 +128,15 @@ def _entries(acl: _Description) -> Iterator[AclEntry]:
     for entry in acl["Entries"]:
         if "CidrBlock" in entry:
             ports, icmp = entry.get("PortRange", {}), entry.get("IcmpTypeCode", {})
-            low, high = (icmp.get("Type", -1), icmp.get("Code", -1)) if icmp else (ports.get("From", -1), ports.get("To", -1))
+            low, high = (
+                (icmp.get("Type", -1), icmp.get("Code", -1))
+                if icmp
+                else (ports.get("From", -1), ports.get("To", -1))
+            )
             allows = entry["RuleAction"] == "allow"
-            yield AclEntry(entry["RuleNumber"], entry["Egress"], entry["Protocol"], low, high, entry["CidrBlock"], allows)
+            yield AclEntry(
+                entry["RuleNumber"], entry["Egress"], entry["Protocol"], low, high, entry["CidrBlock"], allows
+            )
 
 
 def _groups(ec2: Any, lists: _PrefixLists) -> Iterator[GroupRecord]:

@@ -26,6 +26,8 @@ from labkit.events import Event
 from labkit.sandbox import tiers
 from labkit.state import write_json
 
+#: how often the server looks whether its folder is still there
+FOLDER_SECONDS = 2.0
 LOCK_SECONDS = 1.0
 
 
@@ -104,9 +106,9 @@ def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
             }  # fmt: skip
             write_json(folder / "state.json", state, mode=0o600)
             _say(ready, state)
-            stop.wait()
+            _await_end(folder, stop)
     finally:
-        shutil.rmtree(own)
+        shutil.rmtree(own, ignore_errors=True)
         (folder / "state.json").unlink(missing_ok=True)
 
 
@@ -115,6 +117,13 @@ def _follow(leash: int, stop: threading.Event) -> None:
     while os.read(leash, 1):
         pass
     stop.set()
+
+
+def _await_end(folder: Path, stop: threading.Event) -> None:
+    """Until asked to stop, or until the folder was deleted: nobody could find this cloud any more."""
+    while not stop.wait(FOLDER_SECONDS):
+        if not (folder / "lock").exists():
+            return
 
 
 def _say(descriptor: int, value: object) -> None:

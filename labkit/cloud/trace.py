@@ -72,4 +72,6 @@ def _address(topology: Topology, name: str, source: str) -> str:
         return str(ipaddress.IPv4Address(name))
     except ValueError:
         known = ", ".join(sorted(topology.by_name))
-        raise UsageError(f"Nothing is called {name}.", hint=f"There are: {known}, addresses, AWS's host names.") from None
+        raise UsageError(
+            f"Nothing is called {name}.", hint=f"There are: {known}, addresses, AWS's host names."
+        ) from None

@@ -138,7 +138,12 @@ def _translation(carried: str) -> list[Message]:
     incoming, outgoing = _device(_META_INPUT_NAME, "internet"), _device(_META_OUTPUT_NAME, "internet")
     to_private = incoming + _address(_DESTINATION_OFFSET) + _translated(_TO_PRIVATE, _DNAT)
     to_public = outgoing + _address(_SOURCE_OFFSET) + _translated(_TO_PUBLIC, _SNAT)
-    to_carrier = outgoing + _peer(_DESTINATION_OFFSET, carried) + _address(_SOURCE_OFFSET) + _translated(_TO_CARRIER, _SNAT)
+    to_carrier = (
+        outgoing
+        + _peer(_DESTINATION_OFFSET, carried)
+        + _address(_SOURCE_OFFSET)
+        + _translated(_TO_CARRIER, _SNAT)
+    )
     t = _PLUMBING
     return [
         _set(t, _TO_PRIVATE, number=1, mapped=True),
@@ -355,7 +360,11 @@ def _load_connection(key: int) -> bytes:
 
 
 def _established() -> bytes:
-    return _load_connection(_CT_STATE) + _masked(struct.pack("=I", _ESTABLISHED_OR_RELATED)) + _compare(bytes(4), _NOT_EQUAL)
+    return (
+        _load_connection(_CT_STATE)
+        + _masked(struct.pack("=I", _ESTABLISHED_OR_RELATED))
+        + _compare(bytes(4), _NOT_EQUAL)
+    )
 
 
 def _lookup(name: str, *, mapped: bool = False) -> bytes:

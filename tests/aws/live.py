@@ -89,7 +89,9 @@ class Live:
         vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
         begin = cidr.rsplit(".", 2)[0]
         subnets = [
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"{begin}.{n}.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]["SubnetId"]
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"{begin}.{n}.0/24", AvailabilityZone=f"{REGION}a")[
+                "Subnet"
+            ]["SubnetId"]
             for n in (1, 2)
         ]
         tables = [ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"] for _ in subnets]

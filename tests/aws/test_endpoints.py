@@ -165,7 +165,13 @@ def test_a_policy_can_ask_for_the_gateway_endpoint(live: Any, aids: Any) -> None
     )["VpcEndpoint"]["VpcEndpointId"]
     condition = {"StringNotEquals": {"aws:SourceVpce": endpoint}}
     things = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": things, "Condition": condition}
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:ListBucket",
+        "Resource": things,
+        "Condition": condition,
+    }
     live.s3.put_bucket_policy(Bucket=bucket, Policy=aids.policy(deny))
     listing = {"service": "s3", "call": "list_objects_v2", "with": {"Bucket": bucket}}
     settings = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
@@ -175,17 +181,20 @@ def test_a_policy_can_ask_for_the_gateway_endpoint(live: Any, aids: Any) -> None
 
 def test_curl_requests_and_boto3_trust_the_endpoints_inside_an_instance(live: Any) -> None:
     """EC2 user guide, "Instance metadata"; the system's bundle, requests' and botocore's own: each works."""
-    script = (
-        "#!/bin/bash\ndnf install -qy python3.11 python3.11-pip >/dev/null\npip3.11 install boto3 requests >/dev/null\n"
-    )
+    script = "#!/bin/bash\ndnf install -qy python3.11 python3.11-pip >/dev/null\npip3.11 install boto3 requests >/dev/null\n"
     with live.instance(script, IamInstanceProfile={"Name": live.profile()}) as instance:
         url = "https://s3.ap-south-1.amazonaws.com/"
         assert live.inside(instance, f"curl -s -o /dev/null -w %{{http_code}} {url}") in ("403", "200", "307")
         program = f"import requests; print(requests.get({url!r}).ok in (True, False))"
         assert live.inside(instance, f'python3.11 -c "{program}"').strip() == "True"
-        program = "import boto3; print(boto3.client('sts', region_name='ap-south-1').get_caller_identity()['Arn'])"
+        program = (
+            "import boto3; print(boto3.client('sts', region_name='ap-south-1').get_caller_identity()['Arn'])"
+        )
         assert f"/{instance}" in live.inside(instance, f'python3.11 -c "{program}"')
-        assert live.inside(instance, "env | grep -c ENDPOINT; ls -a /root | grep -c aws").split() == ["0", "0"]
+        assert live.inside(instance, "env | grep -c ENDPOINT; ls -a /root | grep -c aws").split() == [
+            "0",
+            "0",
+        ]
 
 
 def test_the_vpcs_resolver_can_be_switched_off(live: Any) -> None:
@@ -215,5 +224,3 @@ def test_an_instances_private_name_is_known_in_its_vpc(live: Any) -> None:
         assert live.inside(instance, f"getent hosts {name}").split()[0] == found["PrivateIpAddress"]
         public = f"ec2-{found['PublicIpAddress'].replace('.', '-')}.ap-south-1.compute.amazonaws.com"
         assert live.inside(instance, f"getent hosts {public}").split()[0] == found["PrivateIpAddress"]
-
-

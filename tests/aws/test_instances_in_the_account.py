@@ -72,7 +72,9 @@ def test_user_data_with_windows_line_ends_and_binary_user_data(live: Any) -> Non
 
 def test_user_data_that_fails_half_way_leaves_the_server_running(live: Any) -> None:
     """EC2 user guide, "Run commands when you launch": cloud-init reports, the instance stays up."""
-    with live.instance("#!/bin/bash\nset -e\necho begun > /opt/begun\nfalse\necho end > /opt/end\n") as instance:
+    with live.instance(
+        "#!/bin/bash\nset -e\necho begun > /opt/begun\nfalse\necho end > /opt/end\n"
+    ) as instance:
         boot = live.local.instance(instance)
         assert (boot["state"], boot["exit_code"]) == ("failed", 1)
         assert live.inside(instance, "ls /opt").split() == ["begun"]
@@ -114,4 +116,7 @@ def test_the_apis_admin_paths_are_closed_from_inside(live: Any) -> None:
     with live.instance("#!/bin/bash\ntrue\n") as instance:
         for path in ("moto-api/reset", "_lab/status", "moto-api/data.json"):
             url = f"https://s3.ap-south-1.amazonaws.com/{path}"
-            assert live.inside(instance, f"curl -s -o /dev/null -w '%{{http_code}}' -X POST {url}") in ("403", "404")
+            assert live.inside(instance, f"curl -s -o /dev/null -w '%{{http_code}}' -X POST {url}") in (
+                "403",
+                "404",
+            )

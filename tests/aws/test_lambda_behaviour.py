@@ -20,8 +20,8 @@ import pytest
 
 from labkit.cloud.addresses import ENDPOINT_URL
 from labkit.cloud.endpoints.access import LoopbackAccess, access_for
-from labkit.cloud.functions import errors
 from labkit.cloud.fabrics import fabric_for
+from labkit.cloud.functions import errors
 from labkit.cloud.functions.environment import State
 from labkit.cloud.functions.pool import PoolLimits
 from labkit.cloud.functions.service import FunctionService
@@ -66,7 +66,11 @@ class RecordingFabric:
 
     def __init__(self, host: AnyHost) -> None:
         self.fabric = fabric_for(host)
-        self.address_of, self.connect, self.update = self.fabric.address_of, self.fabric.connect, self.fabric.update
+        self.address_of, self.connect, self.update = (
+            self.fabric.address_of,
+            self.fabric.connect,
+            self.fabric.update,
+        )
         self.interfaces: dict[str, InterfaceRecord] = {}
 
     def attach(

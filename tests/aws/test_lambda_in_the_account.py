@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 
 HELLO = "def lambda_handler(event, context):\n    print('hello')\n    return event\n"
-LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+LOGS = {
+    "Effect": "Allow",
+    "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": "*",
+}
 SLOW = "import time\ndef lambda_handler(event, context):\n    time.sleep(event)\n    return event\n"
 
 
@@ -54,9 +58,13 @@ def test_new_code_and_new_environment_take_the_next_invocation(live: Any, aids: 
     source = "import os\ndef lambda_handler(e, c):\n    return ['{}', os.environ.get('COLOUR')]\n"
     name = live.function(source.format("old"))
     assert live.call(name) == ["old", None]
-    live.lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": {"COLOUR": "red"}})
+    live.lambda_.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {"COLOUR": "red"}}
+    )
     assert live.call(name) == ["old", "red"]
-    live.lambda_.update_function_code(FunctionName=name, ZipFile=aids.zipped({"lambda_function.py": source.format("new")}))
+    live.lambda_.update_function_code(
+        FunctionName=name, ZipFile=aids.zipped({"lambda_function.py": source.format("new")})
+    )
     assert live.call(name) == ["new", "red"]
 
 
@@ -103,7 +111,9 @@ def test_an_unknown_subnet_or_group_is_refused(live: Any, aids: Any) -> None:
     """AWS Lambda API reference, CreateFunction, VpcConfig."""
     vpc = live.vpc()
     settings = {"SubnetIds": ["subnet-0123456789abcdef0"], "SecurityGroupIds": [vpc.group]}
-    assert aids.refused(live.function, source=HELLO, VpcConfig=settings)[0] == "InvalidParameterValueException"
+    assert (
+        aids.refused(live.function, source=HELLO, VpcConfig=settings)[0] == "InvalidParameterValueException"
+    )
 
 
 def test_a_missing_handler_is_told_at_the_invocation(live: Any) -> None:

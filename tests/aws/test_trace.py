@@ -27,7 +27,9 @@ class World:
     def __init__(self, live: Any, instance: str, vpc: Any) -> None:
         self.live, self.instance, self.vpc = live, instance, vpc
         self.address = live.described(instance)["PrivateIpAddress"]
-        self.group = live.ec2.create_security_group(GroupName="server", Description="s", VpcId=vpc.vpc)["GroupId"]
+        self.group = live.ec2.create_security_group(GroupName="server", Description="s", VpcId=vpc.vpc)[
+            "GroupId"
+        ]
         live.ec2.modify_instance_attribute(InstanceId=instance, Groups=[self.group])
         near = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
         self.function = live.function(CONNECT, VpcConfig=near)
@@ -35,7 +37,9 @@ class World:
 
     def call(self, function: str, host: str, port: int) -> tuple[str, Trace]:
         """What the function meets, and what the trace says of it."""
-        found = trace(topology_of(self.live.clients), function, self.instance if host == self.address else host, port)
+        found = trace(
+            topology_of(self.live.clients), function, self.instance if host == self.address else host, port
+        )
         return self.live.call(function, {"host": host, "port": port}), found
 
     def open(self, port: int) -> None:

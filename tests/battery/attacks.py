@@ -152,7 +152,9 @@ def leaks(sources):
             data = read()
         except BaseException:
             continue
-        if TARGETS["secret"].encode() in data.replace(RAW.encode(), b"").replace(json.dumps(RAW)[1:-1].encode(), b""):
+        if TARGETS["secret"].encode() in data.replace(RAW.encode(), b"").replace(
+            json.dumps(RAW)[1:-1].encode(), b""
+        ):
             found.append(name)
     return found
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from labkit.cloud.endpoints.access import LoopbackAccess, access_for
 from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.instances import image
-from labkit.cloud.endpoints.access import LoopbackAccess, access_for
 from labkit.cloud.instances.guest import Boot
 from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
 from labkit.cloud.network.fabric import Fabric
@@ -126,7 +126,9 @@ def built_image() -> Iterator[image.Image]:
         yield image.build(Path(folder))
 
 
-def cloud(_: object, *, secure_transport: bool = True) -> Callable[[dict[str, Any], Callable[..., object]], list[bytes]]:
+def cloud(
+    _: object, *, secure_transport: bool = True
+) -> Callable[[dict[str, Any], Callable[..., object]], list[bytes]]:
     def answer(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])
         return [b"the AWS API"]
@@ -282,7 +284,11 @@ def test_boto3_finds_the_cloud_and_the_role_without_any_variable(lab: Lab) -> No
     )
     once = "Type=oneshot\nUser=ec2-user\nStandardOutput=append:/dev/console"
     _, console = lab.run(script + unit("/usr/bin/python3.11 /opt/who.py", once) + "systemctl start app")
-    url = "http://169.254.170.1" if isinstance(lab.access, LoopbackAccess) else "https://sts.ap-south-1.amazonaws.com"
+    url = (
+        "http://169.254.170.1"
+        if isinstance(lab.access, LoopbackAccess)
+        else "https://sts.ap-south-1.amazonaws.com"
+    )
     assert f"token of i-00000000000000001 {url} None" in console
 
 

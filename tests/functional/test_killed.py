@@ -5,6 +5,7 @@ CI takes a fixed sample of the events; LAB_TEST_EVERY=1 takes every one.
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -89,6 +90,13 @@ def test_ctrl_c_stops_with_one_line_and_the_next_goes_on(lab, events: int) -> No
     assert "Traceback" not in output + errors
     assert json.loads(output.splitlines()[-1])["error"]["hint"]
     assert lab.step("03", *ADA).status == 0
+
+
+def test_a_cloud_whose_folder_was_deleted_ends(lab, until) -> None:
+    assert lab.run("cloud", "start").status == 0
+    pid = lab.cloud_pid()
+    shutil.rmtree(lab.base / ".lab")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the cloud")
 
 
 def descendants(pid: int) -> list[int]:

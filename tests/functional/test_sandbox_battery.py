@@ -50,7 +50,13 @@ class Driver:
     """The program under attack, in its own process."""
 
     def __init__(
-        self, python: str, home: Path, work: Path, identity: dict[str, Any], tier: str = "namespaces", seconds: float = 2
+        self,
+        python: str,
+        home: Path,
+        work: Path,
+        identity: dict[str, Any],
+        tier: str = "namespaces",
+        seconds: float = 2,
     ) -> None:
         self._process = subprocess.Popen(
             [python, str(home / "battery" / "driver.py"), str(work)],

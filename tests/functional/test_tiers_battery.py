@@ -131,6 +131,7 @@ def test_landlock_keeps_the_grader_and_its_files_out_of_reach(attack: str) -> No
 
 
 @pytest.mark.verify
+@pytest.mark.timeout(900)
 def test_the_document_says_what_each_tier_contains() -> None:
     rows = {attack: [text] for attack, (text, _) in ATTACKS.items()}
     for column in COLUMNS:

@@ -27,7 +27,9 @@ ALLOWED: dict[str, set[str]] = {
     "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "cloud.lifecycle"},
     "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
     "engines": SMALL | CONTENT | {"deploy", "lesson", "console"},
-    "cli": SMALL | CONTENT | {"targets", "lesson", "console", "engines", "study", "grade_command", "cloud.lifecycle"},
+    "cli": SMALL
+    | CONTENT
+    | {"targets", "lesson", "console", "engines", "study", "grade_command", "cloud.lifecycle"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -31,7 +31,10 @@ def to_path_style(environ: Environ, region: str) -> None:
         return
     match = _AWS(name) or _LOCAL(name)
     bucket = match["bucket"] if match else None
-    environ[AS_SENT] = (environ.get("HTTP_HOST", ""), environ.get("RAW_URI") or environ.get("PATH_INFO") or "/")
+    environ[AS_SENT] = (
+        environ.get("HTTP_HOST", ""),
+        environ.get("RAW_URI") or environ.get("PATH_INFO") or "/",
+    )
     environ["HTTP_HOST"] = f"s3.{region}.amazonaws.com"
     if bucket:
         environ["PATH_INFO"] = f"/{bucket}{environ.get('PATH_INFO', '')}"

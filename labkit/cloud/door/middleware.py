@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labkit.cloud.door import refusals
+from labkit.cloud.door import emulated, refusals
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, read_signature
@@ -86,6 +86,7 @@ class Door:
             in_query = signature is not None and signature.in_query
             source = Source(environ, asked, principal, self._facts, secure, in_query)
             self._authority.check(source)
+            emulated.check(asked)
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id)

@@ -90,7 +90,9 @@ class PublicAccess:
         host = InterfaceRecord(addresses.AWS, "", "", addresses.AWS_ADDRESS, "", ())
         places = [("0.0.0.0", 443), ("0.0.0.0", 80)]
         secure, plain = fabric.attach(host, listen=places, networks=[addresses.AWS_CIDR])
-        serving.serve(secure, partial(self._answer, True), name="aws/https", tls=self._authority.server_context())
+        serving.serve(
+            secure, partial(self._answer, True), name="aws/https", tls=self._authority.server_context()
+        )
         serving.serve(plain, partial(self._answer, False), name="aws/http")
 
     def shut(self) -> None:
@@ -117,11 +119,11 @@ class PublicAccess:
 
     def files(self, homes: Iterable[str]) -> Mapping[str, str]:
         """Where names are looked up."""
-        return {"/etc/resolv.conf": f"nameserver {addresses.RESOLVER_ADDRESS}\noptions timeout:2 attempts:2\n"}
+        return {
+            "/etc/resolv.conf": f"nameserver {addresses.RESOLVER_ADDRESS}\noptions timeout:2 attempts:2\n"
+        }
 
-    def _answer(
-        self, secure: bool, environ: "WSGIEnvironment", start: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _answer(self, secure: bool, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """One request: who sent it follows from the address it came from, which can't be forged."""
         seen = self._fabric.caller_at(environ["REMOTE_ADDR"], environ["SERVER_NAME"])
         caller = self._callers.get(seen.interface) if seen else None

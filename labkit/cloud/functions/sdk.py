@@ -37,7 +37,7 @@ def preload() -> None:
 
 
 def _trust_its_own_bundle() -> None:
-    """certifi is not part of Lambda's runtime: without it botocore trusts the bundle that it brings."""
+    """Certifi is not part of Lambda's runtime: without it botocore trusts the bundle that it brings."""
     session: Any = importlib.import_module("botocore.httpsession")
     session.where = lambda: session.DEFAULT_CA_BUNDLE
 

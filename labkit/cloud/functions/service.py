@@ -61,8 +61,7 @@ class FunctionService:
         retry_seconds: tuple[float, ...] = RETRY_SECONDS,
         folder: Path | None = None,
     ) -> None:
-        """`code` gives a deployment package by ARN and version; `access` is the way to AWS's API; `folder` is where code is unpacked (default: a temporary folder of its own).
-        """
+        """`code` gives a deployment package by ARN and version; `access` is the way to AWS's API; `folder` is where code is unpacked (default: a temporary folder of its own)."""
         self._logs, self._emit, self._init_seconds = logs, emit, init_seconds
         self._code = CodeStore(code, folder=folder)
         self._around = Surroundings(sandboxes, fabric, credentials, access, self._code)

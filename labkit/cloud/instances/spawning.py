@@ -140,7 +140,9 @@ def _processes() -> Iterator[int]:
 
 def _listed_by_ps() -> list[str]:
     """Where there is no /proc: what runs, without zombies."""
-    done = subprocess.run(["ps", "-A", "-o", "pid=", "-o", "stat="], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["ps", "-A", "-o", "pid=", "-o", "stat="], capture_output=True, text=True, check=False
+    )
     rows = (line.split() for line in done.stdout.splitlines())
     return [row[0] for row in rows if len(row) == 2 and not row[1].startswith("Z")]
 

@@ -118,7 +118,11 @@ def _acls(ec2: Any) -> dict[str, Any]:
 
 def _is_open(acl: Any) -> bool:
     """Whether it is as a VPC's default ACL begins: everything passes both ways, which needs no rules."""
-    rules = {(e.egress, e.rule_action, e.protocol, e.cidr_block) for e in acl.network_acl_entries if e.rule_number < 32767}
+    rules = {
+        (e.egress, e.rule_action, e.protocol, e.cidr_block)
+        for e in acl.network_acl_entries
+        if e.rule_number < 32767
+    }
     return rules == {(way, "allow", "-1", "0.0.0.0/0") for way in (True, False)}
 
 

@@ -67,7 +67,11 @@ def _entries(subnet: SubnetRecord, source: str, destination: str, *, egress: boo
         peer = both(destination if egress else source, entry.cidr)
         rule = service_rule(entry)
         if rule is not None and peer:
-            ends: Rule = {"source": source, "destination": peer} if egress else {"source": peer, "destination": destination}
+            ends: Rule = (
+                {"source": source, "destination": peer}
+                if egress
+                else {"source": peer, "destination": destination}
+            )
             yield {**rule, **ends, "verdict": "accept" if entry.allows else "drop"}
     yield {"source": source, "destination": destination, "verdict": "drop"}
 

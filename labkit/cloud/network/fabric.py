@@ -269,7 +269,9 @@ class Fabric:
     def _apply(self, vpc_id: str, topology: Topology) -> None:
         """Bring one VPC's router in line; cheap when only members of groups differ."""
         rules = compile_vpc(topology, vpc_id)
-        shared = [nat.public_ip for nat in topology.state.nat_gateways if nat.vpc_id == vpc_id and nat.public_ip]
+        shared = [
+            nat.public_ip for nat in topology.state.nat_gateways if nat.vpc_id == vpc_id and nat.public_ip
+        ]
         if vpc_id not in self._applied:
             self._call("open_router", router=vpc_id, carried=AWS_CIDR)
             self._applied[vpc_id] = _NOTHING

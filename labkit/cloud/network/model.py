@@ -31,7 +31,14 @@ EPHEMERAL = (32768, 60999)
 #: addresses that no internet gateway carries (RFC 1918, RFC 3927, loopback)
 _PRIVATE = tuple(
     ipaddress.IPv4Network(cidr)
-    for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", CARRIER_CIDR)
+    for cidr in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        CARRIER_CIDR,
+    )
 )
 
 

@@ -63,9 +63,11 @@ def _nat(rng: random.Random, vpc: VpcRecord) -> NatGatewayRecord:
 def flows(rng: random.Random, topology: Topology, protocols: Iterable[str] = ("tcp",)) -> list[Flow]:
     """Everybody tries everybody's addresses, and some that nobody has."""
     sources = [interface.name for interface in topology.interfaces if interface != AWS]
-    targets = {i.address for i in topology.interfaces if i != AWS} | {AWS_HOST} | {
-        i.public_ip for i in topology.interfaces if i.public_ip
-    }
+    targets = (
+        {i.address for i in topology.interfaces if i != AWS}
+        | {AWS_HOST}
+        | {i.public_ip for i in topology.interfaces if i.public_ip}
+    )
     targets |= {"10.0.1.200", "10.9.9.9", "192.0.2.1"}
     return [Flow(s, t, rng.choice(PORTS), p) for s in sources for t in sorted(targets) for p in protocols]
 
@@ -74,7 +76,9 @@ def _subnet(rng: random.Random, vpc: VpcRecord, number: int) -> SubnetRecord:
     gateway, nat = f"igw-{vpc.vpc_id[-1]}", f"nat-{vpc.vpc_id[-1]}"
     routes = [RouteRecord(CIDR, "local")] if rng.random() < 0.5 else []
     if rng.random() < 0.8:
-        routes.append(RouteRecord("0.0.0.0/0", rng.choice([gateway, gateway, gateway, "blackhole", nat, nat])))
+        routes.append(
+            RouteRecord("0.0.0.0/0", rng.choice([gateway, gateway, gateway, "blackhole", nat, nat]))
+        )
     if rng.random() < 0.3:
         endpoint = f"vpce-{vpc.vpc_id[-1]}"
         routes.append(RouteRecord(f"{AWS_HOST}/32", rng.choice([endpoint, endpoint, gateway, nat])))
@@ -86,9 +90,15 @@ def _subnet(rng: random.Random, vpc: VpcRecord, number: int) -> SubnetRecord:
 
 def _acl(rng: random.Random) -> tuple[AclEntry, ...]:
     """Mostly open, with holes; all the ports that callers choose are let back, or none."""
-    entries = [AclEntry(100, egress, "-1", -1, -1, "0.0.0.0/0", True) for egress in (True, False) if rng.random() < 0.9]
+    entries = [
+        AclEntry(100, egress, "-1", -1, -1, "0.0.0.0/0", True)
+        for egress in (True, False)
+        if rng.random() < 0.9
+    ]
     for number in range(rng.randint(0, 3)):
-        protocol, low, high = rng.choice([("-1", -1, -1), ("6", 5000, 5000), ("6", 32768, 65535), ("17", 0, 65535), ("1", -1, -1)])
+        protocol, low, high = rng.choice(
+            [("-1", -1, -1), ("6", 5000, 5000), ("6", 32768, 65535), ("17", 0, 65535), ("1", -1, -1)]
+        )
         allows, egress = rng.random() < 0.4, rng.random() < 0.5
         entries.append(AclEntry(10 + number, egress, protocol, low, high, rng.choice(PEERS), allows))
     return tuple(rng.sample(entries, len(entries)))
@@ -220,7 +230,9 @@ def _matches(rules: RuleSet, rule: Rule, packet: Packet, came_from: str, goes_to
         return False
     if rule.get("established") and not packet.answer:
         return False
-    if rule.get("direction", "answer" if packet.answer else "original") != ("answer" if packet.answer else "original"):
+    if rule.get("direction", "answer" if packet.answer else "original") != (
+        "answer" if packet.answer else "original"
+    ):
         return False
     if not _is(rules, rule.get("source"), packet.source) or not _is(
         rules, rule.get("destination"), packet.destination

@@ -1,0 +1,59 @@
+"""What the local cloud emulates: the rest is refused by name, never taken and ignored.
+
+What belongs here: services, operations and parameters behind which nothing would run. What does not: what AWS
+itself would refuse.
+"""
+
+from collections.abc import Mapping
+
+from labkit.cloud.door.reading import Asked
+from labkit.cloud.door.refusals import Refused
+
+#: by signing name; the last row is what tools ask about on their way, and which only describes
+SERVICES = frozenset(
+    {
+        *("s3", "dynamodb", "lambda", "ec2", "iam", "sts", "logs", "ssm", "cloudformation"),
+        *("tagging", "resource-groups", "kms", "monitoring", "account", "organizations", "events"),
+    }
+)
+#: operations that describe a thing which would carry traffic or run, and does not here
+_NOT_HERE: Mapping[str, frozenset[str]] = {
+    "ec2": frozenset(
+        {
+            *(
+                "CreateVpcPeeringConnection",
+                "CreateTransitGateway",
+                "CreateVpnConnection",
+                "CreateVpnGateway",
+            ),
+            *("CreateCarrierGateway", "CreateClientVpnEndpoint", "CreateEgressOnlyInternetGateway"),
+            *("RequestSpotInstances", "RequestSpotFleet", "CreateFleet", "CreateCustomerGateway"),
+        }
+    ),
+    "lambda": frozenset({"CreateEventSourceMapping", "CreateFunctionUrlConfig", "PublishLayerVersion"}),
+    "events": frozenset({"PutTargets"}),
+}
+#: (service, operation) → parameters that would be ignored, with the values that need nothing
+_IGNORED: Mapping[tuple[str, str], Mapping[str, tuple[object, ...]]] = {
+    ("ec2", "CreateVpcEndpoint"): {"VpcEndpointType": ("Gateway",)},
+    ("lambda", "CreateFunction"): {
+        "Layers": ([],), "FileSystemConfigs": ([],), "PackageType": ("Zip",), "ImageConfig": ({},),
+    },
+    ("lambda", "UpdateFunctionConfiguration"): {"Layers": ([],), "FileSystemConfigs": ([],), "ImageConfig": ({},)},
+}  # fmt: skip
+
+
+def check(asked: Asked) -> None:
+    """Raise Refused where nothing in this cloud stands behind the request."""
+    if asked.service not in SERVICES:
+        raise _refused(asked, f"the service {asked.service}")
+    if asked.operation in _NOT_HERE.get(asked.service, ()):
+        raise _refused(asked, asked.operation)
+    for name, harmless in _IGNORED.get((asked.service, asked.operation), {}).items():
+        value = asked.parameters.get(name)
+        if value is not None and value not in harmless:
+            raise _refused(asked, f"{name} of {asked.operation}")
+
+
+def _refused(asked: Asked, what: str) -> Refused:
+    return Refused(400, "UnsupportedOperation", f"The local cloud does not emulate {what}.")

@@ -1,0 +1,137 @@
+"""Labs unlike the kit's own, deployed by plain API calls; what is not emulated is refused by name."""
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+APP = """#!/bin/bash
+cat > /opt/app.py <<'PY'
+import http.server, json, urllib.request
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        behind = "{behind}"
+        text = urllib.request.urlopen(behind, timeout=3).read().decode() if behind else "the second server"
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps([text]).encode())
+http.server.HTTPServer(("0.0.0.0", 8080), Handler).serve_forever()
+PY
+cat > /etc/systemd/system/app.service <<'UNIT'
+[Service]
+ExecStart=/usr/bin/python3 /opt/app.py
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl enable --now app
+"""
+FETCH = """
+import urllib.request
+def lambda_handler(event, context):
+    for _ in range(50):
+        try:
+            return urllib.request.urlopen(event, timeout=3).read().decode()
+        except ConnectionRefusedError:
+            __import__("time").sleep(0.05)
+"""
+
+
+def test_an_app_inside_user_data_with_a_second_server_behind_it(live: Any) -> None:
+    """EC2 user guide, "Run commands when you launch": servers reach each other by private addresses."""
+    vpc = live.vpc()
+    with live.instance(APP.replace("{behind}", ""), vpc, SubnetId=vpc.private, public=False) as second:
+        behind = f"http://{live.described(second)['PrivateIpAddress']}:8080/"
+        with live.instance(APP.replace("{behind}", behind), vpc) as first:
+            url = f"http://{live.described(first)['PrivateIpAddress']}:8080/"
+            settings = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
+            answer = live.run(FETCH, url, VpcConfig=settings)
+            assert json.loads(json.loads(answer)[0]) == ["the second server"]
+            outside = f"http://{live.described(first)['PublicIpAddress']}:8080/"
+            assert json.loads(live.run(FETCH, outside)) == json.loads(answer)
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="this machine has no nginx to show inside")
+def test_nginx_in_front_of_an_app(live: Any) -> None:
+    """EC2 user guide, "Tutorial: Install a LAMP server": packages from Amazon's repository."""
+    front = "dnf install -y nginx\nprintf 'server { listen 80; location / { proxy_pass http://127.0.0.1:8080; } }' "
+    script = (
+        APP.replace("{behind}", "") + front + "> /etc/nginx/conf.d/app.conf\nsystemctl enable --now nginx\n"
+    )
+    with live.instance(script) as instance:
+        url = f"http://{live.described(instance)['PublicIpAddress']}/"
+        assert json.loads(live.run(FETCH, url)) == ["the second server"]
+
+
+def test_a_package_that_amazons_repository_lacks_fails_the_install(live: Any) -> None:
+    """Amazon Linux 2023 user guide, "Package management": dnf's own words, and its status."""
+    with live.instance(
+        "#!/bin/bash\ndnf install -y no-such-package > /opt/said 2>&1\necho $? >> /opt/said\n"
+    ) as instance:
+        said = live.inside(instance, "cat /opt/said")
+        assert "No match for argument: no-such-package" in said
+        assert said.split()[-1] == "1"
+
+
+def test_a_package_brings_its_own_libraries(live: Any, aids: Any) -> None:
+    """AWS Lambda, "Working with .zip file archives for Python": the package's own folders are found first."""
+    files = {
+        "lambda_function.py": "import shapes.square\ndef lambda_handler(e, c):\n    return shapes.square.area(e)\n",
+        "shapes/__init__.py": "", "shapes/square.py": "def area(side):\n    return side * side\n",
+    }  # fmt: skip
+    assert live.run("", 7, Code={"ZipFile": aids.zipped(files)}) == 49
+
+
+def test_a_function_outside_any_vpc_writes_to_s3_and_dynamodb(live: Any) -> None:
+    """AWS Lambda, "Using the SDK for Python (Boto3)": without VpcConfig it has the internet."""
+    bucket, table = live.bucket(), live.name("table")
+    live.dynamodb.create_table(
+        TableName=table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )  # fmt: skip
+    source = """
+import boto3
+def lambda_handler(event, context):
+    boto3.client("s3").put_object(Bucket=event["bucket"], Key="k", Body=b"body")
+    boto3.resource("dynamodb").Table(event["table"]).put_item(Item={"id": "1", "n": 2})
+    return boto3.resource("dynamodb").Table(event["table"]).get_item(Key={"id": "1"})["Item"]["id"]
+"""
+    statements = [
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"},
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:PutItem", "dynamodb:GetItem"],
+            "Resource": f"arn:aws:dynamodb:*:*:table/{table}",
+        },
+    ]
+    assert live.run(source, {"bucket": bucket, "table": table}, Role=live.role(*statements)) == "1"
+    other = live.role(statements[0], {**statements[1], "Resource": "arn:aws:dynamodb:*:*:table/another"})
+    answer = live.lambda_.invoke(
+        FunctionName=live.function(source, Role=other),
+        Payload=json.dumps({"bucket": bucket, "table": table}).encode(),
+    )
+    assert "AccessDeniedException" in answer["Payload"].read().decode()
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "arguments", "words"),
+    [
+        ("elbv2", "describe_load_balancers", {}, "the service elasticloadbalancing"),
+        ("rds", "describe_db_instances", {}, "the service rds"),
+        ("sqs", "list_queues", {}, "the service sqs"),
+        ("ec2", "create_transit_gateway", {}, "CreateTransitGateway"),
+        (
+            "ec2", "create_vpc_endpoint",
+            {"VpcId": "vpc-1", "ServiceName": "com.amazonaws.ap-south-1.ssm", "VpcEndpointType": "Interface"},
+            "VpcEndpointType of CreateVpcEndpoint",
+        ),
+        (
+            "lambda", "create_event_source_mapping",
+            {"FunctionName": "f", "EventSourceArn": "arn:aws:sqs:ap-south-1:123456789012:q"}, "CreateEventSourceMapping",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_not_emulated_is_refused_by_name(
+    live: Any, aids: Any, service: str, call: str, arguments: dict[str, Any], words: str
+) -> None:
+    """API references, "Common errors": the call fails, and says what is not there."""
+    code, message = aids.refused(getattr(live.clients.client(service, read_timeout=60), call), **arguments)
+    assert (code, message) == ("UnsupportedOperation", f"The local cloud does not emulate {words}.")
