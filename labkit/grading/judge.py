@@ -22,10 +22,10 @@ from labkit.grading import rubric, task
 from labkit.grading.plugin import NAME, GradingPlugin, find
 from labkit.grading.session import Session
 
-#: no settings, plug-ins, conftest or cache but ours
+#: no settings, plug-ins, conftest, cache or collector but ours
 _PYTEST = (
     "-c", os.devnull, "--noconftest", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:warnings",
-    "--import-mode=importlib", "-q", "--no-header", "--no-summary",
+    "-p", "no:python", "--import-mode=importlib", "-q", "--no-header",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from labkit.grading.api import Lab
 from labkit.grading.model import Verdict, Way
 from labkit.grading.rubric import Line
 from labkit.grading.session import ALONE, SUBMITTED, Check, Session
@@ -30,13 +31,7 @@ class CheckFile(pytest.File):
         """Its attempts, as submitted before alone."""
         plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
         line = plugin.lines[self.path.name]
-        try:
-            check, why = _load(self.path)
-        except Exception as error:  # ours: the other checks go on
-            plugin.report(
-                "missing", {"line": line.id, "why": f"its check is broken: {type(error).__name__}: {error}"}
-            )
-            return
+        check, why = _load_or_raise_later(self.path)
         for way in plugin.ways(line):
             yield Attempt.from_parent(self, name=f"{line.id} {way}", line=line, way=way, check=check, why=why)
 
@@ -114,6 +109,19 @@ def _load(path: Path) -> tuple[Check, str]:
     spec.loader.exec_module(module)
     check: Check = module.check
     return check, (check.__doc__ or "").strip()
+
+
+def _load_or_raise_later(path: Path) -> tuple[Check, str]:
+    """As _load; a check that can't be loaded becomes one that raises: the others go on."""
+    try:
+        return _load(path)
+    except Exception as error:
+        problem = RuntimeError(f"the check can't be loaded: {type(error).__name__}: {error}")
+
+    def raises(_: Lab) -> None:
+        raise problem
+
+    return raises, ""
 
 
 def find(folders: Sequence[str], lines: Sequence[Line]) -> tuple[list[Path], list[Line]]:

@@ -36,7 +36,7 @@ HEADERS = st.fixed_dictionaries(
     optional={
         "Authorization": AUTHORIZATION, "X-Amz-Target": st.one_of(_TEXT, st.sampled_from(["DynamoDB_20120810.PutItem", "Logs_20140328.PutLogEvents"])),
         "Content-Type": st.sampled_from(["application/x-amz-json-1.0", "application/x-www-form-urlencoded", "text/xml", "\x7f"]),
-        "Host": _TEXT, "X-Amz-Date": _TEXT, "X-Amz-Security-Token": _TEXT, "X-Amz-Content-Sha256": _TEXT, "Transfer-Encoding": st.sampled_from(["chunked", "x"]),
+        "Host": _TEXT, "X-Amz-Date": _TEXT, "X-Amz-Security-Token": _TEXT, "X-Amz-Content-Sha256": _TEXT,
     },
 )  # fmt: skip
 METHODS = st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "BREW"])

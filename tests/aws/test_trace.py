@@ -75,8 +75,7 @@ def test_an_open_door_is_answered_and_an_open_port_without_listener_refuses(worl
 
 def test_a_function_outside_the_vpc_reaches_no_private_address(world: World) -> None:
     """AWS Lambda, "Giving Lambda functions access to resources in an Amazon VPC": only with VpcConfig."""
-    answer, found = world.call(world.outsider, world.address, 8000)
-    assert answer == "timed out"
+    assert world.call(world.outsider, world.address, 8000)[0] == "timed out"
     private = trace(topology_of(world.live.clients), world.outsider, world.address, 8000)
     assert private.verdict.reason.startswith("internet")
     assert "inside the VPC" in private.fix
@@ -108,3 +107,15 @@ def test_aws_names_are_followed_and_unknown_ends_are_said(world: World) -> None:
     assert trace(topology, world.outsider, "s3.ap-south-1.amazonaws.com", 443).verdict.arrives
     with pytest.raises(UsageError, match="Nothing is called nobody"):
         trace(topology, "nobody", "10.0.0.1", 80)
+
+
+def test_a_gateway_endpoint_shows_in_the_trace(live: Any) -> None:
+    """VPC user guide, "Gateway endpoints": the prefix list's route leads there, without a public address."""
+    vpc = live.vpc(internet=False)
+    name = live.function(CONNECT, VpcConfig={"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]})
+    host = "s3.ap-south-1.amazonaws.com"
+    assert not trace(topology_of(live.clients), name, host, 443).verdict.arrives
+    service = "com.amazonaws.ap-south-1.s3"
+    live.ec2.create_vpc_endpoint(VpcId=vpc.vpc, ServiceName=service, RouteTableIds=[vpc.private_table])
+    assert trace(topology_of(live.clients), name, host, 443).verdict.arrives
+    assert live.call(name, {"host": host, "port": 443}) == "answered"

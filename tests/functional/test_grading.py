@@ -79,6 +79,7 @@ def test_a_gap_alone_needs_nothing_else(lab: Any, solution: Path, starter: Path)
     assert outcomes(result) == {"door-open": ("passed", "alone"), "door-narrow": ("passed", "alone")}
 
 
+@pytest.mark.verify
 def test_what_stands_is_judged_where_it_stands(lab: Any, solution: Path) -> None:
     assert lab.run("deploy", *ADA, "--solution").status == 0
     pid = lab.cloud_pid()
@@ -89,6 +90,7 @@ def test_what_stands_is_judged_where_it_stands(lab: Any, solution: Path) -> None
     assert lab.cloud_pid() == pid
 
 
+@pytest.mark.verify
 def test_the_same_submission_has_the_same_result(lab: Any, starter: Path, tmp_path: Path) -> None:
     """Byte for byte but for times; of a zip and of the folder alike."""
     packed = tmp_path / "ada.zip"
@@ -140,7 +142,7 @@ def test_what_does_not_exist_is_told(lab: Any, starter: Path, wrong: list[str]) 
     assert run.error["hint"]
 
 
-@pytest.mark.parametrize("events", [1, 3])
+@pytest.mark.parametrize("events", [1, pytest.param(3, marks=pytest.mark.verify)])
 def test_killed_in_the_middle_nothing_is_left_and_nothing_is_a_mark(
     lab: Any, starter: Path, until: Callable[..., None], events: int
 ) -> None:

@@ -35,7 +35,9 @@ SOURCE_VPC, SOURCE_VPCE = "lab.source_vpc", "lab.source_vpce"
 class Door(Protocol):
     """Gives AWS's API as a caller sees it (labkit.cloud.door.Door.for_caller)."""
 
-    def __call__(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication": ...
+    def __call__(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
+        """The application for requests of `caller`, by TLS or not."""
+        ...
 
 
 class LoopbackAccess:

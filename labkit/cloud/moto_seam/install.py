@@ -15,6 +15,7 @@ from labkit.cloud.moto_seam.ec2_run import correct_run
 from labkit.cloud.moto_seam.lambda_functions import correct_functions
 from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
+from labkit.cloud.moto_seam.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.s3_buckets import correct_buckets
 from labkit.cloud.moto_seam.speed import speed_up
@@ -53,6 +54,7 @@ def install(hooks: Hooks) -> Replacements:
     correct_items(replacements)
     correct_run(replacements)
     correct_addresses(replacements)
+    correct_prefix_lists(replacements)
     correct_lifecycle(replacements)
     correct_reports(replacements, hooks.console_output, hooks.instance_status)
     correct_dependencies(replacements)

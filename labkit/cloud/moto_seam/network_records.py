@@ -7,7 +7,6 @@ What does not: deciding about packets (labkit.cloud.network).
 from collections.abc import Iterator
 from typing import Any
 
-from labkit.cloud.endpoints.names import prefix_list
 from labkit.cloud.moto_seam.backends import in_use
 from labkit.cloud.records import (
     AclEntry,
@@ -156,9 +155,6 @@ def _prefix_list(ec2: Any, prefix_list_id: str) -> list[str]:
     known = ec2.managed_prefix_lists.get(prefix_list_id)
     if known is None or not known.entries:
         return []
-    own = prefix_list(known.prefix_list_name or "")  # AWS's lists of S3 and DynamoDB: where they are here
-    if own is not None and known.owner_id == "AWS":
-        return [own]
     newest = known.version or max(known.entries)  # AWS's own lists show no version
     return [entry["Cidr"] for entry in known.entries.get(newest) or ()]
 
