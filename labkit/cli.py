@@ -159,7 +159,7 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
     )
-    parser.add_argument("words", nargs="*", help="what trace, break and mend are about")
+    parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
     parser.set_defaults(command=_cloud)
 
 

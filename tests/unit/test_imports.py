@@ -26,10 +26,20 @@ ALLOWED: dict[str, set[str]] = {
     "terminal": set(),
     "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "cloud.lifecycle"},
     "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
+    "cloud_commands": SMALL | {"console", "lesson", "cloud.descriptions", "cloud.trace"},
     "engines": SMALL | CONTENT | {"deploy", "lesson", "console"},
     "cli": SMALL
     | CONTENT
-    | {"targets", "lesson", "console", "engines", "study", "grade_command", "cloud.lifecycle"},
+    | {
+        "targets",
+        "lesson",
+        "console",
+        "engines",
+        "study",
+        "grade_command",
+        "cloud_commands",
+        "cloud.lifecycle",
+    },
     "__main__": {"cli"},
     "__init__": set(),
 }
