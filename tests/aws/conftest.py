@@ -55,9 +55,8 @@ def refusal() -> Any:
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A whole local cloud, shared by the run: see live.Live."""
-    found = LIVE.open_live(tmp_path_factory.mktemp("live"))
-    yield found
-    found.local.stop()
+    with LIVE.open_live(tmp_path_factory.mktemp("live")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

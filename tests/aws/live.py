@@ -7,6 +7,7 @@ what is expected of them.
 import io
 import itertools
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -188,7 +189,14 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
     return value
 
 
-def open_live(folder: Any) -> Live:
-    """Start a cloud in `folder`."""
-    local = LocalCloud(folder)
-    return Live(local, Clients(Target("local", REGION, local.ensure().url)))
+@contextmanager
+def open_live(folder: Any) -> Iterator[Live]:
+    """A cloud in `folder`; it ends with this process, however that ends."""
+    reader, writer = os.pipe()
+    local = LocalCloud(folder, leash=reader)
+    try:
+        yield Live(local, Clients(Target("local", REGION, local.ensure().url)))
+    finally:
+        local.stop()
+        os.close(reader)
+        os.close(writer)

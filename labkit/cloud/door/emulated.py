@@ -5,6 +5,7 @@ itself would refuse.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
@@ -16,6 +17,7 @@ SERVICES = frozenset(
         *("tagging", "resource-groups", "kms", "monitoring", "account", "organizations", "events"),
     }
 )
+_DESCRIBED_AS = {"tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
 #: operations that describe a thing which would carry traffic or run, and does not here
 _NOT_HERE: Mapping[str, frozenset[str]] = {
     "ec2": frozenset(
@@ -47,12 +49,35 @@ def check(asked: Asked) -> None:
     """Raise Refused where nothing in this cloud stands behind the request."""
     if asked.service not in SERVICES:
         raise _refused(asked, f"the service {asked.service}")
+    if asked.wire == "json" and asked.operation not in _operations(asked.service):
+        raise Refused(400, "UnknownOperationException", "")
     if asked.operation in _NOT_HERE.get(asked.service, ()):
         raise _refused(asked, asked.operation)
     for name, harmless in _IGNORED.get((asked.service, asked.operation), {}).items():
         value = asked.parameters.get(name)
         if value is not None and value not in harmless:
             raise _refused(asked, f"{name} of {asked.operation}")
+
+
+@lru_cache(maxsize=32)
+def _operations(service: str) -> frozenset[str]:
+    """All operations that AWS's own description of a service names."""
+    import botocore.loaders
+
+    known = botocore.loaders.create_loader().load_service_model(
+        _DESCRIBED_AS.get(service, service), "service-2"
+    )
+    return frozenset(known["operations"])
+
+
+def check_form(asked: Asked, environ: Mapping[str, object]) -> None:
+    """Raise Refused for a POST to a bucket that is no form (S3 API reference, "POST Object")."""
+    if asked.service != "s3" or asked.operation or environ.get("REQUEST_METHOD") != "POST":
+        return
+    if not str(environ.get("CONTENT_TYPE", "")).lower().startswith("multipart/form-data"):
+        words = "Bucket POST must be of the enclosure-type multipart/form-data"
+        message = f"At least one of the preconditions you specified did not hold. {words}"
+        raise Refused(412, "PreconditionFailed", message)
 
 
 def _refused(asked: Asked, what: str) -> Refused:

@@ -87,6 +87,7 @@ class Door:
             source = Source(environ, asked, principal, self._facts, secure, in_query)
             self._authority.check(source)
             emulated.check(asked)
+            emulated.check_form(asked, environ)
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id)

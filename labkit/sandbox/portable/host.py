@@ -275,13 +275,13 @@ def may_change_user() -> bool:
     """Whether sandboxes can have users of their own: we are root, and others can read the interpreter."""
     if os.geteuid() != 0:
         return False
+    paths = (*roots.kept_folders(), _PACKAGE_ROOT + "/labkit/__init__.py")  # as root sees them
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             os.setgid(_FIRST_UID)
             os.setuid(_FIRST_UID)
-            paths = (*roots.kept_folders(), _PACKAGE_ROOT + "/labkit/__init__.py")
             status = int(not all(os.access(path, os.R_OK) for path in paths))
         finally:
             os._exit(status)
