@@ -2,10 +2,14 @@
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 
 import pytest
+
+# What is started in the background ignores Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 
