@@ -17,7 +17,7 @@ def where(context: Context, gap: str) -> str:
     text = workspace.files().get(file, b"").decode(errors="replace")
     region = gaps.regions(text).get(gap)
     line = f" line {region.line}" if region else ""
-    return f"Do: gap {gap}, {file}{line}, then: ./lab deploy   ./lab hint"
+    return f"Do: gap {gap}, {file}{line}, then\n  ./lab deploy   ./lab hint"
 
 
 def engine_of(context: Context) -> str:

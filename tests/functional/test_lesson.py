@@ -1,5 +1,6 @@
 """The lesson as a student meets it: screens for wrong turns, looking inside, hints, faults, measuring, packing."""
 
+import itertools
 import json
 import re
 import zipfile
@@ -32,7 +33,8 @@ def message(text: str) -> list[str]:
         if over or not line.startswith("  "):
             break
         found.append(line)
-    return [*found, *(line for line in lines if line.startswith("→"))]
+    hint = next((n for n, line in enumerate(lines) if line.startswith("→")), len(lines))
+    return [*found, *itertools.takewhile(lambda line: line.startswith(("→", "  ")), lines[hint:])]
 
 
 def edit(path: Path, old: str, new: str) -> None:
