@@ -30,7 +30,7 @@ def lambda_handler(event, context):
     for _ in range(50):
         try:
             return urllib.request.urlopen(event, timeout=3).read().decode()
-        except ConnectionRefusedError:
+        except OSError:  # not listening yet, here or behind
             __import__("time").sleep(0.05)
 """
 
