@@ -5,6 +5,7 @@ goes through the console that labkit.cli opened.
 """
 
 import argparse
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -280,12 +281,14 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
 
 def local_shell(context: "Context", console: Console) -> int:
     """A shell in which the AWS CLI, boto3, curl and Terraform mean the local cloud, and only that."""
-    from labkit import terminal
+    from labkit import aws_cli, terminal
 
     target = context.clients.target
     loopback = "127.0.0.1,localhost,169.254.169.254"
+    around = context.terraform.variables(target)
+    path = f"{aws_cli.install(context.places.state / 'bin')}{os.pathsep}{around.get('PATH', os.defpath)}"
     environment = {
-        **context.terraform.variables(target), "PS1": "(local cloud) $ ", "PROMPT": "(local cloud) $ ",
+        **around, "PATH": path, "PS1": "(local cloud) $ ", "PROMPT": "(local cloud) $ ",
         "LAB_TARGET": "local cloud", "NO_PROXY": loopback, "no_proxy": loopback, "AWS_PAGER": "",
     }  # fmt: skip
     console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
