@@ -4,11 +4,6 @@ What belongs here: constants that several parts of the cloud must agree on. What
 chosen at run time.
 """
 
-#: AWS's API, on the loopback device of every sandbox (shared AWS config names it, no variable does)
-ENDPOINT_ADDRESS = "169.254.170.1"
-ENDPOINT_PORT = 80
-ENDPOINT_URL = f"http://{ENDPOINT_ADDRESS}"
-
 #: EC2's instance metadata service
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 80

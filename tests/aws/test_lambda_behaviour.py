@@ -18,8 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.addresses import ENDPOINT_URL
-from labkit.cloud.endpoints.access import LoopbackAccess, access_for
+from labkit.cloud.endpoints.access import access_for
 from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.functions import errors
 from labkit.cloud.functions.environment import State
@@ -114,7 +113,6 @@ class Lab:
     logs: Logs
     packages: dict[str, bytes] = field(default_factory=dict)
     callers: list[Caller] = field(default_factory=list)
-    is_portable: bool = False
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def function(self, source: str | Mapping[str, str], **fields: object) -> FunctionRecord:
@@ -195,7 +193,7 @@ def lab(host: AnyHost, fabric: RecordingFabric, tmp_path: Path) -> Iterator[Lab]
         init_seconds=1.5,
         retry_seconds=(0.0, 0.0),
     )
-    yield Lab(service, fabric, logs, packages, callers, isinstance(access, LoopbackAccess))
+    yield Lab(service, fabric, logs, packages, callers)
     service.close()
     assert not fabric.interfaces
     access.shut()
@@ -281,7 +279,7 @@ def lambda_handler(event, context):
     keys = s3._request_signer._credentials
     return [s3.meta.endpoint_url, s3.meta.region_name, keys.access_key, keys.token]
 """
-    url = ENDPOINT_URL if lab.is_portable else "https://s3.ap-south-1.amazonaws.com"
+    url = "https://s3.ap-south-1.amazonaws.com"
     assert lab.call(lab.function(source)) == [url, "ap-south-1", "ASIAlab", "token"]
 
 

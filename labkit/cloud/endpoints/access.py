@@ -1,24 +1,22 @@
-"""How instances and functions reach AWS's API: the two ways, behind one interface (ports.AwsAccess).
+"""How instances and functions reach AWS's API: names from the VPC's resolver, TLS on port 443, a route.
 
-What belongs here: sockets, files and callers of each way. What does not: names, DNS and certificates.
-
-The public way is AWS's own: names from the VPC's resolver, TLS on port 443, packets that need a route. The
-loopback way is for tiers without namespaces: plain HTTP on an address of the loopback device, which the
-shared AWS configuration names.
+What belongs here: sockets, files and callers. What does not: names, DNS and certificates, and how a packet
+or, without namespaces, a proxied connection gets here.
 """
 
 import contextlib
 import re
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.cloud import addresses
 from labkit.cloud.endpoints import names
-from labkit.cloud.endpoints.dns import Resolver
+from labkit.cloud.endpoints.dns import Lookup, Resolver
 from labkit.cloud.network.fabric import Fabric
+from labkit.cloud.portable.fabric import PortableFabric
 from labkit.cloud.ports import Serving
 from labkit.cloud.records import Caller, InterfaceRecord
 from labkit.sandbox.spec import Bind
@@ -40,55 +38,45 @@ class Door(Protocol):
         ...
 
 
-class LoopbackAccess:
-    """AWS's API on a loopback address of each sandbox; no name, no TLS, no route."""
+class Names(Protocol):
+    """Answers the names that sandboxes look up; `loopback` and `datagrams` are what an interface needs for it."""
 
-    loopback: tuple[str, ...] = (addresses.ENDPOINT_ADDRESS,)
-    listen: tuple[tuple[str, int], ...] = ((addresses.ENDPOINT_ADDRESS, addresses.ENDPOINT_PORT),)
-    datagrams: tuple[tuple[str, int], ...] = ()
-    hosts = f"{addresses.IMAGE_HOST_ADDRESS} {addresses.IMAGE_HOST_NAME}\n"
+    loopback: tuple[str, ...]
+    datagrams: tuple[tuple[str, int], ...]
 
-    def __init__(self, door: Door, serving: Serving) -> None:
-        self._door, self._serving = door, serving
+    def add(self, name: str, sockets: Sequence[socket.socket]) -> None:
+        """Answer what the interface `name` asks; the sockets are those of `datagrams`."""
+        ...
 
-    def shut(self) -> None:
-        """Nothing is begun here but what `close` ends."""
+    def remove(self, name: str) -> None:
+        """Answer it no more; unknown names are fine."""
+        ...
 
-    def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
-        """Serve the interface `name`, whose sockets are those of `listen` and `datagrams`."""
-        (listener,) = sockets
-        self._serving.serve(listener, self._door(caller), name=f"{name}/endpoint")
-
-    def close(self, name: str) -> None:
-        """Serve it no more."""
-        self._serving.stop(f"{name}/endpoint")
-
-    def binds(self) -> tuple[Bind, ...]:
-        """Nothing to trust."""
-        return ()
-
-    def files(self, homes: Iterable[str]) -> Mapping[str, str]:
-        """What tells boto3 and the AWS CLI where the cloud is, without a variable."""
-        text = f"[default]\nendpoint_url = {addresses.ENDPOINT_URL}\n"
-        return {f"{home}/.aws/config": text for home in homes}
+    def close(self) -> None:
+        """Answer nobody any more."""
+        ...
 
 
 class PublicAccess:
     """AWS's API at its own names and addresses, on the internet's side of every VPC."""
 
-    loopback: tuple[str, ...] = (addresses.RESOLVER_ADDRESS,)
     listen: tuple[tuple[str, int], ...] = ()
-    datagrams: tuple[tuple[str, int], ...] = ((addresses.RESOLVER_ADDRESS, addresses.RESOLVER_PORT),)
     hosts = ""
 
-    def __init__(self, door: Door, serving: Serving, fabric: Fabric, folder: Path) -> None:
-        """`folder`, not yet there, gets what programs inside trust. `shut` ends what is begun here."""
+    def __init__(
+        self, door: Door, serving: Serving, fabric: Fabric, folder: Path, names: Callable[[Lookup], Names]
+    ) -> None:
+        """`folder`, not yet there, gets what programs inside trust; `names` makes what answers their names.
+
+        `shut` ends what is begun here.
+        """
         from labkit.cloud.endpoints.authority import Authority
 
         self._door, self._fabric, self._serving = door, fabric, serving
         self._callers: dict[str, Caller] = {}
         self._authority = Authority(folder)
-        self._resolver = Resolver(self._look_up)
+        self._resolver = names(self._look_up)
+        self.loopback, self.datagrams = self._resolver.loopback, self._resolver.datagrams
         host = InterfaceRecord(addresses.AWS, "", "", addresses.AWS_ADDRESS, "", ())
         places = [("0.0.0.0", 443), ("0.0.0.0", 80)]
         secure, plain = fabric.attach(host, listen=places, networks=[addresses.AWS_CIDR])
@@ -106,9 +94,8 @@ class PublicAccess:
 
     def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
         """Know the interface `name` as `caller`, and answer its DNS queries."""
-        (resolver,) = sockets
         self._callers[name] = caller
-        self._resolver.add(name, resolver)
+        self._resolver.add(name, sockets)
 
     def close(self, name: str) -> None:
         """Know it no more."""
@@ -127,7 +114,9 @@ class PublicAccess:
 
     def _answer(self, secure: bool, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """One request: who sent it follows from the address it came from, which can't be forged."""
-        seen = self._fabric.caller_at(environ["REMOTE_ADDR"], environ["SERVER_NAME"])
+        seen = self._fabric.caller_at(
+            environ["REMOTE_ADDR"], int(environ["REMOTE_PORT"]), environ["SERVER_NAME"]
+        )
         caller = self._callers.get(seen.interface) if seen else None
         if seen is None or caller is None:
             start("403 Forbidden", [("Content-Length", "0")])
@@ -159,8 +148,10 @@ class PublicAccess:
         return None
 
 
-def access_for(door: Door, serving: Serving, fabric: Fabric, folder: Path) -> PublicAccess | LoopbackAccess:
-    """AWS's own way where packets are real, else the loopback way. `folder` is for what is trusted inside."""
-    if type(fabric) is Fabric:
-        return PublicAccess(door, serving, fabric, folder)
-    return LoopbackAccess(door, serving)
+def access_for(door: Door, serving: Serving, fabric: Fabric, folder: Path) -> PublicAccess:
+    """AWS's own way: a resolver's sockets where packets are real, else the gates' answers.
+
+    `folder` is for what is trusted inside.
+    """
+    names = fabric.names if isinstance(fabric, PortableFabric) else Resolver
+    return PublicAccess(door, serving, fabric, folder, names)

@@ -10,6 +10,7 @@ import os
 import ssl
 import sys
 import sysconfig
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,9 +138,12 @@ def _subject_hash(common_name: str) -> str:
 
 
 def _load(context: ssl.SSLContext, pem: bytes) -> None:
-    """Load a certificate with its key, which only files can hold, without one on disk."""
+    """Load a certificate with its key, which only files can hold: one in memory, or one that is gone at once."""
     if sys.platform != "linux":
-        raise RuntimeError("a private key is kept in memory, which needs Linux")
+        with tempfile.NamedTemporaryFile() as file:  # for its owner alone
+            file.write(pem)
+            file.flush()
+            return context.load_cert_chain(file.name)
     descriptor = os.memfd_create("certificate")
     try:
         os.write(descriptor, pem)

@@ -10,9 +10,11 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from labkit.cloud.addresses import RESOLVER_ADDRESS, RESOLVER_PORT
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +79,9 @@ def _message(question: Question, code: int, record: bytes) -> bytes:
 class Resolver:
     """Answers all its sockets in one thread until closed."""
 
+    loopback: tuple[str, ...] = (RESOLVER_ADDRESS,)
+    datagrams: tuple[tuple[str, int], ...] = ((RESOLVER_ADDRESS, RESOLVER_PORT),)
+
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._selector = selectors.DefaultSelector()
@@ -87,8 +92,9 @@ class Resolver:
         self._thread = threading.Thread(target=self._run, name="resolver", daemon=True)
         self._thread.start()
 
-    def add(self, name: str, made: socket.socket) -> None:
-        """Answer what `name` asks on this socket, which is ours from now on."""
+    def add(self, name: str, sockets: Sequence[socket.socket]) -> None:
+        """Answer what `name` asks on this one socket, which is ours from now on."""
+        (made,) = sockets
         made.setblocking(False)
         with self._lock:
             self._sockets[name] = made

@@ -145,15 +145,16 @@ class Fabric:
             raise
         return connection
 
-    def caller_at(self, address: str, called: str) -> "Seen | None":
-        """Who calls the address `called` of AWS's endpoints, as the endpoints see it come from `address`."""
+    def caller_at(self, address: str, port: int, called: str) -> "Seen | None":
+        """Who calls the address `called` of AWS's endpoints, which see it come from `address` and `port`."""
         with self._lock:
             name = self._carriers.get(address, "")
             record = self._interfaces.get(name) if name else self._topology().at_private("", address)
-            if record is None:
-                return None
-            source, endpoint = decision.appearance(self._topology(), record, called)
-            return Seen(record.name, source, record.vpc_id, endpoint)
+            return self._seen(record, called) if record else None
+
+    def _seen(self, record: InterfaceRecord, called: str) -> Seen:
+        source, endpoint = decision.appearance(self._topology(), record, called)
+        return Seen(record.name, source, record.vpc_id, endpoint)
 
     def instance_address(self, asker: str, address: str, *, public: bool) -> str:
         """The address that EC2's name for `address` gives `asker`. Raises LookupError where it has none.

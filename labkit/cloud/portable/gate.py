@@ -5,6 +5,7 @@ A line that begins with "@" is a question of the start-up hook (labkit.sandbox.p
     @connect ADDRESS PORT FROM   → pass (then connect from the port FROM; 0 only asks), refuse, drop
     @bind ADDRESS PORT REAL      → ok (as long as this connection is open), taken
     @who PORT                    → is ADDRESS PORT: who is connected to us from that port
+    @resolve NAME                → is ADDRESS, or none; nothing where the network has no resolver
 
 Anything else is HTTP as a proxy gets it, for programs like curl. A connection that passes is carried byte
 by byte; it was opened on the far side before the question was answered, so a refusal is one.
@@ -40,6 +41,10 @@ class Board(Protocol):
 
     def way(self, name: str, host: str, port: int) -> Way:
         """Where a connection of `name` to `host` (an address or a name) leads."""
+        ...
+
+    def resolve(self, name: str, host: str) -> str | None:
+        """The address of a host name; None where there is none. Raises LookupError where nobody answers."""
         ...
 
     def bind(self, name: str, address: str, port: int, real: int) -> bool:
@@ -113,7 +118,7 @@ class Gate:
     async def _answer(self, here: _Streams) -> None:
         words = (await here[0].readline()).decode(errors="replace").split()
         questions: dict[str, Callable[..., Awaitable[None]]] = {
-            "connect": self._connect, "bind": self._bind, "who": self._who,
+            "connect": self._connect, "bind": self._bind, "who": self._who, "resolve": self._resolve,
         }  # fmt: skip
         with contextlib.suppress(ValueError, TypeError):
             await questions[words[0]](here, *words[1:]) if words and words[0] in questions else None
@@ -166,6 +171,13 @@ class Gate:
     async def _who(self, here: _Streams, port: str) -> None:
         known = self._board.who(int(port))
         await _say(here, f"is {known[0]} {known[1]}" if known else "nobody")
+
+    async def _resolve(self, here: _Streams, host: str) -> None:
+        try:
+            found = self._board.resolve(self._name, host)
+        except LookupError:
+            return await _silence(here)
+        return await _say(here, f"is {found}" if found else "none")
 
     async def _carry(self, here: _Streams, there: _Streams) -> None:
         """Both ways until both have ended."""

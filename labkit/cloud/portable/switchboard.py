@@ -25,6 +25,13 @@ _T = TypeVar("_T")
 #: decides a connection: (from interface, to address, port) → (whether it arrives, the interface there)
 Decision = Callable[[str, str, int], tuple[bool, str]]
 Place = Callable[[str, Network | None], None]
+#: (who asks, name) → its address, None where there is no such name; raises LookupError to be silent
+Lookup = Callable[[str, str], str | None]
+
+
+def no_names(asker: str, name: str) -> str | None:
+    """Where nobody answers names."""
+    raise LookupError(asker)
 
 
 @dataclass
@@ -39,14 +46,24 @@ class _Interface:
     bound: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A connection under way: who made it, the address it shows, the address that was called."""
+
+    name: str
+    source: str
+    called: str
+
+
 class Switchboard:
     """The interfaces, in an event loop of their own. `place` tells the sandboxes of each network."""
 
-    def __init__(self, place: Place, decide: Decision, names: Mapping[str, str]) -> None:
-        """`names`: host names that every interface knows, for programs that leave looking up to a proxy."""
-        self._place, self._decide, self._names = place, decide, names
+    def __init__(self, place: Place, decide: Decision) -> None:
+        """`lookup` may be set later: it answers names."""
+        self._place, self._decide = place, decide
+        self.lookup: Lookup = no_names
         self._interfaces: dict[str, _Interface] = {}
-        self._callers: dict[int, tuple[str, int]] = {}
+        self._callers: dict[int, _Call] = {}
         self._closed = _closed_port()
         self._hole, self._held = _hole()
         self._loop = asyncio.new_event_loop()
@@ -121,7 +138,9 @@ class Switchboard:
         own = self._interfaces.get(name)
         if own is None:
             return Way("drop")
-        address = self._address(own, host)
+        address = self._address(name, own, host)
+        if not address:
+            return Way("refuse")
         if (address, port) in own.direct:
             return Way("pass", own.direct[address, port])
         if address.startswith("127.") or address == own.address:
@@ -135,11 +154,22 @@ class Switchboard:
             return Way("drop")
         return _listening(receiver, receiver.address, port)
 
-    def _address(self, own: _Interface, host: str) -> str:
+    def _address(self, name: str, own: _Interface, host: str) -> str:
         if host in ("localhost", _EVERY):
             return _LOOPBACK
-        private = f"ip-{own.address.replace('.', '-')}"
-        return own.address if host.partition(".")[0] == private else self._names.get(host, host)
+        if host.replace(".", "").isdigit() or ":" in host:
+            return host
+        try:
+            return self.resolve(name, host) or ""
+        except LookupError:
+            return ""
+
+    def resolve(self, name: str, host: str) -> str | None:
+        """See gate.Board."""
+        own = self._interfaces.get(name)
+        if own is not None and host.partition(".")[0] == f"ip-{own.address.replace('.', '-')}":
+            return own.address
+        return self.lookup(name, host)
 
     def bind(self, name: str, address: str, port: int, real: int) -> bool:
         """See gate.Board."""
@@ -162,11 +192,18 @@ class Switchboard:
         """See gate.Board. Inside one host the other end is where it was called."""
         own = self._interfaces.get(name)
         if own is not None:
-            self._callers[real_port] = (to if to.startswith("127.") else own.address, real_port)
+            source = to if to.startswith("127.") else own.address
+            self._callers[real_port] = _Call(name, source, self._address(name, own, to))
 
     def who(self, real_port: int) -> tuple[str, int] | None:
         """See gate.Board."""
-        return self._callers.get(real_port)
+        call = self._callers.get(real_port)
+        return (call.source, real_port) if call else None
+
+    def called_from(self, real_port: int) -> tuple[str, str]:
+        """The interface behind a connection that comes in from that port, and the address it called."""
+        call = self._callers.get(real_port)
+        return (call.name, call.called) if call else ("", "")
 
     def over(self, real_port: int) -> None:
         """See gate.Board."""

@@ -108,7 +108,7 @@ class PortableHost:
             self._process.kill()
             self._process.wait()
         self._watcher.close()
-        _remove(self._base)
+        roots.remove(self._base)
 
     def __enter__(self) -> "PortableHost":
         return self
@@ -143,7 +143,7 @@ class PortableHost:
             if name not in self._disks:
                 raise SandboxError(f"disk {name} failed: there is none")
             self._release(self._disks.pop(name))
-        _remove(self._base / name)
+        roots.remove(self._base / name)
 
     def _release(self, uid: int) -> None:
         """A user goes to the end of the queue: what it may have left elsewhere is nobody's for long."""
@@ -259,7 +259,7 @@ class _Drop:
     def __call__(self) -> None:
         if self._root is not None:
             root, self._root = self._root, None
-            _remove(root)
+            roots.remove(root)
             self._release()  # type: ignore[operator]
 
 
@@ -328,12 +328,3 @@ def _close(descriptor: int, listeners: Sequence[socket.socket]) -> None:
     os.close(descriptor)
     for each in listeners:
         each.close()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a tree whose owner may have made parts of it unwritable."""
-    if os.geteuid() != 0:
-        for place, _, _ in os.walk(folder):
-            if not os.path.islink(place):
-                os.chmod(place, 0o700)
-    shutil.rmtree(folder, ignore_errors=True)

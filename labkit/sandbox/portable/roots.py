@@ -9,7 +9,7 @@ import shutil
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from labkit.sandbox.portable.inside.translation import Translation
@@ -83,7 +83,7 @@ def build(root: Path, spec: SandboxSpec, world: World) -> None:
     (root / "run/lab").mkdir(exist_ok=True)
     for path, text in {**_FILES, **spec.files}.items():
         _write(root, path, text, keep=path not in spec.files)
-    _links_to_etc(root)
+    _links_to_etc(root, spec.binds)
     for layer in spec.usr_layers:
         _lay(root, Path(layer), world)
     for bind in spec.binds:
@@ -117,10 +117,12 @@ def _write(root: Path, path: str, text: str, *, keep: bool = False) -> None:
         place.write_text(text, encoding="utf-8")
 
 
-def _links_to_etc(root: Path) -> None:
+def _links_to_etc(root: Path, binds: Sequence[Bind]) -> None:
+    """Links, but for what has something of the sandbox's own in it."""
     for name in _ETC:
         place = root / "etc" / name
-        if os.path.exists(f"/etc/{name}") and not os.path.lexists(place):
+        own = any(bind.target.startswith(f"/etc/{name}/") for bind in binds)
+        if os.path.exists(f"/etc/{name}") and not own and not os.path.lexists(place):
             place.symlink_to(f"/etc/{name}")
 
 
@@ -174,8 +176,12 @@ def _bind(root: Path, bind: Bind) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not os.path.exists(bind.source):
         raise FileNotFoundError(f"{bind.source}: no such file or folder")
+    if not target.parent.resolve().is_relative_to(root.resolve()):
+        raise FileExistsError(f"{bind.target}: a link there leads out of the sandbox")
     if target.is_symlink() or target.is_file():
         target.unlink()
+    elif target.is_dir() and not bind.writable:
+        remove(target)  # from an earlier boot
     if os.path.isdir(bind.source) and not bind.writable:
         shutil.copytree(bind.source, target, symlinks=True, dirs_exist_ok=True)
         _make_read_only(target)
@@ -185,6 +191,15 @@ def _bind(root: Path, bind: Bind) -> None:
         target.symlink_to(os.path.realpath(bind.source))
     else:
         shutil.copy(bind.source, target)
+
+
+def remove(folder: Path) -> None:
+    """Remove a tree whose owner may have made parts of it unwritable."""
+    if os.geteuid() != 0:
+        for place, _, _ in os.walk(folder):
+            if not os.path.islink(place):
+                os.chmod(place, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_read_only(folder: Path) -> None:

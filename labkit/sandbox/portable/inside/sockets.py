@@ -20,6 +20,9 @@ _LOOPBACK = "127.0.0.1"
 _EVERY = ("", "0.0.0.0", "::")
 _LOCAL = (_LOOPBACK, "localhost", "::1")
 _PATIENCE = 10.0
+#: as long as glibc asks with "timeout:2 attempts:2"
+_RESOLVER_SECONDS = 4.0
+_BLANKS = frozenset(" \t\r\n")
 _KIND = 0xF
 
 
@@ -34,18 +37,18 @@ class _Gate:
     def __init__(self, port: int, connect: Callable[..., None]) -> None:
         self._port, self._connect = port, connect
 
-    def ask(self, *words: object) -> list[str]:
-        """The words of the answer; "drop" when there is nobody to ask."""
-        connection, answer = self.open(*words)
+    def ask(self, *words: object, patience: float = _PATIENCE) -> list[str]:
+        """The words of the answer; "drop" when nobody answers."""
+        connection, answer = self.open(*words, patience=patience)
         if connection is not None:
             connection.close()
         return answer
 
-    def open(self, *words: object) -> tuple[socket.socket | None, list[str]]:
+    def open(self, *words: object, patience: float = _PATIENCE) -> tuple[socket.socket | None, list[str]]:
         """As `ask`, and the connection: what was answered holds as long as it is open."""
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(patience)
             self._connect(connection, (_LOOPBACK, self._port))
             connection.sendall(("@" + " ".join(map(str, words)) + "\n").encode())
             answer = connection.recv(1000).decode().split()
@@ -210,13 +213,22 @@ class _Sockets:
     # -- names ----------------------------------------------------------------------------------------
 
     def getaddrinfo(self, host: Any, port: Any, family: int = 0, *rest: Any, **options: Any) -> Any:
-        """As socket.getaddrinfo, with the names in /etc/hosts and no other."""
+        """As socket.getaddrinfo, with the names in /etc/hosts and those that the network's resolver has."""
         name = host.decode() if isinstance(host, bytes) else host
         if name and not _is_numeric(name):
-            name = _hosts().get(name.lower().rstrip("."), "")
-            if not name:
-                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            name = _hosts().get(name.lower().rstrip(".")) or self._resolved(name)
         return self._getaddrinfo(name, port, family, *rest, **options)
+
+    def _resolved(self, name: str) -> str:
+        """The address of a name. Raises gaierror, after a while where no resolver answers."""
+        answer = ["none"]
+        if self._network.gate and not set(name) & _BLANKS:
+            answer = self._gate.ask("resolve", name.lower(), patience=_RESOLVER_SECONDS)
+        if answer[0] == "is":
+            return answer[1]
+        if answer[0] == "none":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
 def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:

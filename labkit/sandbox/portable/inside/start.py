@@ -1,6 +1,6 @@
 """Putting the hook into this Python process.
 
-What belongs here: the order of it. What does not: what is replaced (files.py, sockets.py). Runs inside:
+What belongs here: the order of it. What does not: what is replaced (files.py, sockets.py, trust.py). Runs inside:
 standard library only.
 """
 
@@ -10,7 +10,7 @@ import sys
 from importlib.machinery import SourceFileLoader
 from typing import Any
 
-from . import files, sockets
+from . import files, sockets, trust
 from .translation import Translation
 from .world import World, of_this_interpreter
 
@@ -40,6 +40,7 @@ def install(world: World) -> Translation:
     _import_from_real_folders(made)
     files.install(world, made)
     sockets.install(world.network, world.hostname, made.real)
+    trust.install(world.root, world.fixed, made.real)
     _installed.append(made)
     return made
 

@@ -16,16 +16,15 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
-from labkit.cloud.endpoints.access import LoopbackAccess
 from labkit.cloud.functions.pool import PoolLimits
 from labkit.cloud.functions.service import FunctionService
 from labkit.cloud.records import Caller, Credentials, FunctionRecord, InterfaceRecord
-from labkit.sandbox.spec import SandboxSpec
+from labkit.sandbox.spec import Bind, SandboxSpec
 
 ENTRY = """
 import importlib, json, sys
@@ -167,17 +166,28 @@ class RecordedLogs:
         self.streams.setdefault(stream, []).extend(text for _, text in lines)
 
 
-class Servings:
+class Access:
+    """The way to AWS's API: who has been given it."""
+
+    loopback: tuple[str, ...] = ()
+    listen: tuple[tuple[str, int], ...] = ()
+    datagrams: tuple[tuple[str, int], ...] = ()
+    hosts = ""
+
     def __init__(self) -> None:
-        self.serving: dict[str, object] = {}
-        self.sockets: dict[str, socket.socket] = {}
+        self.serving: dict[str, Caller] = {}
 
-    def serve(self, listener: socket.socket, app: object, *, name: str) -> None:
-        self.serving[name], self.sockets[name] = app, listener
+    def open(self, name: str, caller: Caller, sockets: Sequence[socket.socket]) -> None:
+        self.serving[name] = caller
 
-    def stop(self, name: str) -> None:
+    def close(self, name: str) -> None:
         del self.serving[name]
-        self.sockets.pop(name).close()
+
+    def binds(self) -> tuple[Bind, ...]:
+        return ()
+
+    def files(self, homes: Iterable[str]) -> Mapping[str, str]:
+        return {}
 
 
 def zipped(files: Mapping[str, str]) -> bytes:
@@ -194,8 +204,7 @@ class Bench:
     def __init__(self, **options: object) -> None:
         self.fabric = LoopbackFabric()
         self.sandboxes = PlainSandboxes(self.fabric)
-        self.keys, self.logs, self.servings = Keys(), RecordedLogs(), Servings()
-        self.callers: list[Caller] = []
+        self.keys, self.logs, self.access = Keys(), RecordedLogs(), Access()
         self.packages: dict[str, bytes] = {}
         self.events: list[object] = []
         self.requests = 0
@@ -204,15 +213,11 @@ class Bench:
             self.fabric,
             self.keys,
             self.logs,
-            LoopbackAccess(self._endpoint, self.servings),
+            self.access,
             lambda arn, version: self.packages[arn],
             emit=self.events.append,
             **options,  # type: ignore[arg-type]
         )
-
-    def _endpoint(self, caller: Caller) -> object:
-        self.callers.append(caller)
-        return caller
 
     def function(self, source: str | Mapping[str, str], **fields: object) -> FunctionRecord:
         files = {"lambda_function.py": source} if isinstance(source, str) else source

@@ -41,7 +41,7 @@ def test_everything_is_given_back(benches, tmp_path) -> None:  # type: ignore[no
     bench.call(bench.function(COUNT))
     bench.close()
     assert not bench.fabric.interfaces
-    assert not bench.servings.serving
+    assert not bench.access.serving
     assert all(sandbox.wait(0) is not None for sandbox in bench.sandboxes.started)
     assert list(tmp_path.iterdir()) == []
     assert open_descriptors() <= before
