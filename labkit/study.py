@@ -32,6 +32,9 @@ _EXTRA = (
     "seconds",
     "clients",
     "expect",
+    "cold",
+    "like",
+    "seed",
     "compare",
 )
 
@@ -54,7 +57,15 @@ def step_options(parser: argparse.ArgumentParser) -> None:
     seven.add_argument("--seconds", type=float, metavar="S", help="for so long (30; the classic is 300)")
     seven.add_argument("--clients", type=int, metavar="N", help="so many at once, instead of a rate")
     seven.add_argument("--expect", type=float, metavar="MS", help="your prediction of the median")
-    seven.add_argument("--compare", metavar="FILE", help="a measurement.json of another run to lay beside it")
+    seven.add_argument("--cold", action="store_true", help="each image meets a cold start (one at a time)")
+    seven.add_argument(
+        "--like", metavar="AWS", choices=["AWS"], help="with declared delays, as far away as AWS is"
+    )
+    seven.add_argument("--seed", type=int, metavar="N", help="draws other delays (default: your own)")
+    both = parser.add_argument_group("steps 07 and 08")
+    both.add_argument(
+        "--compare", metavar="FILE", help="another run, for example one on AWS, to lay beside yours"
+    )
 
 
 def extra(arguments: argparse.Namespace) -> Mapping[str, Any]:

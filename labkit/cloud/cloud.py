@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.cloud import addresses
 from labkit.cloud.control import Actions, Control
 from labkit.cloud.image_host import ImageHost
+from labkit.cloud.latency import Latency
 from labkit.cloud.memory import usage
 from labkit.cloud.probing import Probing
 from labkit.cloud.reconciler import Reconciler, Wanted
@@ -68,6 +69,7 @@ class Cloud:
         self._door = self._make_door(facts.MotoFacts())
         self._fabric = self._make_fabric(sandboxes)
         self._images = ImageHost(folder / "images")
+        self._latency = Latency()
         self._ending.callback(self._images.close)
         self._open_internet()
         self._logs = self._make_logs()
@@ -100,7 +102,8 @@ class Cloud:
         host = InterfaceRecord(addresses.INTERNET, "", "", addresses.IMAGE_HOST_ADDRESS, "", ())
         place = [(addresses.IMAGE_HOST_ADDRESS, addresses.IMAGE_HOST_PORT)]
         (listener,) = self._fabric.attach(host, listen=place)
-        self._serving.serve(listener, self._images, name=addresses.IMAGE_HOST_NAME)
+        images = self._latency.before("images", self._images)
+        self._serving.serve(listener, images, name=addresses.IMAGE_HOST_NAME)
 
     def _make_logs(self) -> Any:
         from labkit.cloud.moto_seam.logs import MotoLogs
@@ -113,9 +116,12 @@ class Cloud:
         """The way to AWS's API from inside: AWS's own names and addresses where packets are real."""
         from labkit.cloud.endpoints.access import access_for
 
-        access = access_for(self._door.for_caller, self._serving, self._fabric, folder / "trust")
+        access = access_for(self._door_inside, self._serving, self._fabric, folder / "trust")
         self._ending.callback(access.shut)
         return access
+
+    def _door_inside(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
+        return self._latency.on_stores(self._door.for_caller(caller, secure_transport=secure_transport))
 
     def _make_instances(self, folder: Path) -> Any:
         from labkit.cloud.instances.image import build
@@ -137,7 +143,7 @@ class Cloud:
 
         service = FunctionService(
             self._sandboxes, self._fabric, self._credentials, self._logs, self._access, code_zip,
-            emit=self._emit, folder=folder,
+            emit=self._emit, folder=folder, before_init=lambda: self._latency.wait("cold"),
         )  # fmt: skip
         self._ending.callback(service.close)
         return service
@@ -233,9 +239,9 @@ class Cloud:
             journal=lambda name, unit, lines: list(self._instances.journal(name, unit, lines)),
             run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
-            further=self._probing.answer,
+            further=self._probing.answer, delay=self._latency.answer,
         )  # fmt: skip
-        return Control(actions, self.token, self._door.for_caller(Caller("host")))
+        return Control(actions, self.token, self._latency.on_invoke(self._door.for_caller(Caller("host"))))
 
     def _own_client(self, service: str, region: str) -> Any:
         """CloudFormation's clients: they come in through the door like everybody's."""

@@ -36,6 +36,8 @@ class Actions:
     denials: Callable[[], list[Mapping[str, Any]]]
     #: further questions: (method, path parts, request) → the answer, None when it is none of them
     further: Callable[[str, list[str], Request], Any] = lambda *_: None
+    #: declares delays; raises ValueError for what can't be
+    delay: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
 
 
 class Control:
@@ -69,6 +71,8 @@ class Control:
                 return self._actions.denials()
             case "PUT", ["images", name]:
                 return {"url": self._publish(name, request)}
+            case "PUT", ["delays"]:
+                return self._delay(request)
             case "GET", ["instances", name]:
                 return self._instance(name, wait=request.args.get("wait") == "1")
             case "GET", ["instances", name, "journal", unit]:
@@ -92,6 +96,12 @@ class Control:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+
+    def _delay(self, request: Request) -> Mapping[str, Any]:
+        try:
+            return self._actions.delay(request.get_json())
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadRequest(str(error)) from error
 
     def _publish(self, name: str, request: Request) -> str:
         if (request.content_length or 0) > MAX_IMAGE_BYTES:

@@ -5,6 +5,7 @@ What belongs here: pacing, one request's record, the measurement as a whole. Wha
 """
 
 import base64
+import itertools
 import json
 import re
 import threading
@@ -12,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +25,8 @@ _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
 _BILLED = re.compile(r"Billed Duration: (\d+) ms")
 #: so many requests may be under way at once when a rate is kept; more would be no laptop's work
 MOST_AT_ONCE = 64
+#: the layers, in the order in which people read them
+LAYERS = ("client", "function", "server", "lambda alone", "network")
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,20 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to measure: `rate` images a second for `seconds`, or `clients` at once for `seconds` (rate 0)."""
+    """How to measure: `rate` images a second for `seconds`, or `clients` at once for `seconds`.
+
+    `cold`: one after the other, each into an execution environment that has to be started first.
+    """
 
     rate: float = 1.0
     seconds: float = 30.0
     clients: int = 0
+    cold: bool = False
+
+    @property
+    def name(self) -> str:
+        """What files of such a run are called."""
+        return "cold" if self.cold else f"clients-{self.clients}" if self.clients else f"rate-{self.rate:g}"
 
 
 Send = Callable[[], Request]
@@ -79,6 +92,26 @@ def send_one(clients: Clients, function: str, event: Mapping[str, Any], began: f
     )  # fmt: skip
 
 
+@contextmanager
+def made_cold(clients: Clients, function: str) -> Iterator[Callable[[], None]]:
+    """Gives what makes the next call a cold start; afterwards the function's configuration is as before.
+
+    AWS Lambda, "Understanding the Lambda execution environment lifecycle": a changed configuration starts
+    new environments.
+    """
+    api, numbers = clients.client("lambda"), itertools.count(1)
+    before = api.get_function_configuration(FunctionName=function).get("Description", "")
+
+    def describe(text: str) -> None:
+        api.update_function_configuration(FunctionName=function, Description=text)
+        api.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+
+    try:
+        yield lambda: describe(f"cold start {next(numbers)}")
+    finally:
+        describe(before)
+
+
 def _since(started: float) -> float:
     return round(1000 * (time.perf_counter() - started), 3)
 
@@ -97,7 +130,7 @@ def _found(pattern: re.Pattern[str], text: str) -> float:
 
 def measure(plan: Plan, send: Send, progress: Progress) -> list[Request]:
     """Send as the plan says; returns the requests in the order in which they were begun."""
-    run = _at_a_rate if not plan.clients else _from_clients
+    run = _from_clients if plan.clients or plan.cold else _at_a_rate
     return sorted(run(plan, send, progress), key=lambda request: request.at)
 
 
@@ -121,8 +154,9 @@ def _from_clients(plan: Plan, send: Send, progress: Progress) -> list[Request]:
     def client() -> list[Request]:
         return list(_until(end, send, lock, done, progress))
 
-    with ThreadPoolExecutor(plan.clients) as pool:
-        results = [pool.submit(client) for _ in range(plan.clients)]
+    count = 1 if plan.cold else plan.clients
+    with ThreadPoolExecutor(count) as pool:
+        results = [pool.submit(client) for _ in range(count)]
         return [request for result in results for request in result.result()]
 
 
@@ -139,9 +173,10 @@ def _until(
 # ---- The measurement ------------------------------------------------------------------------------------
 
 
-def layers(requests: Sequence[Request]) -> Mapping[str, list[float]]:
-    """The times of successful warm requests by layer: what each layer alone took, and the whole."""
-    good = [r for r in requests if r.status == 200 and not r.init and r.function >= 0 and r.server >= 0]
+def layers(requests: Sequence[Request], *, cold: bool = False) -> Mapping[str, list[float]]:
+    """The times of successful warm (or `cold`) requests by layer: what each layer alone took, and the whole."""
+    whole = [r for r in requests if r.status == 200 and r.function >= 0 and r.server >= 0]
+    good = [r for r in whole if bool(r.init) == cold]
     return {
         "client": [r.client for r in good],
         "function": [r.function for r in good],
@@ -161,7 +196,7 @@ def report(plan: Plan, requests: Sequence[Request], about: Mapping[str, Any]) ->
         "format": 1, "plan": asdict(plan), "about": dict(about), "requests": [asdict(r) for r in requests],
         "statuses": dict(statuses), "success_rate": round(good / len(requests), 4) if requests else 0.0,
         "per_second": round(len(requests) / took, 2) if took else 0.0, "cold_starts": summary(colds),
-        "layers": {name: summary(values) for name, values in layers(requests).items()},
+        "layers": {name: summary(values) for name, values in layers(requests, cold=plan.cold).items()},
         "billed_ms": summary([r.billed for r in requests if r.billed]),
     }  # fmt: skip
 

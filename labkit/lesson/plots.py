@@ -11,8 +11,8 @@ from typing import Any
 COLOURS = {"lambda alone": "#0072B2", "network": "#E69F00", "server": "#009E73", "failed": "#D55E00"}
 
 
-def draw(measurement: Mapping[str, Any], folder: Path, name: str) -> tuple[Path, Path]:
-    """Write NAME-times.png and NAME-layers.png into `folder`; returns their paths."""
+def draw(measurement: Mapping[str, Any], folder: Path, name: str, remark: str = "") -> tuple[Path, Path]:
+    """Write NAME-times.png and NAME-layers.png into `folder`, `remark` below each; returns their paths."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -21,6 +21,7 @@ def draw(measurement: Mapping[str, Any], folder: Path, name: str) -> tuple[Path,
         figure = Figure(figsize=(8, 4.5), layout="constrained")
         FigureCanvasAgg(figure)
         plot(figure.add_subplot(), measurement)
+        figure.supxlabel(remark, fontsize="small", color="#555555")
         figure.savefig(path, dpi=110)
     return paths
 
@@ -30,7 +31,9 @@ def _times(axes: Any, measurement: Mapping[str, Any]) -> None:
     good = [r for r in requests if r["status"] == 200]
     bad = [r for r in requests if r["status"] != 200]
     cold = [r for r in good if r["init"]]
-    axes.plot([r["at"] for r in good], [r["client"] for r in good], ".", label="200", color="#0072B2")
+    warm = [r for r in good if not r["init"]]
+    if warm:
+        axes.plot([r["at"] for r in warm], [r["client"] for r in warm], ".", label="200", color="#0072B2")
     if cold:
         axes.plot(
             [r["at"] for r in cold], [r["client"] for r in cold], "s", label="cold start", color="#CC79A7"
@@ -45,16 +48,20 @@ def _times(axes: Any, measurement: Mapping[str, Any]) -> None:
 
 
 def _layers(axes: Any, measurement: Mapping[str, Any]) -> None:
-    """One bar for each of median, p95, p99 of the warm requests, and in it the median of each layer."""
+    """A bar of each layer's median, one after the other, and a bar for each of median, p95, p99, maximum."""
     layers, left = measurement["layers"], 0.0
     for name in ("lambda alone", "network", "server"):
         value = layers[name].get("median", 0.0)
-        axes.barh(["median"], [value], left=left, label=f"{name}: {value:.1f} ms", color=COLOURS[name])
+        axes.barh(
+            ["layer by layer"], [value], left=left, label=f"{name}: {value:.1f} ms", color=COLOURS[name]
+        )
         left += value
-    for mark in ("p95", "p99", "maximum"):
+    for mark in ("median", "p95", "p99", "maximum"):
         axes.barh([mark], [layers["client"].get(mark, 0.0)], color="#999999")
     axes.invert_yaxis()
-    axes.set(xlabel="ms at the client (warm requests)", title=_title(measurement))
+    kind = "cold starts" if measurement["plan"].get("cold") else "warm requests"
+    axes.set(xlabel=f"ms at the client ({kind})", title=_title(measurement))
+    axes.set_axisbelow(True)
     axes.grid(axis="x", alpha=0.3)
     axes.legend(loc="upper right")
 
@@ -62,4 +69,7 @@ def _layers(axes: Any, measurement: Mapping[str, Any]) -> None:
 def _title(measurement: Mapping[str, Any]) -> str:
     plan, about = measurement["plan"], measurement["about"]
     how = f"{plan['clients']} clients" if plan["clients"] else f"{plan['rate']:g}/s"
-    return f"{about['student']}, {about['target']}: {len(measurement['requests'])} images, {how}"
+    how = "one at a time" if plan.get("cold") else how
+    where = {"local": "local cloud"}.get(about["target"], about["target"])
+    like = " with delays like AWS's" if about.get("like") else ""
+    return f"{about['student']}, {where}{like}: {len(measurement['requests'])} images, {how}"

@@ -307,6 +307,29 @@ def test_measuring_and_packing(deployed_solution: Any, mine: Path) -> None:
         assert "measurements/measurement.json" in manifest["files"]
 
 
+def test_as_far_away_as_aws_and_cold(deployed_solution: Any, mine: Path) -> None:
+    """Declared delays show where they belong, end with the run, and another run is laid beside."""
+    kept = mine / "measurements"
+    like = ("measure", *SOLUTION, "--rate", "10", "--seconds", "1.5", "--like", "AWS", "--json")
+    slow = deployed_solution.run(*like)
+    assert slow.status == 0, slow
+    layers = json.loads((kept / "rate-10-like-aws.json").read_text())["layers"]
+    assert layers["server"]["minimum"] > 100, "the image's host, S3 and DynamoDB"
+    assert layers["lambda alone"]["minimum"] > 40, "the way to the region"
+    there = str(kept / "rate-10-like-aws.json")
+    cold = deployed_solution.run(
+        "measure", *SOLUTION, "--cold", "--seconds", "1", "--compare", there, "--json"
+    )
+    assert cold.status == 0, cold
+    value = json.loads((kept / "cold.json").read_text())
+    assert value["cold_starts"]["count"] == len(value["requests"])
+    assert value["layers"]["server"]["minimum"] < 150, "the delays are over"
+    assert json.loads((kept / "measurement.json").read_text())["plan"]["rate"] == 10
+    assert "like AWS" in cold.result["facts"]["beside it"]
+    assert deployed_solution.run("deploy", *SOLUTION, "--check").status == 0
+    assert "drift" not in json.dumps(deployed_solution.run("plan", *SOLUTION, "--json").events)
+
+
 def _image() -> Path:
     import labkit
 

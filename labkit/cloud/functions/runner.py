@@ -9,6 +9,7 @@ fails, it is repeated with the first invocation, within the function's time-out.
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.cloud.functions import report
@@ -44,11 +45,18 @@ class Completion:
 class Runner:
     """Runs one environment; used by the one thread that owns the environment."""
 
-    def __init__(self, environment: Environment, around: Surroundings, *, init_seconds: float) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        around: Surroundings,
+        *,
+        init_seconds: float,
+        before_init: Callable[[], object] = lambda: None,
+    ) -> None:
         self.environment = environment
         self._function = environment.function
         self._around = around
-        self._init_seconds = init_seconds
+        self._init_seconds, self._before_init = init_seconds, before_init
         self._placement: Placement | None = None
         self._process: RuntimeProcess | None = None
         self._lines: list[Line] = []
@@ -106,6 +114,7 @@ class Runner:
         if self._placement is None:
             return Exited(0)
         began = time.monotonic()
+        self._before_init()
         self._process = self._placement.start()
         if self._killed:
             self._process.kill()

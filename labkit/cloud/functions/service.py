@@ -7,7 +7,7 @@ What does not: AWS's API in front of it, which turns errors.py into AWS's answer
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +60,10 @@ class FunctionService:
         init_seconds: float = INIT_SECONDS,
         retry_seconds: tuple[float, ...] = RETRY_SECONDS,
         folder: Path | None = None,
+        before_init: Callable[[], object] = lambda: None,
     ) -> None:
-        """`code` gives a deployment package by ARN and version; `access` is the way to AWS's API; `folder` is where code is unpacked (default: a temporary folder of its own)."""
-        self._logs, self._emit, self._init_seconds = logs, emit, init_seconds
+        """`code` gives a deployment package by ARN and version; `access` is the way to AWS's API; `folder` is where code is unpacked (default: a temporary folder of its own); `before_init` is called where an init begins, and counts as its time."""
+        self._logs, self._emit, self._init_seconds, self._before_init = logs, emit, init_seconds, before_init
         self._code = CodeStore(code, folder=folder)
         self._around = Surroundings(sandboxes, fabric, credentials, access, self._code)
         self._pool = Pool(self._create, self._retire, limits=limits or PoolLimits(), now=time.monotonic)
@@ -133,7 +134,9 @@ class FunctionService:
     def _create(self, function: FunctionRecord) -> Runner:
         stream = report.stream_name(function.version, now=time.time())
         environment = Environment(f"fn-{secrets.token_hex(5)}", function, stream)
-        return Runner(environment, self._around, init_seconds=self._init_seconds)
+        return Runner(
+            environment, self._around, init_seconds=self._init_seconds, before_init=self._before_init
+        )
 
     def _retire(self, runner: Runner) -> None:
         if runner.environment.end():

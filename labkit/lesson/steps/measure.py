@@ -3,45 +3,41 @@
 What belongs here: this step's course, its table and its checks. What does not: pacing (labkit.lesson.measuring).
 """
 
-import json
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from labkit import state
 from labkit.errors import UsageError
-from labkit.lesson import answers, freshness, measuring, plots
+from labkit.lesson import answers, beside, freshness, likeaws, measuring, plots
 from labkit.lesson.context import Context
-from labkit.lesson.measuring import Plan
+from labkit.lesson.measuring import Plan, Request
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.pictures import collect
 
+#: the newest run at a set rate: it is the one that the questions and the mark are about
 FILE = "measurement.json"
 FEWEST = 10
-#: what a price list says for 1 GB of memory and a second (x86, ap-south-1), and for a million calls, in USD
-GB_SECOND, MILLION_CALLS = 0.0000166667, 0.20
+RATE, SECONDS, COLD_SECONDS = 1.0, 30.0, 10.0
 
 
 def run(context: Context) -> StepResult:
     """Measure, keep JSON and plots, lay another run beside it when asked to."""
+    plan, other = _plan(context), _other(context)
     outputs = context.deployed().outputs
     freshness.warn(context)
-    plan = _plan(context)
-    image = collect([str(context.manifest.images[0])])[0]
-    event = {"image_url": context.cloud.publish(image.name, image.data)}
-    began = time.monotonic()
-
-    def send() -> measuring.Request:
-        return measuring.send_one(context.clients, outputs["LambdaFunctionName"], event, began)
-
-    total = "clients at once" if plan.clients else "images"
-    requests = measuring.measure(plan, send, lambda done, of: context.progress(total, done, of or done))
-    value = measuring.report(plan, requests, _about(context, outputs))
+    with likeaws.delayed(context, plan.seconds) as like:
+        requests = _measure(context, plan, outputs["LambdaFunctionName"])
+    value = measuring.report(plan, requests, {**_about(context, outputs), **like})
     folder = _folder(context)
-    state.write_json(folder / FILE, value)
+    name = plan.name + ("-like-aws" if like else "")
+    for file in (f"{name}.json", *((FILE,) if name.startswith("rate") else ())):
+        state.write_json(folder / file, value)
     answers.begin(context.workspace.path)
-    return _result(context, value, _drawn(context, value, folder))
+    kept = (folder / f"{name}.json", *plots.draw(value, folder, name, likeaws.remark(value["about"])))
+    return _result(context, value, kept, other)
 
 
 def check(context: Context) -> StepResult:
@@ -50,7 +46,31 @@ def check(context: Context) -> StepResult:
     if value is None:
         missing = CheckResult("there is a measurement", False, "none yet", hint="./lab measure")
         return StepResult((missing,))
-    return _result(context, value, ())
+    return _result(context, value, (), _other(context))
+
+
+def _measure(context: Context, plan: Plan, function: str) -> list[Request]:
+    image = collect([str(context.manifest.images[0])])[0]
+    event = {"image_url": context.cloud.publish(image.name, image.data)}
+    total = "images" if plan.name.startswith("rate") else "images so far"
+    with _before_each(context, plan, function) as prepare:
+        began = time.monotonic()
+
+        def send() -> Request:
+            prepare()
+            return measuring.send_one(context.clients, function, event, began)
+
+        return measuring.measure(plan, send, lambda done, of: context.progress(total, done, of or done))
+
+
+@contextlib.contextmanager
+def _before_each(context: Context, plan: Plan, function: str) -> Iterator[Callable[[], None]]:
+    """What has to be done before each image: nothing, or making its start a cold one."""
+    if not plan.cold:
+        yield lambda: None
+        return
+    with measuring.made_cold(context.clients, function) as prepare:
+        yield prepare
 
 
 def _folder(context: Context) -> Path:
@@ -59,16 +79,26 @@ def _folder(context: Context) -> Path:
 
 def _plan(context: Context) -> Plan:
     options = context.options.extra
+    cold = bool(options.get("cold"))
     plan = Plan(
-        rate=float(options.get("rate", 1.0)), seconds=float(options.get("seconds", 30.0)),
-        clients=int(options.get("clients", 0)),
+        rate=float(options.get("rate", RATE)), clients=int(options.get("clients", 0)), cold=cold,
+        seconds=float(options.get("seconds", COLD_SECONDS if cold else SECONDS)),
     )  # fmt: skip
     if not (0.1 <= plan.rate <= 200 and 1 <= plan.seconds <= 3600 and 0 <= plan.clients <= 32):
         raise UsageError(
             "Rate 0.1 to 200 a second, 1 to 3600 seconds, at most 32 clients.",
             hint="The classic:  ./lab measure --rate 1 --seconds 300",
         )
+    if options.get("like") and not context.clients.target.is_local:
+        raise UsageError(
+            "--like AWS is for the local cloud; this is AWS itself.", hint="Leave it out:  ./lab measure"
+        )
     return plan
+
+
+def _other(context: Context) -> Mapping[str, Any] | None:
+    name = context.options.extra.get("compare")
+    return beside.measurement(Path(str(name))) if name else None
 
 
 def _about(context: Context, outputs: Mapping[str, str]) -> Mapping[str, Any]:
@@ -76,37 +106,38 @@ def _about(context: Context, outputs: Mapping[str, str]) -> Mapping[str, Any]:
 
     api = context.clients.client("lambda")
     memory = api.get_function_configuration(FunctionName=outputs["LambdaFunctionName"])["MemorySize"]
-    expected = context.options.extra.get("expect")
+    target, variant = context.clients.target, context.workspace.variant
     return {
-        "student": context.workspace.variant.student, "code": context.workspace.variant.code,
-        "target": context.clients.target.name, "memory_mb": memory, "expected_median_ms": expected,
+        "student": variant.student, "code": variant.code, "target": target.name, "region": target.region,
+        "memory_mb": memory, "expected_median_ms": context.options.extra.get("expect"),
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "fingerprint": context.workspace.fingerprint(),
     }  # fmt: skip
 
 
-def _drawn(context: Context, value: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
-    name = (
-        f"clients-{value['plan']['clients']}"
-        if value["plan"]["clients"]
-        else f"rate-{value['plan']['rate']:g}"
-    )
-    return plots.draw(value, folder, name)
-
-
-def _result(context: Context, value: Mapping[str, Any], pictures: tuple[Path, ...]) -> StepResult:
+def _result(
+    context: Context, value: Mapping[str, Any], kept: tuple[Path, ...], other: Mapping[str, Any] | None
+) -> StepResult:
     requests = [measuring.Request(**r) for r in value["requests"]]
     wrong = measuring.inconsistent(requests)
     rate = value["success_rate"]
+    fewest = 3 if value["plan"].get("cold") else FEWEST
     checks = (
-        CheckResult("enough requests", len(requests) >= FEWEST, f"{len(requests)}; {FEWEST} are needed",
+        CheckResult("enough requests", len(requests) >= fewest, f"{len(requests)}; {fewest} are needed",
                     hint="Longer:  ./lab measure --seconds 60"),
         CheckResult("every request succeeded", rate == 1.0, f"{rate:.1%} did; statuses {value['statuses']}",
                     hint="./lab logs server   ./lab logs function"),
         CheckResult("the numbers agree with each other", not wrong, "; ".join(wrong[:3]),
                     hint="Is server_ms the server's whole time, lambda_ec2_call_time_ms the function's whole call?"),
     )  # fmt: skip
-    facts = (*_table(value), *_predicted(value), *_money(value), *_beside(context, value))
-    saved = tuple(("Picture", str(path.relative_to(context.places.base))) for path in pictures)
+    facts = (
+        *_table(value),
+        *_predicted(value),
+        *_money(value),
+        *(beside.rows(value, other) if other else ()),
+    )
+    saved = [
+        ("" if n else "kept in", str(path.relative_to(context.places.base))) for n, path in enumerate(kept)
+    ]
     return StepResult(
         checks, (*facts, *saved), {"measurement": {k: v for k, v in value.items() if k != "requests"}}
     )
@@ -116,21 +147,22 @@ def _table(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The layers as a table; columns are right-aligned."""
     names = ("minimum", "median", "mean", "deviation", "p95", "p99", "maximum")
     heads = ("min", "median", "mean", "std dev", "p95", "p99", "max")
-    rows = [("ms, warm", " ".join(f"{head:>8}" for head in heads))]
-    for layer, numbers in value["layers"].items():
+    temperature = "ms, cold" if value["plan"].get("cold") else "ms, warm"
+    rows = [(temperature, " ".join(f"{head:>8}" for head in heads))]
+    for layer in measuring.LAYERS:
+        numbers = value["layers"][layer]
         if numbers.get("count"):
             rows.append((layer, " ".join(f"{numbers[name]:8.1f}" for name in names)))
-    colds = value["cold_starts"]
+    colds, statuses = value["cold_starts"], ", ".join(f"{k}: {n}" for k, n in value["statuses"].items())
     rows.append(
-        (
-            "requests",
-            f"{len(value['requests'])}, {value['per_second']:g} a second, statuses {value['statuses']}",
-        )
+        ("requests", f"{len(value['requests'])}, {value['per_second']:g} a second, status {statuses}")
     )
     if colds["count"]:
-        rows.append(("cold starts", f"{colds['count']}, {colds['median']:.0f} ms (Init Duration)"))
-    if value["about"]["target"] == "local":
-        rows.append(("mind", "this laptop, no network; on AWS expect hundreds of ms"))
+        rows.append(("cold starts", f"{colds['count']}, median {colds['median']:.0f} ms (Init Duration)"))
+    if remark := likeaws.remark(value["about"]):
+        rows.append(("mind", remark))
+    if value["about"].get("like"):
+        rows += [("" if n else "declared", line) for n, line in enumerate(likeaws.in_words())]
     return tuple(rows)
 
 
@@ -151,21 +183,3 @@ def _money(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             f"question 4 asks what your mean of {mean:.1f} ms costs; memory {value['about']['memory_mb']} MB",
         ),
     )
-
-
-def _beside(context: Context, value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Another run, for example one from AWS, beside this one."""
-    name = context.options.extra.get("compare")
-    if not name:
-        return ()
-    try:
-        other = json.loads(Path(str(name)).read_text(encoding="utf-8"))
-        theirs, about = other["layers"]["client"], other["about"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(f"{name} is no measurement: {error}.", hint="Name a measurement.json.") from error
-    mine = value["layers"]["client"]
-    rows = [("beside", f"{about.get('target', '?')}, {about.get('at', '?')}")]
-    for mark in ("median", "p95", "maximum"):
-        if mark in mine and mark in theirs:
-            rows.append((mark, f"{mine[mark]:.1f} ms here, {theirs[mark]:.1f} ms there"))
-    return tuple(rows)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.lesson import diagnosis, freshness, pictures
+from labkit.lesson import diagnosis, freshness, likeaws, pictures
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -147,5 +147,5 @@ def _facts(outputs: Mapping[str, str], times: list[float], request_id: str) -> t
         ("Bucket", outputs["BucketName"]),
         ("Table", outputs["TableName"]),
         ("Last request", request_id),
-        ("Middle of the times", f"{1000 * middle:.0f} ms (this machine, no network; on AWS expect hundreds)"),
+        ("Median", f"{1000 * middle:.0f} ms ({likeaws.HERE})"),
     )

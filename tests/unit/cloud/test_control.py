@@ -56,3 +56,19 @@ def test_unknown_things_are_not_found(client: Client, path: str) -> None:
 
 def test_everything_else_is_aws(client: Client) -> None:
     assert client.post("/", data="Action=GetCallerIdentity").data == b"from AWS"
+
+
+def test_delays_are_declared_and_what_can_not_be_is_refused() -> None:
+    def delay(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        if asked["delays"]:
+            raise ValueError("there is no delay 'x'")
+        return {"delays": []}
+
+    actions = Actions(
+        status=dict, publish=publish, instance=instance, journal=lambda *_: [], run_inside=lambda *_: 0,
+        denials=list, delay=delay,
+    )  # fmt: skip
+    client = Client(Control(actions, "secret", Response("from AWS")))
+    assert client.put("/_lab/delays", json={"delays": {}}, headers=TOKEN).json == {"delays": []}
+    assert client.put("/_lab/delays", json={"delays": {"x": 1}}, headers=TOKEN).status_code == 400
+    assert client.put("/_lab/delays", json={}, headers=TOKEN).status_code == 400
