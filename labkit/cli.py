@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import labkit
 from labkit import cloud_commands, engines, grade_command, study
+from labkit.cloud.accounts import ALL as ACCOUNTS
 from labkit.console import Console, open_console
 from labkit.errors import CloudError, LabError, UsageError
 from labkit.lesson.model import Options, Places, StepResult
@@ -160,6 +161,10 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
         "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
     )
     parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
+    parser.add_argument(
+        "--account", choices=sorted(ACCOUNTS), default="",
+        help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
+    )  # fmt: skip
     parser.set_defaults(command=_cloud)
 
 
@@ -168,10 +173,10 @@ def _places() -> Places:
     return Places(root, Path(os.environ.get("LAB_BASE", root)))
 
 
-def _local_cloud(places: Places) -> "LocalCloud":
+def _local_cloud(places: Places, account: str = "") -> "LocalCloud":
     from labkit.cloud.lifecycle import LocalCloud
 
-    return LocalCloud(places.state / "cloud")
+    return LocalCloud(places.state / "cloud", wanted=account)
 
 
 def _context(arguments: argparse.Namespace, console: Console) -> "Context":
@@ -259,7 +264,11 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
 def _cloud(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.action in cloud_commands.ACTIONS:
         return cloud_commands.run(arguments, _own_context(console), console)
-    cloud = _local_cloud(_places())
+    if arguments.account and arguments.action != "start":
+        raise UsageError(
+            "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"
+        )
+    cloud = _local_cloud(_places(), arguments.account)
     action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
     return action[arguments.action](cloud, console)
 
@@ -267,9 +276,19 @@ def _cloud(arguments: argparse.Namespace, console: Console) -> int:
 def _start(cloud: "LocalCloud", console: Console) -> int:
     endpoint = cloud.ensure(console.event)
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    _say_account(endpoint.account, console)
     console.line("  To work with it by hand:  ./lab cloud shell")
-    console.result({"url": endpoint.url, "pid": endpoint.pid, "tier": endpoint.tier})
+    console.result(
+        {"url": endpoint.url, "pid": endpoint.pid, "tier": endpoint.tier, "account": endpoint.account}
+    )
     return 0
+
+
+def _say_account(name: str, console: Console) -> None:
+    account = ACCOUNTS[name]
+    if account.regions:
+        where = " and ".join(account.regions)
+        console.line(f"  account   {name}: {where} only, no IAM writes, role {account.role}")
 
 
 def _status(cloud: "LocalCloud", console: Console) -> int:
@@ -281,6 +300,7 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
     status = cloud.ask("GET", "status")
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
     console.line(f"  sandbox   {endpoint.tier}")
+    _say_account(endpoint.account, console)
     if endpoint.tier_text:
         console.line(f"  {endpoint.tier_text}", style="warn")
         console.hint(endpoint.tier_fix)
@@ -288,7 +308,9 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
         for entry in status[name]:
             console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")
     console.line(f"  memory    {status['memory_mb']} MB, processes {status['processes']}")
-    console.result({"running": True, "url": endpoint.url, "tier": endpoint.tier, **status})
+    console.result(
+        {"running": True, "url": endpoint.url, "tier": endpoint.tier, "account": endpoint.account, **status}
+    )
     return 0
 
 

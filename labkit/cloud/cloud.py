@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.cloud import addresses
+from labkit.cloud.accounts import FULL, Account
 from labkit.cloud.control import Actions, Control
 from labkit.cloud.image_host import ImageHost
 from labkit.cloud.latency import Latency
@@ -42,13 +43,16 @@ if TYPE_CHECKING:
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
 PRELOAD = ("labkit.cloud.functions.preloaded", "labkit.cloud.instances.init")
 BOOT_SECONDS = 120.0
+#: what one machine bears at once, whatever the account's quota is
+CONCURRENCY = 100
 
 
 class Cloud:
     """A running local cloud. `close()` ends everything in it; also used as a context manager."""
 
-    def __init__(self, folder: Path, sandboxes: "AnyHost", emit: Emit) -> None:
+    def __init__(self, folder: Path, sandboxes: "AnyHost", emit: Emit, account: Account = FULL) -> None:
         """`folder` holds pictures and the machine image; it is made empty by the caller."""
+        self._account = account
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             undo.push(self._ending)
@@ -88,7 +92,7 @@ class Cloud:
         from labkit.cloud.door import Door
 
         app = DomainDispatcherApplication(create_backend_app)
-        return Door(app, self._identities, on_change=self._changed, facts=facts)
+        return Door(app, self._identities, on_change=self._changed, facts=facts, holder=self._account.holder)
 
     def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
         from labkit.cloud.fabrics import fabric_for
@@ -138,12 +142,14 @@ class Cloud:
         return manager
 
     def _make_functions(self, folder: Path) -> Any:
+        from labkit.cloud.functions.pool import PoolLimits
         from labkit.cloud.functions.service import FunctionService
         from labkit.cloud.moto_seam.lambda_records import code_zip
 
         service = FunctionService(
             self._sandboxes, self._fabric, self._credentials, self._logs, self._access, code_zip,
             emit=self._emit, folder=folder, before_init=lambda: self._latency.wait("cold"),
+            limits=PoolLimits(min(CONCURRENCY, self._account.concurrency)),
         )  # fmt: skip
         self._ending.callback(service.close)
         return service
@@ -151,13 +157,15 @@ class Cloud:
     def _install_seam(self) -> None:
         from labkit.cloud.cloudformation.engine import Engine
         from labkit.cloud.moto_seam import cloudformation
+        from labkit.cloud.moto_seam.account import furnish
         from labkit.cloud.moto_seam.install import Hooks, install
 
         hooks = Hooks(
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
         )  # fmt: skip
-        self._ending.callback(install(hooks).undo)
+        self._ending.callback(install(hooks, self._account).undo)
+        furnish(self._account)
         engine = Engine(self._own_client)
         self._ending.callback(engine.close)
         self._ending.callback(cloudformation.install(engine))
@@ -206,12 +214,14 @@ class Cloud:
         end = ec2.terminate_instances if behaviour == "terminate" else ec2.stop_instances
         end(InstanceIds=[record.instance_id])
 
-    def _role_allows(self, role_arn: str, action: str, resource: str) -> bool:
+    def _role_allows(self, role_arn: str, action: str, resource: str, region: str = "") -> bool:
+        """Asked by services on a role's behalf; without `region` the resource's ARN names it."""
         from labkit.cloud.iam import Request, evaluate
 
         session = Principal("session", role_arn, addresses.ACCOUNT_ID, role_arn=role_arn)
         policies = list(self._identities.identity_policies(session))
-        return evaluate(Request(session, action, (resource,), {}), policies, []).allowed
+        context = {"aws:requestedregion": region or resource.split(":")[3]}
+        return evaluate(Request(session, action, (resource,), context), policies, []).allowed
 
     def _report(self, text: str) -> None:
         from labkit.events import Event

@@ -25,10 +25,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from labkit.cloud.accounts import FULL, Account, by_name
 from labkit.errors import CloudError, StateError
 from labkit.events import Emit, Event, ignore
 from labkit.sandbox import tiers
-from labkit.state import read_json
+from labkit.state import read_json, write_json
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -40,7 +41,7 @@ class Endpoint:
     """A running local cloud: where it answers, the token of its control requests, its kind of sandbox.
 
     `tier_text` says why it is not the best tier, and what it does not protect against; `tier_fix` how to get
-    the best one. Both are empty for that.
+    the best one. Both are empty for that. `account`: its kind (labkit.cloud.accounts).
     """
 
     port: int
@@ -50,6 +51,7 @@ class Endpoint:
     tier: str
     tier_text: str = ""
     tier_fix: str = ""
+    account: str = FULL.name
 
     @property
     def url(self) -> str:
@@ -62,11 +64,13 @@ class LocalCloud:
     """The local cloud whose state lies in `folder` (one server process for each folder).
 
     `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
-    outlive its holder. -1: it outlives whoever starts it.
+    outlive its holder. -1: it outlives whoever starts it. `wanted`: the kind of account asked for; "" is the one
+    chosen last, or `full`.
     """
 
     folder: Path
     leash: int = -1
+    wanted: str = ""
 
     @property
     def log(self) -> Path:
@@ -77,6 +81,17 @@ class LocalCloud:
         """The endpoint of the running server, or None. Raises CloudError when its state file is broken."""
         return self._endpoint() if self._held() else None
 
+    @property
+    def account(self) -> Account:
+        """The kind of account that runs here, or would be started. Raises UsageError for an unknown name."""
+        endpoint = self.running()
+        chosen: dict[str, str] = {} if self.wanted or endpoint else read_json(self._choice) or {}
+        return by_name(self.wanted or (endpoint.account if endpoint else chosen.get("account", FULL.name)))
+
+    @property
+    def _choice(self) -> Path:
+        return self.folder / "account.json"
+
     def ensure(self, emit: Emit = ignore) -> Endpoint:
         """The running server; started when there is none, after clearing what a killed one left.
 
@@ -84,7 +99,7 @@ class LocalCloud:
         """
         endpoint = self.running()
         if endpoint is not None:
-            return _good_enough(endpoint, os.environ.get(tiers.REQUIRED_VARIABLE, ""))
+            return _good_enough(endpoint, os.environ.get(tiers.REQUIRED_VARIABLE, ""), self.account)
         with self._alone():
             endpoint = self._await_ready()
             if endpoint is None:
@@ -259,13 +274,16 @@ class LocalCloud:
             shutil.rmtree(self.folder / "run")
 
     def _start(self, emit: Emit) -> Endpoint:
+        account = self.account
         emit(Event("note", "Starting the local cloud …"))
+        if self.wanted:  # it holds until another one is chosen
+            write_json(self._choice, {"account": account.name})
         leash = [self.leash] if self.leash >= 0 else []
         with _pipe() as (reader, writer), open(self.log, "wb") as log:
             process = subprocess.Popen(
                 [
                     sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer.fileno()),
-                    *map(str, leash),
+                    account.name, *map(str, leash),
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer.fileno(), *leash],
                 start_new_session=True, cwd="/", env=_clean_environment(),
@@ -325,8 +343,17 @@ def _gone(pid: int, seconds: float) -> bool:
     return False
 
 
-def _good_enough(endpoint: Endpoint, required: str) -> Endpoint:
-    """The endpoint, whose kind of sandbox is at least the one `required`. Raises CloudError, UsageError."""
+def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoint:
+    """The endpoint, whose sandbox is at least the one `required`, and its account the one asked for.
+
+    Raises CloudError, UsageError.
+    """
+    if endpoint.account != account.name:
+        raise CloudError(
+            f"The local cloud that runs is an account of the kind {endpoint.account}, not {account.name}.",
+            hint="Destroy what stands in it, then:\n"
+            f"  ./lab cloud stop && ./lab cloud start --account {account.name}",
+        )
     if required and not tiers.suffices(endpoint.tier, required):
         raise CloudError(
             f"The local cloud runs in the tier {endpoint.tier}, and {required} is required.",

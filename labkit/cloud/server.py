@@ -1,4 +1,4 @@
-"""The local cloud's process: python -m labkit.cloud.server FOLDER DESCRIPTOR [LEASH].
+"""The local cloud's process: python -m labkit.cloud.server FOLDER DESCRIPTOR ACCOUNT [LEASH].
 
 Started by labkit.cloud.lifecycle. Writes one JSON line to the descriptor when it is ready (or can't be),
 and ends on SIGTERM, leaving nothing behind. LEASH is the reading end of a pipe: when its other end is closed, by
@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from labkit.cloud.accounts import Account, by_name
 from labkit.errors import LabError
 from labkit.events import Event
 from labkit.sandbox import tiers
@@ -31,7 +32,7 @@ FOLDER_SECONDS = 2.0
 LOCK_SECONDS = 1.0
 
 
-def main(folder: Path, ready: int, leash: int = -1) -> int:
+def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
     """Serve until asked to stop."""
     stop = threading.Event()
     if leash >= 0:
@@ -43,7 +44,7 @@ def main(folder: Path, ready: int, leash: int = -1) -> int:
             if not is_ours:
                 _say(ready, {"error": "Another local cloud runs here.", "hint": "Look:  ./lab cloud status"})
                 return 1
-            _serve(folder, ready, stop)
+            _serve(folder, ready, account, stop)
     except LabError as error:
         _say(ready, {"error": error.message, "hint": error.hint})
         return error.exit_status
@@ -89,7 +90,7 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
+def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) -> None:
     from labkit.cloud.cloud import PRELOAD, Cloud
 
     own = folder / "run"
@@ -98,11 +99,11 @@ def _serve(folder: Path, ready: int, stop: threading.Event) -> None:
     try:
         wanted, required = tiers.wanted_here()
         opened = tiers.open_best(PRELOAD, wanted=wanted, required=required)
-        with opened.host, Cloud(own, opened.host, _log) as cloud:
+        with opened.host, Cloud(own, opened.host, _log, account) as cloud:
             state = {
                 "port": int(cloud.url.rsplit(":", 1)[1]), "pid": os.getpid(), "token": cloud.token,
                 "started_at": time.time(), "tier": opened.choice.tier, "tier_text": opened.choice.banner(),
-                "tier_fix": opened.choice.fix,
+                "tier_fix": opened.choice.fix, "account": account.name,
             }  # fmt: skip
             write_json(folder / "state.json", state, mode=0o600)
             _say(ready, state)
@@ -138,4 +139,4 @@ def _log(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:4])))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), by_name(sys.argv[3]), *map(int, sys.argv[4:5])))

@@ -74,7 +74,11 @@ def _allowed(call: Callable[[], object]) -> bool:
 def _other_bucket(context: Context, outputs: Outputs) -> bool:
     name = f"{context.workspace.variant.name}-somebody-elses"
     s3 = context.clients.client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": context.manifest.region})
+    place = {"LocationConstraint": context.region}
+    # S3 takes no constraint for the region that it began with (API reference, CreateBucket)
+    s3.create_bucket(
+        Bucket=name, **({} if context.region == "us-east-1" else {"CreateBucketConfiguration": place})
+    )
     try:
         return _allowed(lambda: _as_server(context).client("s3").list_objects_v2(Bucket=name))
     finally:

@@ -47,13 +47,19 @@ class Context:
     def clients(self) -> Clients:
         """Clients of the target; the local cloud is started when it is not running."""
         endpoint = self.cloud.ensure(self.emit)
-        return Clients(Target("local", self.manifest.region, endpoint.url))
+        return Clients(Target("local", self.region, endpoint.url))
+
+    @property
+    def region(self) -> str:
+        """Where to deploy: the lab's region, or the account's usual one where that is not open to it."""
+        return self.cloud.account.region(self.manifest.region)
 
     @functools.cached_property
     def source(self) -> Source:
         """What is deployed: the workspace's files and its choices.
 
-        A choice made once (--lab-role) holds for this workspace until another is made.
+        A choice made once (--lab-role) holds for this workspace until another is made; an account that lets
+        nobody make roles chooses its own.
         """
         workspace = self.workspace
         path = workspace.path / ".lab" / "choices.json"
@@ -61,6 +67,8 @@ class Context:
         if self.options.lab_role is not None:
             choices["lab_role"] = self.options.lab_role
             state.write_json(path, choices)
+        if role := self.cloud.account.role:
+            choices.setdefault("lab_role", role)  # an account that makes none brings one along
         values = {**workspace.variant.parameters(), **choices}
         return Source(workspace.variant.name, workspace.path, values, workspace.variant.tags())
 

@@ -190,12 +190,12 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
 
 
 @contextmanager
-def open_live(folder: Any) -> Iterator[Live]:
-    """A cloud in `folder`; it ends with this process, however that ends."""
+def open_live(folder: Any, account: str = "", region: str = REGION) -> Iterator[Live]:
+    """A cloud in `folder`, of this kind of account; it ends with this process, however that ends."""
     reader, writer = os.pipe()
-    local = LocalCloud(folder, leash=reader)
+    local = LocalCloud(folder, leash=reader, wanted=account)
     try:
-        yield Live(local, Clients(Target("local", REGION, local.ensure().url)))
+        yield Live(local, Clients(Target("local", region, local.ensure().url)))
     finally:
         local.stop()
         os.close(reader)

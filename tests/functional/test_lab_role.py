@@ -1,4 +1,4 @@
-"""With the account's own role (`--lab-role`) neither engine creates an IAM resource: Learner Labs forbid it."""
+"""In a Learner Lab the account's own role serves the lab: neither engine creates an IAM resource."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import labkit
+from labkit.cli import main
 from labkit.cloud.lifecycle import LocalCloud
 from labkit.deploy import inventory
 from labkit.events import ignore
@@ -19,74 +20,58 @@ ROOT = Path(labkit.__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow
 
 
-def context(base: Path, **options: str) -> Context:
+def context(base: Path, *, account: str = "", **options: str) -> Context:
     places = Places(ROOT, base)
-    chosen = Options("ada@uni.edu", solution=True, lab_role="LabRole", **options)  # type: ignore[arg-type]
-    return Context(places, load(ROOT), chosen, ignore, LocalCloud(places.state / "cloud"))
-
-
-def make_role(made: Context) -> None:
-    """The role and the profile that a Learner Lab's account brings along, as far as this lab needs them."""
-    api = made.clients.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]},
-            }
-        ],
-    }
-    may = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": ["s3:*", "dynamodb:*", "logs:*", "ec2:*"], "Resource": "*"}
-        ],
-    }
-    api.create_role(RoleName="LabRole", AssumeRolePolicyDocument=json.dumps(trust))
-    api.put_role_policy(RoleName="LabRole", PolicyName="lab", PolicyDocument=json.dumps(may))
-    api.create_instance_profile(InstanceProfileName="LabInstanceProfile")
-    api.add_role_to_instance_profile(InstanceProfileName="LabInstanceProfile", RoleName="LabRole")
+    chosen = Options("ada@uni.edu", solution=True, **options)  # type: ignore[arg-type]
+    return Context(places, load(ROOT), chosen, ignore, LocalCloud(places.state / "cloud", wanted=account))
 
 
 @pytest.fixture
 def learner_lab(tmp_path: Path):
-    made = context(tmp_path)
+    made = context(tmp_path, account="learner-lab")
     try:
+        assert made.clients.target.region == "us-east-1", "the lab's own region gives way"
         run_step(made, "01")
-        existing = {role["RoleName"] for role in made.clients.client("iam").list_roles()["Roles"]}
-        if "LabRole" not in existing:
-            make_role(made)
         yield made
     finally:
         made.cloud.stop()
 
 
-def test_the_lab_works_with_the_accounts_own_role(learner_lab: Context) -> None:
+def roles(made: Context) -> set[str]:
+    return {role["RoleName"] for role in made.clients.client("iam").list_roles()["Roles"]}
+
+
+def goes_through(made: Context) -> None:
+    """Deploy, process, destroy; what stands meanwhile uses LabRole, and no role was made."""
     for step in ("03", "05"):
-        result = run_step(learner_lab, step)
+        result = run_step(made, step)
         assert result.passed, result.checks
-    variant = learner_lab.workspace.variant
-    found = inventory.read(learner_lab.clients, prefix=variant.name, tag_value=variant.code)
+    variant = made.workspace.variant
+    found = inventory.read(made.clients, prefix=variant.name, tag_value=variant.code)
     assert not [role for role in found if role.startswith(("role", "instance profile"))]
     assert found["function process-image"]["Role"].endswith(":role/LabRole")
-    assert run_step(learner_lab, "10").passed
-    roles = {role["RoleName"] for role in learner_lab.clients.client("iam").list_roles()["Roles"]}
-    assert "LabRole" in roles, "the account's own role stays"
+    assert run_step(made, "10").passed
+    assert roles(made) == {"LabRole", "voclabs"}, "the account's own roles stay, and no other came"
 
 
-def test_the_choice_holds_until_another_is_made(learner_lab: Context, tmp_path: Path) -> None:
-    assert learner_lab.source.choices == {"lab_role": "LabRole"}
-    later = Context(
-        learner_lab.places,
-        learner_lab.manifest,
-        Options("ada@uni.edu", solution=True),
-        ignore,
-        learner_lab.cloud,
-    )
-    assert later.source.choices == {"lab_role": "LabRole"}
-    assert not context(tmp_path, engine="terraform").source.choices.keys() - {"lab_role"}
+def test_the_lab_works_with_the_accounts_own_role(learner_lab: Context) -> None:
+    assert learner_lab.source.choices["lab_role"] == "LabRole", "nobody has to say so"
+    goes_through(learner_lab)
+
+
+@pytest.mark.verify
+@pytest.mark.terraform
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")
+def test_terraform_works_with_the_accounts_own_role(learner_lab: Context, tmp_path: Path) -> None:
+    goes_through(context(tmp_path, engine="terraform"))
+
+
+def test_the_choice_holds_until_another_is_made(tmp_path: Path) -> None:
+    made = context(tmp_path, lab_role="Mine")
+    run_step(made, "01")
+    assert made.source.choices["lab_role"] == "Mine"
+    assert context(tmp_path).source.choices["lab_role"] == "Mine"
+    assert context(tmp_path, lab_role="").source.choices["lab_role"] == ""
 
 
 @pytest.mark.terraform
@@ -97,3 +82,27 @@ def test_terraform_plans_no_iam_resource(tmp_path: Path, learner_lab: Context) -
     planned = made.engine.plan()
     assert planned.count("create") == len(planned.changes) >= 15
     assert not [change for change in planned.changes if change.type.startswith("aws_iam")]
+
+
+def test_the_account_is_chosen_at_start_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LAB_BASE", str(tmp_path))
+    cloud = LocalCloud(tmp_path / ".lab" / "cloud")
+
+    def said(*words: str) -> dict[str, str]:
+        main(["cloud", *words, "--json"])
+        return dict(json.loads(capsys.readouterr().out.splitlines()[-1])["result"])
+
+    try:
+        assert said("start", "--account", "learner-lab")["account"] == "learner-lab"
+        assert main(["cloud", "start", "--account", "full"]) != 0
+        assert "of the kind learner-lab, not full" in capsys.readouterr().out
+        assert main(["cloud", "status", "--account", "full"]) == 2
+        capsys.readouterr()
+        cloud.stop()
+        assert said("start")["account"] == "learner-lab", "the choice holds"
+        cloud.stop()
+        assert said("start", "--account", "full")["account"] == "full"
+    finally:
+        cloud.stop()

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
         "study",
         "grade_command",
         "cloud_commands",
+        "cloud.accounts",
         "cloud.lifecycle",
     },
     "__main__": {"cli"},

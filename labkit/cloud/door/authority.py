@@ -7,6 +7,7 @@ of callers, buckets and roles. What does not: HTTP answers (refusals, middleware
 import json
 from collections.abc import Sequence
 
+from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
@@ -19,7 +20,6 @@ from labkit.cloud.iam.public import is_public
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import Caller, PolicyDocument, Principal
 
-ADMINISTRATOR = Principal("root", f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID, ACCOUNT_ID)
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
 #: what the account's root may do whatever the bucket's policy says (S3: "Bucket policies for S3")
@@ -42,16 +42,17 @@ class NoFacts:
 class Authority:
     """Answers who asks, and decides what they may."""
 
-    def __init__(self, identities: Identities, facts: Facts) -> None:
+    def __init__(self, identities: Identities, facts: Facts, holder: Principal = FULL.holder) -> None:
         self._identities = identities
         self._facts = facts
+        self._holder = holder
 
     def identify(
         self, signature: Signature | None, caller: Caller, asked: Asked, environ: Environ, body: Body
     ) -> Principal:
         """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired.
 
-        On this machine's own listener a key that the cloud did not give out is the administrator's:
+        On this machine's own listener a key that the cloud did not give out is the account holder's:
         there any key is as good as the lab's dummy one. Inside sandboxes it is refused.
         """
         if signature is None:
@@ -65,7 +66,7 @@ class Authority:
                 raise refusals.expired_token(asked.wire, asked.service)
             if caller.place != "host" or self._identities.secret_key(key) is not None:
                 raise refusals.unknown_key(asked.wire, asked.service)
-            return ADMINISTRATOR
+            return self._holder
         self._check(signature, asked, environ, body)
         return principal
 

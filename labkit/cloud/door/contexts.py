@@ -4,6 +4,7 @@ What belongs here: global keys (aws:…) and those of S3, DynamoDB, IAM and STS.
 comparing them (labkit.cloud.iam.conditions). AWS IAM: "AWS global condition context keys".
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ _PARAMETERS = {
     "iam:permissionsboundary": "PermissionsBoundary",
     "sts:externalid": "ExternalId",
     "sts:rolesessionname": "RoleSessionName",
+    "ec2:attribute/instancetype": "InstanceType.Value",
+    "ec2:metadatahttptokens": "MetadataOptions.HttpTokens",
 }
 
 
@@ -97,6 +100,28 @@ def _leading_keys(source: Source) -> tuple[str, ...]:
     return leading_keys(call, key) if key else ()
 
 
+def _instance_type(source: Source) -> str:
+    """Of an instance that is to run; EC2 runs m1.small where the request names no type."""
+    if source.asked.operation != "RunInstances":
+        return ""
+    return str(source.asked.parameters.get("InstanceType") or "m1.small")
+
+
+def _market(source: Source) -> str:
+    if source.asked.operation != "RunInstances":
+        return ""
+    return str(source.asked.parameters.get("InstanceMarketOptions.MarketType") or "on-demand")
+
+
+def _of_volumes(source: Source, alone: str, mapped: str) -> tuple[str, ...]:
+    """What CreateVolume, or RunInstances for each of its volumes, says of a volume."""
+    parameters = source.asked.parameters
+    if source.asked.operation == "CreateVolume":
+        return (str(parameters[alone]),) if alone in parameters else ()
+    name = re.compile(rf"BlockDeviceMapping\.\d+\.Ebs\.{mapped}").fullmatch
+    return tuple(str(value) for key, value in parameters.items() if name(key))
+
+
 _COMPUTED: dict[str, Callable[[Source], str | tuple[str, ...]]] = {
     "aws:securetransport": lambda s: str(s.secure_transport).lower(),
     "aws:sourceip": lambda s: _environ(s, "REMOTE_ADDR"),
@@ -116,4 +141,8 @@ _COMPUTED: dict[str, Callable[[Source], str | tuple[str, ...]]] = {
     "s3:authtype": lambda s: "REST-QUERY-STRING" if s.in_query else "REST-HEADER",
     "s3:signatureversion": lambda s: "AWS4-HMAC-SHA256",
     "dynamodb:leadingkeys": _leading_keys,
+    "ec2:instancetype": _instance_type,
+    "ec2:instancemarkettype": _market,
+    "ec2:volumesize": lambda s: _of_volumes(s, "Size", "VolumeSize"),
+    "ec2:volumetype": lambda s: _of_volumes(s, "VolumeType", "VolumeType"),
 }

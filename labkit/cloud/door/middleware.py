@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from labkit.cloud.accounts import FULL
 from labkit.cloud.door import emulated, refusals
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
@@ -50,10 +51,11 @@ class Door:
         *,
         on_change: Callable[[str, str], None],
         facts: Facts | None = None,
+        holder: Principal = FULL.holder,
     ) -> None:
         self._app = app
         self._facts = facts or NoFacts()
-        self._authority = Authority(identities, self._facts)
+        self._authority = Authority(identities, self._facts, holder)
         self._on_change = on_change
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
         self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)

@@ -28,6 +28,22 @@ _EC2_TYPES = {
     "snap": "snapshot",
     "lt": "launch-template",
 }
+#: operation → what it makes, which no id names yet
+_EC2_MADE = {
+    "RunInstances": ("instance", "network-interface", "volume"),
+    "CreateVpc": ("vpc",),
+    "CreateSubnet": ("subnet",),
+    "CreateSecurityGroup": ("security-group",),
+    "CreateRouteTable": ("route-table",),
+    "CreateInternetGateway": ("internet-gateway",),
+    "CreateNetworkAcl": ("network-acl",),
+    "CreateNetworkInterface": ("network-interface",),
+    "CreateNatGateway": ("natgateway",),
+    "CreateVpcEndpoint": ("vpc-endpoint",),
+    "CreateLaunchTemplate": ("launch-template",),
+    "CreateVolume": ("volume",),
+    "AllocateAddress": ("elastic-ip",),
+}
 _IAM_NAMED = (
     ("RoleName", "role"),
     ("UserName", "user"),
@@ -67,13 +83,16 @@ def _logs(call: ApiCall) -> Sequence[str]:
 
 
 def _iam(call: ApiCall) -> Sequence[str]:
+    linked = "aws-service-role/*/" if "ServiceLinkedRole" in call.operation else ""
     for parameter, kind in _IAM_NAMED:
         if call.text(parameter):
-            return [call.arn(f"{kind}/{call.text(parameter)}", region="")]
+            return [call.arn(f"{kind}/{linked}{call.text(parameter)}", region="")]
     if call.text("PolicyArn"):
         return [call.text("PolicyArn")]
     if call.operation == "CreatePolicy":
         return [call.arn(f"policy/{call.text('PolicyName')}", region="")]
+    if call.text("AWSServiceName"):
+        return [call.arn(f"role/aws-service-role/{call.text('AWSServiceName')}/*", region="")]
     listed = _IAM_LISTS.get(call.operation)
     return [call.arn(listed, region="")] if listed else []
 
@@ -110,9 +129,7 @@ def _ec2(call: ApiCall) -> Sequence[str]:
         return []
     found = [_ec2_arn(call, value) for value in call.parameters.values() if isinstance(value, str)]
     arns = list(dict.fromkeys(arn for arn in found if arn))
-    if call.operation == "RunInstances":
-        arns += [call.arn(f"{kind}/*") for kind in ("instance", "network-interface", "volume")]
-    return arns
+    return arns + [call.arn(f"{kind}/*") for kind in _EC2_MADE.get(call.operation, ())]
 
 
 def _ec2_arn(call: ApiCall, value: str) -> str:

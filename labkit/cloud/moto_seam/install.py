@@ -6,6 +6,7 @@ What belongs here: the list of corrections, and how they reach the data plane. W
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from labkit.cloud.accounts import FULL, Account
 from labkit.cloud.moto_seam.deleted_tags import correct_deleted_tags
 from labkit.cloud.moto_seam.dynamodb_items import correct_items
 from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
@@ -16,6 +17,7 @@ from labkit.cloud.moto_seam.lambda_functions import correct_functions
 from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
 from labkit.cloud.moto_seam.prefix_lists import correct_prefix_lists
+from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.s3_buckets import correct_buckets
 from labkit.cloud.moto_seam.speed import speed_up
@@ -29,17 +31,17 @@ class Hooks:
 
     `invoke` runs a function (see lambda_invoke.Invoke). `console_output` is an instance's boot log.
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
-    `role_allows(role ARN, action, resource ARN)` says whether the role's policies allow the action.
+    `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
     """
 
     invoke: Invoke
     console_output: Callable[[str], bytes]
     instance_status: Callable[[str], str]
-    role_allows: Callable[[str, str, str], bool] = lambda role, action, resource: True
+    role_allows: Callable[[str, str, str, str], bool] = lambda role, action, resource, region: True
 
 
-def install(hooks: Hooks) -> Replacements:
-    """Correct moto, once, before it serves; `undo` of the answer gives plain moto back.
+def install(hooks: Hooks, account: Account = FULL) -> Replacements:
+    """Correct moto for this kind of account, once, before it serves; `undo` of the answer gives plain moto back.
 
     Raises CloudError when moto is not the version that the corrections were written for.
     """
@@ -47,7 +49,7 @@ def install(hooks: Hooks) -> Replacements:
     replacements = Replacements()
     know_regions(replacements)
     speed_up(replacements)
-    correct_sts(replacements)
+    correct_sts(replacements, account.holder)
     correct_managed_policies(replacements)
     correct_buckets(replacements)
     correct_deleted_tags(replacements)
@@ -60,6 +62,7 @@ def install(hooks: Hooks) -> Replacements:
     correct_dependencies(replacements)
     correct_functions(replacements, hooks.role_allows)
     correct_invoke(replacements, hooks.invoke)
+    correct_quotas(replacements, account)
     return replacements
 
 

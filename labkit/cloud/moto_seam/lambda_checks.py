@@ -18,7 +18,7 @@ from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.errors import lambda_error
 from labkit.cloud.moto_seam.lambda_runtimes import RETIRED, SUPPORTED
 
-RoleAllows = Callable[[str, str, str], bool]
+RoleAllows = Callable[[str, str, str, str], bool]
 
 MEMORY_MB = (128, 10_240)
 TIMEOUT_SECONDS = (1, 900)
@@ -53,7 +53,7 @@ INTERFACE_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "Del
 def check_configuration(region: str, values: Mapping[str, Any], role: str, allows: RoleAllows) -> None:
     """Raise AWS's error for the first of `values` (CreateFunction's names) that Lambda refuses.
 
-    `role` is the role's ARN after the change; `allows(role ARN, action, resource ARN)` is IAM's answer.
+    `role` is the role's ARN after the change; `allows(role ARN, action, resource ARN, region)` is IAM's answer.
     """
     _check_range(values, "MemorySize", MEMORY_MB)
     _check_range(values, "Timeout", TIMEOUT_SECONDS)
@@ -160,8 +160,8 @@ def _check_vpc(region: str, vpc: Mapping[str, Any], role: str, allows: RoleAllow
     vpcs = {known[subnet] for subnet in subnets}
     for group in groups:
         _check_group(ec2, group, vpcs)
-    if subnets and not all(allows(role, f"ec2:{action}", "*") for action in INTERFACE_ACTIONS):
-        missing = next(action for action in INTERFACE_ACTIONS if not allows(role, f"ec2:{action}", "*"))
+    missing = next((name for name in INTERFACE_ACTIONS if not allows(role, f"ec2:{name}", "*", region)), "")
+    if subnets and missing:
         raise _invalid(f"The provided execution role does not have permissions to call {missing} on EC2")
 
 

@@ -8,17 +8,16 @@ import string
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.cloud.records import Credentials
+from labkit.cloud.records import Credentials, Principal
 from labkit.errors import CloudError
 
 SECRET_ALPHABET = string.ascii_letters + string.digits + "+/"
 
 
-def correct_sts(replacements: Replacements) -> None:
-    """Secrets from the system's source of randomness; the root user is named as AWS names it."""
+def correct_sts(replacements: Replacements, holder: Principal) -> None:
+    """Secrets from the system's source of randomness; the account's holder is named as AWS names it."""
     import moto.iam.models as iam
     import moto.sts.models as sts
 
@@ -30,7 +29,7 @@ def correct_sts(replacements: Replacements) -> None:
     ) -> tuple[str, str, str]:
         user_id, arn, account = original(self, access_key_id, region)
         if arn.endswith(":user/moto"):  # moto's name for whoever it does not know
-            return ACCOUNT_ID, f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID
+            return holder.user_id, holder.arn, holder.account_id
         return user_id, arn, account
 
 

@@ -19,6 +19,7 @@ def run(context: Context) -> StepResult:
     built = workspace.write_build()
     for warning in built.warnings:
         context.note(warning)
+    _say_role(context)
     engine = context.engine
     with drift.prepared(context):
         deployment = engine.apply()
@@ -27,6 +28,15 @@ def run(context: Context) -> StepResult:
     drift.remember(context)
     workspace.save_deployed(engine=engine.engine, target="local", outputs=deployment.outputs)
     return _checks(context, deployment)
+
+
+def _say_role(context: Context) -> None:
+    account = context.cloud.account
+    if account.role:
+        context.note(
+            f"This account ({account.name}) brings its own role, {context.source.choices['lab_role']}: your policies "
+            "are not used here, and are graded at home."
+        )
 
 
 def check(context: Context) -> StepResult:

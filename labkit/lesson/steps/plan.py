@@ -66,7 +66,7 @@ def _protected(context: Context) -> CheckResult:
 
 
 def _warn(context: Context) -> None:
-    for finding in policy.warnings(context.workspace.files(), context.engine.engine, context.manifest.region):
+    for finding in policy.warnings(context.workspace.files(), context.engine.engine, context.region):
         data = {"file": finding.file, "line": finding.line}
         context.emit(Event("warning", str(finding), data))
 

@@ -162,7 +162,12 @@ LOGS = f"arn:aws:logs:{R}:{A}:log-group"
             {"InstanceId__1": "i-0123456789abcdef0"},
             [("ec2:StopInstances", [f"arn:aws:ec2:{R}:{A}:instance/i-0123456789abcdef0"])],
         ),
-        ("ec2", "CreateVpc", {"CidrBlock": "10.0.0.0/16"}, [("ec2:CreateVpc", ["*"])]),
+        (
+            "ec2",
+            "CreateVpc",
+            {"CidrBlock": "10.0.0.0/16"},
+            [("ec2:CreateVpc", [f"arn:aws:ec2:{R}:{A}:vpc/*"])],
+        ),
         ("monitoring", "ListMetrics", {}, [("cloudwatch:ListMetrics", ["*"])]),
         ("sqs", "SendMessage", {}, [("sqs:SendMessage", ["*"])]),
     ],

@@ -45,7 +45,7 @@ class Calls:
             invoke=self._invoke,
             console_output=lambda instance_id: self.console,
             instance_status=lambda instance_id: self.status,
-            role_allows=lambda role, action, resource: action not in self.denied,
+            role_allows=lambda role, action, *_: action not in self.denied,
         )
 
     def _invoke(self, function: FunctionRecord, payload: bytes, **kwargs: Any) -> InvocationResult:
