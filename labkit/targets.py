@@ -46,11 +46,24 @@ class Target:
 
 @dataclass(frozen=True)
 class Keys:
-    """Credentials of somebody else than the account's administrator. `token` "" where there is none."""
+    """Credentials of somebody else than the account's administrator. `token` "" where there is none.
+
+    `ends`: when a session's keys expire, in seconds since the epoch; None: never, or nobody knows.
+    """
 
     access_key_id: str
     secret_access_key: str
     token: str = ""
+    ends: float | None = None
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables that make the AWS CLI, boto3 and Terraform sign with these keys."""
+        named = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.token,
+        }
+        return {name: value for name, value in named.items() if value}
 
 
 #: nobody: requests are not signed

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.deploy import credentials
 from labkit.deploy.changeset import ChangeSet, error_text
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.troubles import known
@@ -81,6 +82,7 @@ class CloudFormation:
         """
         from botocore.exceptions import ClientError
 
+        self._start("validate")
         try:
             self._api.validate_template(TemplateBody=self._template())
         except ClientError as error:
@@ -89,6 +91,7 @@ class CloudFormation:
 
     def plan(self) -> Plan:
         """What apply would do now: a change set, made, read and deleted again. Raises DeployError."""
+        self._start("plan")
         stack = self._settled()
         if stack is not None and stack["StackStatus"] in DEAD:
             self._delete()
@@ -103,6 +106,7 @@ class CloudFormation:
         A stack whose creation failed is deleted first. Emits a "resource" event for each stack event.
         Raises DeployError with the first resource that failed and its reason.
         """
+        self._start("apply")
         stack = self._settled()
         if stack is not None and stack["StackStatus"] in DEAD:
             self.emit(Event("note", f"The stack {self.name} of a failed creation is deleted first."))
@@ -121,8 +125,13 @@ class CloudFormation:
 
         Raises DeployError with the resource that could not be deleted.
         """
+        self._start("destroy")
         if self._settled() is not None:
             self._delete()
+
+    def _start(self, what: str) -> None:
+        """Refuse to begin what can't end well."""
+        credentials.require(self.clients, what, self.emit)
 
     # -- one request, then its events --------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import state
-from labkit.deploy import terraform_stream
+from labkit.deploy import credentials, terraform_stream
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.terraform_command import Commands, Setup
 from labkit.deploy.terraform_errors import failed
@@ -48,7 +48,7 @@ class Terraform:
 
     def validate(self) -> tuple[Finding, ...]:
         """What is wrong in the .tf files; the provider is fetched when it is not there."""
-        self._start()
+        self._start("validate")
         stream = self._init_when_needed()
         if stream.errors:
             return tuple(error.finding() for error in stream.errors)
@@ -57,7 +57,7 @@ class Terraform:
 
     def plan(self) -> Plan:
         """What apply would do now. Raises DeployError when Terraform can't tell."""
-        self._start()
+        self._start("plan")
         with tempfile.TemporaryDirectory(prefix="plan-", dir=self.setup.folder) as folder:
             out = Path(folder) / "plan"
             self._streamed("plan", functools.partial(self._commands.plan, out), ignore)
@@ -69,7 +69,7 @@ class Terraform:
 
         Emits a "resource" event for each resource begun and ended. Raises DeployError with the first failure.
         """
-        self._start()
+        self._start("apply")
         try:
             stream = self._streamed("apply", self._commands.apply, self.emit)
         except DeployError as error:
@@ -105,7 +105,7 @@ class Terraform:
     def destroy(self) -> None:
         """Destroy everything in the state; no state, or one of things that are gone, is success."""
         if self._state.is_file():
-            self._start()
+            self._start("destroy")
             self._streamed("destroy", self._commands.destroy, self.emit)
         self._failure.unlink(missing_ok=True)
 
@@ -122,11 +122,13 @@ class Terraform:
 
     @functools.cached_property
     def _environment(self) -> dict[str, str]:
-        return self.setup.variables(self.clients.target)
+        return self.setup.variables(self.clients.target, self.clients.keys)
 
-    def _start(self) -> None:
+    def _start(self, what: str) -> None:
+        """Refuse to begin what can't end well."""
         self.setup.folder.mkdir(parents=True, exist_ok=True)
         self.setup.check()
+        credentials.require(self.clients, what, self.emit)
 
     def _quiet(self, command: list[str]) -> Completed:
         return run(command, cwd=self.source.folder, env=self._environment)

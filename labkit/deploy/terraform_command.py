@@ -18,7 +18,7 @@ from typing import Any
 from labkit import state
 from labkit.errors import DeployError
 from labkit.processes import Completed, run
-from labkit.targets import Target
+from labkit.targets import Keys, Target
 
 #: `init -json` came with 1.9
 OLDEST = (1, 9)
@@ -90,8 +90,8 @@ class Setup:
             state.write_text(path, text)
         return path
 
-    def variables(self, target: Target) -> dict[str, str]:
-        """The whole environment of a run at `target`.
+    def variables(self, target: Target, keys: Keys | None = None) -> dict[str, str]:
+        """The whole environment of a run at `target`, as the holder of `keys` where some are given.
 
         Nothing of Terraform's is inherited (a dangling TF_CLI_CONFIG_FILE ends every command), and for the
         local cloud nothing of AWS's.
@@ -103,7 +103,8 @@ class Setup:
                 "3"  # nothing there is slow to become true; a dead cloud is told at once
             )
         return kept | {
-            **target.environment(), "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
+            **target.environment(), **(keys.environment() if keys else {}),
+            "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
             "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
         }  # fmt: skip
 

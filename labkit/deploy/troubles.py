@@ -21,12 +21,23 @@ class Trouble:
 
 COMMON = (
     Trouble(
+        r"RequestTimeTooSkewed|Signature expired|Signature not yet current",
+        "This machine's clock is wrong: AWS refuses what is signed with it: {0}",
+        "Set the clock (in WSL2, in PowerShell:  wsl --shutdown ), then run the same command again.",
+    ),
+    Trouble(
+        r"SSO.{0,60}(expired|invalid|Token)|aws sso login",
+        "Your single sign-on has ended: {0}",
+        "Sign on again (aws sso login), then run the same command again.",
+    ),
+    Trouble(
         r"Expired ?Token|RequestExpired|token.{0,40}expired",
         "Your AWS credentials have expired: {0}",
         "Get fresh ones (in a Learner Lab: AWS Details, AWS CLI), then run the same command again: it goes on.",
     ),
     Trouble(
-        r"No valid credential sources|Unable to locate credentials|InvalidClientTokenId|SignatureDoesNotMatch",
+        r"No valid credential sources|Unable to locate credentials|Partial credentials|config profile .{1,80} not be found"
+        r"|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId",
         "AWS does not know your credentials: {0}",
         "Set them up (aws configure), then run the same command again.",
     ),

@@ -3,10 +3,13 @@
 What belongs here: what all steps share. What does not: what any of them does (labkit.lesson.steps).
 """
 
+import contextlib
 import importlib
 import keyword
+from collections.abc import Iterator
 from typing import Protocol
 
+from labkit.deploy import troubles
 from labkit.errors import UsageError
 from labkit.events import Event
 from labkit.lesson import doctor
@@ -56,11 +59,25 @@ def run_step(context: Context, name: str) -> StepResult:
     busy = "Another step of this lab is running (in another terminal, perhaps)."
     with exclusive(context.places.state / "step.lock", busy=busy):
         context.emit(Event("step", f"{step.number} {step.title}", {"step": step.number}))
-        result = (module.check if context.options.check_only else module.run)(context)
+        with _aws_in_words():
+            result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
         _remember(context, step, result)
     return result
+
+
+@contextlib.contextmanager
+def _aws_in_words() -> Iterator[None]:
+    """A refusal of AWS's that means the same wherever it comes (expired credentials) becomes a DeployError."""
+    try:
+        yield
+    except Exception as error:
+        ours = error.__class__.__module__.partition(".")[0] != "botocore" or not hasattr(error, "response")
+        told = None if ours else troubles.known(str(error))
+        if told is None:
+            raise
+        raise told from error
 
 
 def _remember(context: Context, step: Step, result: StepResult) -> None:
