@@ -13,7 +13,37 @@ from typing import Any
 from labkit.deploy import survivors
 from labkit.deploy.changeset import error_text
 from labkit.deploy.model import Survivor
+from labkit.errors import DeployError
+from labkit.events import Emit, Event
 from labkit.targets import Clients
+
+
+def demolish(
+    clients: Clients, destroy: Callable[[], None], emit: Emit, *, prefix: str, tag_value: str
+) -> None:
+    """Delete a lab whole: empty its buckets, let its engine `destroy`, delete what that did not know.
+
+    An engine that fails (broken files, something in its way) is no reason to keep what costs: it is told, and the
+    engine tries again once the rest is gone. What is left after all is for survivors.find.
+    """
+    for bucket in survivors.buckets_named(clients, prefix):
+        count = survivors.empty_bucket(clients, bucket)
+        if count:
+            emit(Event("note", f"emptied the bucket {bucket}: {count} objects and versions"))
+    trouble = not _went_through(destroy, emit)
+    for leftover in delete(clients, prefix=prefix, tag_value=tag_value):
+        emit(Event("note", f"deleted {leftover.kind} {leftover.identifier}, which the engine had left"))
+    if trouble:
+        _went_through(destroy, emit)  # what was in its way is gone now
+
+
+def _went_through(destroy: Callable[[], None], emit: Emit) -> bool:
+    try:
+        destroy()
+    except DeployError as error:
+        emit(Event("warning", f"{error.message.rstrip('.')}. What is left is deleted by name and tag."))
+        return False
+    return True
 
 
 def delete(clients: Clients, *, prefix: str, tag_value: str) -> list[Survivor]:

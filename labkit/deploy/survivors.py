@@ -50,9 +50,24 @@ def _emptied(api: Any, bucket: str) -> int:
 
 
 def buckets_named(clients: Clients, prefix: str) -> list[str]:
-    """Names of the account's buckets that begin with `prefix`."""
+    """Names of the account's buckets in this region that begin with `prefix`."""
     found = clients.client("s3").list_buckets().get("Buckets", [])
-    return [bucket["Name"] for bucket in found if bucket["Name"].startswith(prefix)]
+    named = [bucket["Name"] for bucket in found if bucket["Name"].startswith(prefix)]
+    return [name for name in named if region_of(clients, name) in (clients.target.region, "")]
+
+
+def region_of(clients: Clients, bucket: str) -> str:
+    """The region in which a bucket lies, "" where nobody says so (it is gone, or another account's).
+
+    S3 API reference, GetBucketLocation: none is us-east-1, EU is eu-west-1.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        place = clients.client("s3").get_bucket_location(Bucket=bucket)["LocationConstraint"]
+    except ClientError:
+        return ""
+    return {None: "us-east-1", "EU": "eu-west-1"}.get(place, str(place))
 
 
 def _stacks(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
@@ -78,6 +93,10 @@ _EC2: tuple[tuple[str, str, str], ...] = (
     ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
     ("describe_vpcs", "Vpcs", "VpcId"),
 )
+
+
+#: the same without the ids
+EC2_LISTS = tuple((operation, entries) for operation, entries, _ in _EC2)
 
 
 def _ec2(clients: Clients, _: str, tag_value: str) -> Iterator[Survivor]:

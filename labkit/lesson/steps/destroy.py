@@ -5,7 +5,7 @@ leftovers are found (labkit.deploy).
 """
 
 from labkit.deploy import cleanup, survivors
-from labkit.errors import DeployError, LabError
+from labkit.errors import LabError
 from labkit.events import Event
 from labkit.lesson import drift
 from labkit.lesson.context import Context
@@ -13,18 +13,12 @@ from labkit.lesson.model import CheckResult, StepResult
 
 
 def run(context: Context) -> StepResult:
-    """Empty the lab's buckets, let the engine destroy, delete what it did not know, list what is left."""
+    """Let the engine destroy, delete what it did not know, list what is left."""
     variant, engine = context.workspace.variant, context.engine
     _build_again(context)
-    for bucket in survivors.buckets_named(context.clients, variant.name):
-        count = survivors.empty_bucket(context.clients, bucket)
-        if count:
-            context.note(f"emptied the bucket {bucket}: {count} objects and versions")
-    trouble = not _destroy(context)
-    for leftover in cleanup.delete(context.clients, prefix=variant.name, tag_value=variant.code):
-        context.note(f"deleted {leftover.kind} {leftover.identifier}, which {engine.engine} had left")
-    if trouble:
-        _destroy(context)  # what was in its way is gone now
+    cleanup.demolish(
+        context.clients, engine.destroy, context.emit, prefix=variant.name, tag_value=variant.code
+    )
     drift.forget(context)
     context.workspace.save_deployed(engine=engine.engine, target="local", outputs={})
     return check(context)
@@ -51,15 +45,3 @@ def _build_again(context: Context) -> None:
         context.workspace.write_build()
     except LabError as error:
         context.emit(Event("warning", f"{error.message} It is deleted all the same."))
-
-
-def _destroy(context: Context) -> bool:
-    """Whether the engine could destroy by itself; broken files must not keep a lab alive."""
-    try:
-        context.engine.destroy()
-    except DeployError as error:
-        context.emit(
-            Event("warning", f"{error.message.rstrip('.')}. What is left is deleted by name and tag.")
-        )
-        return False
-    return True

@@ -1,0 +1,74 @@
+"""The sweep of one target: which labs outlived their time to live, and their deletion when that is wanted.
+
+What belongs here: regions, choosing, the order. What does not: finding and deleting one lab (labkit.deploy.sweep).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.deploy import credentials, sweep
+from labkit.deploy.model import Survivor
+from labkit.deploy.sweep import Lab, State
+from labkit.errors import UsageError
+from labkit.events import Emit, Event
+from labkit.targets import Clients, Target
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for. `limit` in seconds replaces what the tags say; `variant` names one lab, known age or not."""
+
+    regions: Sequence[str]
+    limit: float | None = None
+    variant: str = ""
+    delete: bool = False
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One lab that was looked at: in which region, what it is now, and what is left of it where it was deleted."""
+
+    region: str
+    lab: Lab
+    state: State
+    deleted: bool = False
+    left: tuple[Survivor, ...] = ()
+
+
+def targets(name: str, regions: Sequence[str], cloud: LocalCloud) -> list[Target]:
+    """The places to sweep: the local cloud (none when it does not run: then nothing stands), or AWS's regions."""
+    if name == "aws":
+        return [Target("aws", region) for region in regions]
+    endpoint = cloud.running()
+    return [Target("local", region, endpoint.url) for region in regions] if endpoint else []
+
+
+def run(
+    places: Sequence[Target], order: Order, emit: Emit, *, clock: Callable[[], float] = time.time
+) -> Iterator[Swept]:
+    """Look at every lab in every place; delete those that outlived their time, if that is ordered.
+
+    Raises UsageError when the lab that is named stands nowhere here.
+    """
+    seen = False
+    for target in places:
+        clients = Clients(target)
+        credentials.require(clients, "destroy" if order.delete else "validate", emit)
+        for lab in sweep.labs(clients):
+            if order.variant in ("", lab.variant):
+                seen = True
+                yield _swept(clients, lab, order, emit, clock())
+    if order.variant and not seen:
+        raise UsageError(
+            f"No lab {order.variant} stands in {', '.join(order.regions)}.", hint="See them all:  ./lab sweep"
+        )
+
+
+def _swept(clients: Clients, lab: Lab, order: Order, emit: Emit, now: float) -> Swept:
+    region, state = clients.target.region, lab.state(now, order.limit)
+    if not order.delete or not (state == "outlived" or (state == "unknown" and order.variant)):
+        return Swept(region, lab, state)
+    emit(Event("note", f"The lab {lab.variant} in {region} is deleted …"))
+    return Swept(region, lab, state, deleted=True, left=tuple(sweep.delete(clients, lab, emit)))
