@@ -10,8 +10,8 @@ import http.client
 import itertools
 import json
 import socket
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from werkzeug.wrappers import Request
@@ -36,6 +36,7 @@ class Wires(Protocol):
     def address_of(self, name: str) -> str: ...  # noqa: D102
     def decide(self, flow: Flow) -> Verdict: ...  # noqa: D102
     def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket: ...  # noqa: D102
+    def listening(self, name: str, ports: Sequence[int]) -> tuple[int, ...]: ...  # noqa: D102
 
 
 class Probing:
@@ -70,12 +71,16 @@ class Probing:
             case "GET", ["images", name, "visits"]:
                 return [asdict(visit) for visit in self._images.visits(name)]
             case "GET", ["instances", name, "programs"]:
-                return [asdict(program) for program in looking.programs(self._process_of(name))]
+                return [asdict(program) for program in self._programs(name)]
             case "POST", ["instances", name, "kill"]:
                 return {"killed": looking.kill(self._process_of(name), int(request.get_json()["pid"]))}
             case "POST", ["instances", name, "requests"]:
                 return self._request_inside(name, request.get_json())
         return None
+
+    def _programs(self, name: str) -> list[looking.Program]:
+        found = looking.programs(self._process_of(name))
+        return [replace(each, listens=self._wires.listening(name, each.listens)) for each in found]
 
     # -- credentials ------------------------------------------------------------------------------------
 

@@ -145,6 +145,10 @@ class Fabric:
             raise
         return connection
 
+    def listening(self, name: str, ports: Sequence[int]) -> tuple[int, ...]:
+        """What the kernel's listening `ports` of a program behind the interface `name` are to others."""
+        return tuple(ports)
+
     def caller_at(self, address: str, port: int, called: str) -> "Seen | None":
         """Who calls the address `called` of AWS's endpoints, which see it come from `address` and `port`."""
         with self._lock:

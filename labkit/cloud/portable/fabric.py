@@ -27,6 +27,11 @@ class PortableFabric(fabric.Fabric):
         self._switchboard.lookup = lookup
         return GateNames(self._switchboard)
 
+    def listening(self, name: str, ports: Sequence[int]) -> tuple[int, ...]:
+        """As Fabric.listening: other ports than the program asked for stand for those."""
+        asked = self._switchboard.listening(name)
+        return tuple(asked[port] for port in ports if port in asked)
+
     def caller_at(self, address: str, port: int, called: str) -> fabric.Seen | None:
         """As Fabric.caller_at: all come from the loopback device, so the port tells who it is."""
         name, real = self._switchboard.called_from(port)

@@ -78,14 +78,16 @@ class Gate:
         self._name, self._board = name, board
         self._tickets: dict[int, tuple[_Streams, asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
 
-    async def open(self) -> tuple[asyncio.Server, int]:
-        """Begin; the server and its port."""
-        server = await asyncio.start_server(self._accept, _LOOPBACK, 0, backlog=256)
-        return server, server.sockets[0].getsockname()[1]
+    async def open(self, listener: socket.socket) -> None:
+        """Begin to serve who connects to `listener`, which is the gate's from now on."""
+        self._server = await asyncio.start_server(self._accept, sock=listener)
 
-    def close(self) -> None:
-        """Cut what is carried."""
+    async def close(self) -> None:
+        """Serve no more, and cut what is carried."""
+        if self._server is not None:
+            self._server.close()
         for task in self._tasks:
             task.cancel()
         for (_, writer), timer in self._tickets.values():

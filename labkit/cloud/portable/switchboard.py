@@ -40,8 +40,6 @@ class _Interface:
 
     address: str
     gate: Gate
-    server: asyncio.Server
-    port: int
     direct: Mapping[tuple[str, int], int]
     bound: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -99,12 +97,12 @@ class Switchboard:
         **_: object,
     ) -> list[socket.socket]:
         """Make the interface; returns sockets that listen for it, one for each of `listen`."""
-        sockets = [_listener() for _ in listen]
+        sockets, entrance = [_listener() for _ in listen], _listener()
         real = {(str(p[0]), int(p[1])): s.getsockname()[1] for p, s in zip(listen, sockets, strict=True)}
-        gate = Gate(name, self)
-        server, port = self._run(gate.open())
+        gate, port = Gate(name, self), entrance.getsockname()[1]
+        self._soon(gate.open(entrance))
         bound = {place: real_port for place, real_port in real.items() if place[0] in (address, _EVERY)}
-        self._interfaces[name] = _Interface(address, gate, server, port, real, bound)
+        self._interfaces[name] = _Interface(address, gate, real, bound)
         direct = {f"{host}:{number}": real_port for (host, number), real_port in real.items()}
         closed, hole = self._closed.getsockname()[1], self._hole.getsockname()[1]
         self._place(name, Network(address, port, closed, hole, direct))
@@ -115,7 +113,7 @@ class Switchboard:
         interface = self._interfaces.pop(name, None)
         if interface is not None:
             self._place(name, None)
-            self._run(_close(interface))
+            self._soon(interface.gate.close())
 
     def connect(self, name: str, address: str, port: int, *, timeout: float) -> socket.socket:
         """A connection as from inside `name`. Raises TimeoutError and ConnectionRefusedError."""
@@ -188,6 +186,11 @@ class Switchboard:
         if own is not None:
             own.bound.pop((address, port), None)
 
+    def listening(self, name: str) -> dict[int, int]:
+        """Real port → the port that a program behind `name` asked for."""
+        own = self._interfaces.get(name)
+        return {real: port for (_, port), real in own.bound.copy().items()} if own else {}
+
     def carried(self, real_port: int, name: str, to: str, port: int) -> None:
         """See gate.Board. Inside one host the other end is where it was called."""
         own = self._interfaces.get(name)
@@ -208,6 +211,10 @@ class Switchboard:
     def over(self, real_port: int) -> None:
         """See gate.Board."""
         self._callers.pop(real_port, None)
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have it done in the loop. Nobody may wait for it with a lock that the loop needs to decide."""
+        asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -245,11 +252,6 @@ def _hole() -> tuple[socket.socket, list[socket.socket]]:
             knock.connect(made.getsockname())
         held.append(knock)
     return made, held
-
-
-async def _close(interface: _Interface) -> None:
-    interface.server.close()
-    interface.gate.close()
 
 
 async def _finish() -> None:
