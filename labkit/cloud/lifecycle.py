@@ -19,12 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from labkit import wsl
 from labkit.cloud.accounts import FULL, Account, by_name
 from labkit.errors import CloudError, StateError
 from labkit.events import Emit, Event, ignore
@@ -34,6 +35,10 @@ from labkit.state import read_json, write_json
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
+_REVIVED = (
+    "Windows stopped your local cloud; it is back, {seconds:.0f} s. What was deployed in it is gone; your files "
+    "are untouched. Deploy again:  ./lab deploy"
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +70,13 @@ class LocalCloud:
 
     `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
     outlive its holder. -1: it outlives whoever starts it. `wanted`: the kind of account asked for; "" is the one
-    chosen last, or `full`.
+    chosen last, or `full`. `read` gives the texts of /proc.
     """
 
     folder: Path
     leash: int = -1
     wanted: str = ""
+    read: Callable[[str], str] = wsl.read
 
     @property
     def log(self) -> Path:
@@ -103,8 +109,11 @@ class LocalCloud:
         with self._alone():
             endpoint = self._await_ready()
             if endpoint is None:
-                self._clear_remains(emit)
+                revived, began = self._stopped_by_windows(), time.monotonic()
+                self._clear_remains(ignore if revived else emit)
                 endpoint = self._start(emit)
+                if revived:
+                    emit(Event("warning", _REVIVED.format(seconds=time.monotonic() - began)))
                 if endpoint.tier_text:
                     emit(Event("warning", endpoint.tier_text, {"details": [endpoint.tier_fix]}))
         return endpoint
@@ -272,6 +281,16 @@ class LocalCloud:
         (self.folder / "lock").write_bytes(b"")  # the dead one's process number may be another's by now
         if (self.folder / "run").exists():
             shutil.rmtree(self.folder / "run")
+
+    def _stopped_by_windows(self) -> bool:
+        """Whether a server ended with the virtual machine of WSL, which Windows stops with its last window."""
+        with contextlib.suppress(StateError):
+            state = read_json(self.folder / "state.json") or {}
+            started = state.get("started_at")
+            return isinstance(started, float) and wsl.stopped_by_windows(
+                started, self.read("/proc/version"), self.read("/proc/stat")
+            )
+        return False
 
     def _start(self, emit: Emit) -> Endpoint:
         account = self.account

@@ -18,12 +18,15 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Iterator, Mapping  # noqa: UP035 — collections.abc.Mapping[...] needs Python 3.9
+from typing import Callable, Iterator, Mapping  # noqa: UP035 — collections.abc's need Python 3.9
+
+from labkit import wsl
 
 NUMBER = "00"
 OLDEST_PYTHON = (3, 11)
 PYTHONS = ("python3", "python3.13", "python3.12", "python3.11", "python3.14")
 NEEDED_DISK, NEEDED_MEMORY, TERRAFORM_MEMORY = 1 << 30, 1 << 30, 2 << 30
+_LANDLOCK, _LANDLOCK_WITH_PORTS = 444, 4
 _CLONE_NEWNS, _CLONE_NEWUSER, _CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 _DAY = 24 * 3600
 
@@ -44,7 +47,8 @@ class Machine:
 
     system: "debian", "fedora", "linux", "wsl2", "wsl1", "macos" or "windows". Sizes in bytes, -1: unknown.
     pythons: version by path; `venv` whether the best of them can make environments. `namespaces`: "" when
-    the kernel allows them, else what it answered.
+    the kernel allows them, else what it answered. `windows_lines`: a file of the kit that has them. `landlock`:
+    its version, 0 for none.
     """
 
     root: str
@@ -62,6 +66,9 @@ class Machine:
     namespaces: str
     environment: Mapping[str, str]
     cores: int = 1
+    on_windows_disk: bool = False
+    windows_lines: str = ""
+    landlock: int = 0
 
 
 def examine(root: str) -> list[Finding]:
@@ -107,9 +114,12 @@ def judge(machine: Machine) -> Iterator[Finding]:
     if machine.system == "windows":
         return
     yield _place(machine)
+    if machine.windows_lines:
+        yield _lines(machine)
     yield _clock(machine)
     yield _python(machine)
-    yield _bash(machine)
+    for name, why in _PROGRAMS.items():
+        yield _program(machine, name, why)
     yield _terraform(machine)
     yield _memory(machine)
     yield _disk(machine)
@@ -137,10 +147,7 @@ def _system(machine: Machine) -> Finding:
             "wsl --set-version Ubuntu 2   (in PowerShell)",
         )  # fmt: skip
     if machine.system == "macos":
-        return Finding(
-            "system", "warn", name + ": untested here; the full lab wants a Linux machine.",
-            "open the folder in the .devcontainer, or in a Linux virtual machine",
-        )  # fmt: skip
+        return Finding("system", "warn", name + ": written for it, not yet run on one by us.")
     if machine.system == "wsl2":
         return Finding("system", "warn", name + ": should work like Linux; nobody has tried it yet.")
     return Finding("system", "ok", name)
@@ -148,7 +155,7 @@ def _system(machine: Machine) -> Finding:
 
 def _place(machine: Machine) -> Finding:
     root = machine.root
-    if machine.system in ("wsl2", "wsl1") and root.startswith("/mnt/"):
+    if machine.on_windows_disk:
         text = f"This folder is on the Windows disk ({root}): slow, and line ends may change."
         name = os.path.basename(root)
         return Finding(
@@ -164,6 +171,14 @@ def _place(machine: Machine) -> Finding:
             "place", "bad", root + " can't be written.", "copy the folder into your home directory"
         )
     return Finding("place", "ok", root)
+
+
+def _lines(machine: Machine) -> Finding:
+    return Finding(
+        "lines", "bad", f"{machine.windows_lines} has Windows line ends; your server would not boot.",
+        "git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard"
+        "\n           (or unpack the zip again, inside Ubuntu)",
+    )  # fmt: skip
 
 
 def _clock(machine: Machine) -> Finding:
@@ -211,10 +226,28 @@ _OLD_RELEASE = dict.fromkeys(
 )
 
 
-def _bash(machine: Machine) -> Finding:
-    if machine.tools.get("bash"):
-        return Finding("bash", "ok", machine.tools["bash"])
-    return Finding("bash", "bad", "not found; your server's boot script is written in it.", "install bash")
+#: what the machine itself must have, and for what
+_PROGRAMS = {
+    "bash": "your server's boot script is written in it",
+    "curl": "boot scripts ask the metadata service with it",
+}
+
+
+def _program(machine: Machine, name: str, why: str) -> Finding:
+    if machine.tools.get(name):
+        return Finding(name, "ok", machine.tools[name])
+    return Finding(name, "bad", f"not found; {why}.", package_line(machine.system, name))
+
+
+def package_line(system: str, name: str) -> str:
+    """The one command that installs the package `name` on this system."""
+    commands = {
+        "debian": "sudo apt-get update && sudo apt-get install -y ",
+        "wsl2": "sudo apt-get update && sudo apt-get install -y ",
+        "fedora": "sudo dnf install -y ",
+        "macos": "brew install ",
+    }
+    return commands.get(system, "install from your system's packages: ") + name
 
 
 def _terraform(machine: Machine) -> Finding:
@@ -248,24 +281,34 @@ def _disk(machine: Machine) -> Finding:
     return Finding("disk", "ok", text)
 
 
+#: the kit's lesser tiers (labkit.sandbox.tiers), and what each does not protect against
+_LESSER = {
+    "landlock": "no limit on disk space, Unix sockets open",
+    "posix": "it protects against accidents only",
+}
+
+
 def _sandbox(machine: Machine) -> Finding:
-    """Whether the local cloud may give servers and functions addresses of their own."""
-    if machine.system == "macos":
-        return Finding(
-            "sandbox", "warn", "macOS has no namespaces: the local cloud does not start here yet.",
-            "use Linux in a virtual machine or a dev container",
-        )  # fmt: skip
-    if not machine.namespaces:
-        return Finding("sandbox", "ok", "own processes, own network: real addresses, real security groups")
-    text = f"this system refuses namespaces ({machine.namespaces})"
-    return Finding("sandbox", "bad", text, _allow(machine))
+    """Which kind of sandbox the local cloud will have: the lessons are the same in each."""
+    if machine.system != "macos" and not machine.namespaces:
+        return Finding("sandbox", "ok", "namespaces: own processes, own network, real addresses and groups")
+    tier = "landlock" if machine.landlock >= _LANDLOCK_WITH_PORTS else "posix"
+    why = (
+        "macOS has no namespaces"
+        if machine.system == "macos"
+        else f"namespaces refused ({machine.namespaces})"
+    )
+    return Finding("sandbox", "warn", f"{tier}: {why}. Same lessons; {_LESSER[tier]}.", _allow(machine))
 
 
 def _allow(machine: Machine) -> str:
+    """How to get the best tier."""
+    if machine.system == "macos":
+        return "for the full thing, open the folder in its .devcontainer (docs/tiers.md)"
     if "apparmor" in machine.namespaces:
         return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
     if "container" in machine.namespaces:
-        return "start the container with --security-opt seccomp=unconfined --cap-add SYS_ADMIN"
+        return "use the .devcontainer, or the docker run line in docs/tiers.md"
     return "sudo sysctl -w user.max_user_namespaces=15000"
 
 
@@ -274,7 +317,7 @@ def _proxy(machine: Machine) -> Finding:
     if "127.0.0.1" in hidden or hidden.strip() == "*":
         return Finding("proxy", "ok", "set, and not used for this machine itself")
     return Finding(
-        "proxy", "warn", "set: requests to your own machine may go there.",
+        "proxy", "warn", "set. The kit goes around it; your own curl or AWS CLI would not, outside ./lab shell.",
         "export NO_PROXY=127.0.0.1,localhost,169.254.169.254 no_proxy=127.0.0.1,localhost,169.254.169.254",
     )  # fmt: skip
 
@@ -282,10 +325,15 @@ def _proxy(machine: Machine) -> Finding:
 # ---- Reading the machine ----------------------------------------------------------------------------
 
 
-def read_machine(root: str) -> Machine:
-    """Every fact, read without changing anything; takes well under a second."""
-    pythons = _pythons()
-    system = _which_system()
+def read_machine(
+    root: str, *, read: Callable[[str], str] = wsl.read, which: Callable[[str], str | None] = shutil.which
+) -> Machine:
+    """Every fact, read without changing anything; takes well under a second.
+
+    `read` gives the texts of /proc, "" for what is hidden; `which` finds programs.
+    """
+    pythons = _pythons(which)
+    system = _which_system(read("/proc/version"), which)
     venv_python = os.path.join(root, ".venv", "bin", "python")
     return Machine(
         root=root,
@@ -293,37 +341,52 @@ def read_machine(root: str) -> Machine:
         release=platform.release(),
         disk_free=shutil.disk_usage(root).free,
         writable=os.access(root, os.W_OK),
-        memory=_memory_available(),
+        memory=_memory_available(read("/proc/meminfo")),
         now=time.time(),
         newest_file=max((p.stat().st_mtime for p in Path(root).glob("*.toml")), default=0.0),
         pythons=pythons,
         venv=_can_make_environments(pythons),
         set_up=os.path.exists(os.path.join(root, ".venv", ".lab-lock")) and os.access(venv_python, os.X_OK),
-        tools={name: found for name in ("bash", "terraform") for found in [shutil.which(name)] if found},
+        tools={name: found for name in ("bash", "curl", "terraform") for found in [which(name)] if found},
         namespaces=_namespaces() if system not in ("macos", "windows") else "",
         environment={n: v for n, v in os.environ.items() if n.lower() in ("http_proxy", "no_proxy", "https_proxy")},
         cores=os.cpu_count() or 1,
+        on_windows_disk=wsl.on_windows_disk(os.path.realpath(root), read("/proc/mounts")),
+        windows_lines=_windows_lines(root),
+        landlock=_landlock() if system not in ("macos", "windows") else 0,
     )  # fmt: skip
 
 
-def _which_system() -> str:
+def _which_system(version: str, which: Callable[[str], str | None]) -> str:
     system = platform.system()
     if system == "Darwin":
         return "macos"
     if system != "Linux":
         return "windows"
-    release = platform.release().lower()
-    if "microsoft" in release:
-        return "wsl2" if "wsl2" in release or "standard" in release else "wsl1"
-    if shutil.which("apt-get"):
+    if wsl.kind(version):
+        return wsl.kind(version)
+    if which("apt-get"):
         return "debian"
-    return "fedora" if shutil.which("dnf") else "linux"
+    return "fedora" if which("dnf") else "linux"
 
 
-def _pythons() -> dict[str, tuple[int, int]]:
+def _windows_lines(root: str) -> str:
+    """The first of the kit's own text files that has Windows line ends; "" when none has."""
+    for path in (Path(root, "lab"), Path(root, "lab.toml"), *sorted(Path(root, "templates").glob("*/*"))):
+        with contextlib.suppress(OSError):
+            if b"\r\n" in path.read_bytes():
+                return str(path.relative_to(root))
+    return ""
+
+
+def _landlock() -> int:
+    return max(0, int(ctypes.CDLL(None, use_errno=True).syscall(_LANDLOCK, None, 0, 1)))
+
+
+def _pythons(which: Callable[[str], str | None]) -> dict[str, tuple[int, int]]:
     found = {}
     for name in PYTHONS:
-        path = shutil.which(name)
+        path = which(name)
         version = _version(path) if path else None
         if path and version:
             found[path] = version
@@ -353,14 +416,13 @@ def _can_make_environments(pythons: Mapping[str, tuple[int, int]]) -> bool:
     return tried.returncode == 0
 
 
-def _memory_available() -> int:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+def _memory_available(meminfo: str) -> int:
+    for line in meminfo.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
     try:
         return int(os.sysconf("SC_PHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE"))
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return -1
 
 

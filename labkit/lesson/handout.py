@@ -20,9 +20,9 @@ from labkit.lesson.course import Course
 from labkit.lesson.recording import RECORDING
 from labkit.manifest import Gap, Manifest
 
-FOLDERS = ("labkit", "steps", "templates", "lesson", "images", "docs", "grader/checks")
+FOLDERS = ("labkit", "steps", "templates", "lesson", "images", "docs", "grader/checks", ".devcontainer")
 FILES = (
-    "STEPS.md", "LICENSE", "CHANGELOG.md", "lab", "lab.toml", "course.toml", "pyproject.toml", ".gitignore",
+    "STEPS.md", "LICENSE", "CHANGELOG.md", "lab", "lab.cmd", "lab.toml", "course.toml", "pyproject.toml", ".gitignore",
     ".gitattributes", "requirements.lock", "requirements-build.lock",
 )  # fmt: skip
 #: for instructors alone

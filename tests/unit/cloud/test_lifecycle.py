@@ -4,7 +4,9 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,20 @@ def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud
     assert cloud.stop() is True
     assert not _runs(found[0].pid)
     assert left(cloud) == set()
+
+
+def test_one_that_windows_stopped_is_back_and_says_so(cloud: LocalCloud, until: Callable[..., None]) -> None:
+    _kill(cloud, until)
+    proc = {
+        "/proc/version": "Linux 5.15-microsoft-standard-WSL2",
+        "/proc/stat": f"btime {time.time() + 60:.0f}\n",
+    }
+    said: list[Event] = []
+    replace(cloud, read=lambda path: proc[path]).ensure(said.append)
+    (told,) = [event.text for event in said if "Windows" in event.text]
+    assert told.startswith("Windows stopped your local cloud; it is back, ")
+    assert "./lab deploy" in told
+    assert not [event for event in said if "without being stopped" in event.text]
 
 
 def test_one_that_was_killed_is_told_and_cleared_by_stop(
