@@ -6,6 +6,7 @@ them does, or the process they live in (labkit.cloud.server).
 
 import contextlib
 import functools
+import importlib
 import secrets
 import socket
 import time
@@ -45,6 +46,16 @@ PRELOAD = ("labkit.cloud.functions.preloaded", "labkit.cloud.instances.init")
 BOOT_SECONDS = 120.0
 #: what one machine bears at once, whatever the account's quota is
 CONCURRENCY = 100
+
+
+def import_parts() -> None:
+    """Import what a Cloud needs, above all moto: most of its start, and free to run beside other waits."""
+    from labkit.cloud.moto_seam import cloudformation, start_up
+
+    cloudformation.import_without_parser()
+    start_up.import_services()
+    for part in ("cloudformation.engine", "door", "endpoints.access", "functions.service", "instances.manager"):
+        importlib.import_module(f"labkit.cloud.{part}")
 
 
 class Cloud:

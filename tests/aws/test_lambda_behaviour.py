@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -604,7 +604,7 @@ def lambda_handler(event, context):
     assert lab.call(replace(function, revision="after a change")) == [1, 1]
 
 
-def test_concurrent_invocations_have_an_environment_each(lab: Lab) -> None:
+def test_concurrent_invocations_have_an_environment_each(lab: Lab, until: Callable[..., None]) -> None:
     """AWS Lambda, "Understanding Lambda function scaling": one invocation at a time in each; 429."""
     source = """
 import os, time
@@ -619,9 +619,7 @@ def lambda_handler(event, context):
     threads = [threading.Thread(target=lambda: answers.append(lab.call(function, 0.6))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + 10
-    while lab.states().count(State.BUSY) < 4 and time.monotonic() < deadline:
-        time.sleep(0.002)
+    until(lambda: lab.states().count(State.BUSY) == 4, what="four busy environments")
     with pytest.raises(errors.TooManyRequests) as caught:
         lab.invoke(function, 0)
     for thread in threads:
@@ -652,7 +650,9 @@ def test_deleted_function_leaves_no_environment(lab: Lab) -> None:
     assert not lab.fabric.interfaces
 
 
-def test_environment_that_died_between_invocations_swallows_no_event(lab: Lab) -> None:
+def test_environment_that_died_between_invocations_swallows_no_event(
+    lab: Lab, until: Callable[..., None]
+) -> None:
     """AWS Lambda, "Understanding the Lambda execution environment lifecycle": a new one takes it."""
     source = """
 import os, threading
@@ -663,10 +663,7 @@ def lambda_handler(event, context):
 """
     function = lab.function(source)
     assert lab.call(function, True) == "ok"
-    deadline = time.monotonic() + 10
-    while lab.states() != [State.ENDED] and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert lab.states() == [State.ENDED]
+    until(lambda: lab.states() == [State.ENDED], what="the end of the environment")
     assert lab.call(function, False) == "ok"
     assert lab.states() == [State.READY]
 
@@ -737,14 +734,12 @@ def lambda_handler(event, context):
 # Asynchronous invocation.
 
 
-def test_event_invocation_is_tried_three_times(lab: Lab) -> None:
+def test_event_invocation_is_tried_three_times(lab: Lab, until: Callable[..., None]) -> None:
     """AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"."""
     function = lab.function("def lambda_handler(event, context):\n    raise ValueError(event)\n")
     request_id = "99999999-2222-4333-8444-555555555555"
     lab.service.invoke_event(function, b'"x"', request_id=request_id)
-    deadline = time.monotonic() + 10
-    while lab.lines().count(f"END RequestId: {request_id}\n") < 3 and time.monotonic() < deadline:
-        time.sleep(0.005)
+    until(lambda: lab.lines().count(f"END RequestId: {request_id}\n") == 3, what="the third try")
     assert lab.lines().count(f"START RequestId: {request_id} Version: $LATEST\n") == 3
 
 

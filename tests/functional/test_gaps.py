@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 ADA = ("--student", "ada@uni.edu")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.verify, pytest.mark.timeout(300)]
 
 #: the gap that is filled, and the gap and the words that the next try then points to
 ORDER = (

@@ -3,6 +3,7 @@
 What belongs here: finding backends. What does not: what they hold.
 """
 
+import functools
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -45,6 +46,7 @@ def forget_everything() -> None:
     _table("s3").bucket_accounts.clear()
 
 
+@functools.cache
 def _table(service: str) -> Any:
     module, name = TABLES[service]
     return getattr(importlib.import_module(module), name)

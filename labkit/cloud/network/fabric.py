@@ -54,6 +54,7 @@ class Fabric:
         self._lock = threading.RLock()
         self._state = NetworkState()
         self._interfaces: dict[str, InterfaceRecord] = {}
+        self._known: Topology | None = None
         self._applied: dict[str, RuleSet] = {}  # VPC id → what its router enforces
         self._shared: dict[str, list[str]] = {}  # VPC id → addresses of its NAT gateways
         self._carriers: dict[str, str] = {}  # carrier address → the interface that AWS's endpoints see so
@@ -66,7 +67,7 @@ class Fabric:
     def update(self, state: NetworkState) -> None:
         """Apply what differs from before: routers opened and closed, rules, members of groups."""
         with self._lock:
-            self._state = state
+            self._state, self._known = state, None
             self._apply_all()
 
     def attach(
@@ -115,7 +116,7 @@ class Fabric:
     def detach(self, name: str) -> None:
         """Take the interface away; nothing happens when there is none. Its connections are cut."""
         with self._lock:
-            record = self._interfaces.pop(name, None)
+            record, self._known = self._interfaces.pop(name, None), None
             if record is None:
                 return
             self._call("detach", name=name)
@@ -188,7 +189,14 @@ class Fabric:
     # --- inside, with the lock held ------------------------------------------------------------------
 
     def _topology(self) -> Topology:
-        return Topology(self._state, tuple(self._interfaces.values()))
+        """What is known now, kept with all that it has worked out until something changes."""
+        if self._known is None:
+            self._known = Topology(self._state, tuple(self._interfaces.values()))
+        return self._known
+
+    def _hold(self, record: InterfaceRecord) -> None:
+        self._interfaces[record.name] = record
+        self._known = None
 
     def _interface(self, name: str) -> InterfaceRecord:
         if name not in self._interfaces:
@@ -225,14 +233,14 @@ class Fabric:
 
     def _admit(self, record: InterfaceRecord) -> None:
         """Put an attached interface into its groups and give it its public address."""
-        self._interfaces[record.name] = record
+        self._hold(record)
         if not record.vpc_id:
             return
         if record.name not in self._carriers.values():
             self._carry(record)
         for other in self._holders(record.public_ip, but=record.name):
             self._withdraw_public(other)
-            self._interfaces[other.name] = replace(other, public_ip="")
+            self._hold(replace(other, public_ip=""))
         if record.public_ip:
             self._set_public(record, record.public_ip)
         self._apply(record.vpc_id, self._topology())  # the rules last: what passes must be translated

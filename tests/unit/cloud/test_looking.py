@@ -45,8 +45,9 @@ def test_killing_waits_for_the_end(child: "subprocess.Popen[str]") -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_only_what_is_below_is_ended() -> None:
-    assert not looking.kill(os.getpid(), 1)
+def test_only_what_is_below_is_ended(child: "subprocess.Popen[str]") -> None:
+    assert not looking.kill(child.pid, 1)
+    assert not looking.kill(child.pid, os.getpid())
     assert not looking.kill(0, os.getpid())
 
 

@@ -61,6 +61,7 @@ def test_what_is_no_plain_file_inside_is_refused(tmp_path: Path, member: str | z
 @pytest.mark.parametrize(
     "data",
     [b"", b"no zip", package(), package(("a.py", b"x" * 100))[:-30], package(("a", b""), ("a/b", b""))],
+    ids=["empty", "text", "no members", "cut off", "a file that is a folder"],
 )
 def test_what_is_no_zip_is_refused_in_awss_words(tmp_path: Path, data: bytes) -> None:
     """AWS Lambda, API reference of CreateFunction: InvalidParameterValueException."""
