@@ -54,7 +54,13 @@ def import_parts() -> None:
 
     cloudformation.import_without_parser()
     start_up.import_services()
-    for part in ("cloudformation.engine", "door", "endpoints.access", "functions.service", "instances.manager"):
+    for part in (
+        "cloudformation.engine",
+        "door",
+        "endpoints.access",
+        "functions.service",
+        "instances.manager",
+    ):
         importlib.import_module(f"labkit.cloud.{part}")
 
 

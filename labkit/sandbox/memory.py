@@ -23,7 +23,9 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 def _readable(path: str) -> str:
     """The file's text, or "" when the process has ended meanwhile."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        descriptor = os.open(path, os.O_RDONLY)  # these are read many times a second: a third of open()'s cost
+        descriptor = os.open(
+            path, os.O_RDONLY
+        )  # these are read many times a second: a third of open()'s cost
         try:
             return os.read(descriptor, _MOST).decode()
         finally:
