@@ -31,6 +31,8 @@ from labkit.state import write_json
 #: how often the server looks whether its folder is still there
 FOLDER_SECONDS = 2.0
 LOCK_SECONDS = 1.0
+#: set when this server is run by a copy of the interpreter
+_COPIED = "LAB_READABLE_COPY"
 
 
 def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
@@ -104,6 +106,7 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) ->
         importing.start()
         wanted, required = tiers.wanted_here()
         opened = tiers.open_best(PRELOAD, wanted=wanted, required=required)
+        _begin_again_where_others_can_read(opened)
         importing.join()
         with opened.host, Cloud(own, opened.host, _log, account) as cloud:
             state = {
@@ -119,6 +122,23 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) ->
     finally:
         shutil.rmtree(own, ignore_errors=True)
         (folder / "state.json").unlink(missing_ok=True)
+
+
+def _begin_again_where_others_can_read(opened: tiers.Opened) -> None:
+    """As root, without namespaces: sandboxes are users of their own, who must be able to read Python.
+
+    Becomes the same server, run by a readable copy of the interpreter; goes on as it is when that can't be had.
+    """
+    if opened.choice.tier == tiers.NAMESPACES or os.geteuid() != 0 or _COPIED in os.environ:
+        return
+    from labkit.sandbox.portable import readable
+
+    if not readable.by_others():
+        with contextlib.suppress(OSError):
+            program = readable.copy()
+            opened.host.close()
+            os.environ[_COPIED] = "1"
+            os.execv(program, [program, "-I", "-m", "labkit.cloud.server", *sys.argv[1:]])
 
 
 def _follow(leash: int, stop: threading.Event) -> None:

@@ -32,6 +32,7 @@ _EXPOSED = {
     LANDLOCK: "It limits no disk space, and keeps nobody from Unix sockets or from permissions of files of yours.",
     POSIX: "It protects against accidents only, not against code that means harm.",
 }
+_AS_ROOT = "Sandboxes run as root itself, since other users can't read its Python: use an ordinary account."
 _PLAIN_USERS = "Each sandbox runs as a user of its own, so it can't read or change files of yours."
 
 
@@ -121,8 +122,8 @@ def _choice(tier: str, host: AnyHost, refusals: Sequence[SandboxUnavailable]) ->
     if not refusals and tier != NAMESPACES:
         reason, fix = f"{VARIABLE} asks for it.", f"Unset {VARIABLE} for the best that this machine gives."
     exposed = _EXPOSED[tier]
-    if tier == POSIX and getattr(host, "separates_users", False):
-        exposed = f"{exposed} {_PLAIN_USERS}"
+    if tier != NAMESPACES and os.geteuid() == 0:
+        exposed += f" {_PLAIN_USERS if getattr(host, 'separates_users', False) else _AS_ROOT}"
     return Choice(tier, reason, exposed, fix)
 
 

@@ -35,6 +35,7 @@ from labkit.cloud.records import (
 from labkit.cloud.serving import Server
 from labkit.errors import SandboxUnavailable
 from labkit.sandbox import tiers
+from labkit.sandbox.portable import readable
 from labkit.sandbox.portable.host import PortableHost
 
 pytestmark = [
@@ -130,6 +131,26 @@ def test_a_tier_that_is_not_enough_is_refused_and_the_one_in_use_is_told(lab: An
     state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
     assert state["tier"] == "posix"
     assert "accidents" in state["tier_text"]
+    # wherever root's Python lies: where others can't read it, the cloud is run by a copy
+    assert ("user of its own" in state["tier_text"]) == (os.geteuid() == 0)
+
+
+@pytest.mark.verify
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives sandboxes users of their own")
+def test_the_readable_copy_of_python_is_whole_and_made_once(tmp_path: Path) -> None:
+    tmp_path.parent.parent.chmod(0o755)
+    tmp_path.parent.chmod(0o755)
+    tmp_path.chmod(0o755)
+    program = readable.copy((str(tmp_path),))
+    made = Path(program).stat().st_ino
+    check = "import boto3, flask, ssl, sqlite3, labkit.cloud.instances.init as i, sys; print(i.__file__, sys.prefix)"
+    done = subprocess.run(
+        [program, "-I", "-c", check], user=readable.NOBODY, group=readable.NOBODY, extra_groups=[], cwd="/",
+        text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    assert all(path.startswith(str(tmp_path)) for path in done.stdout.split())
+    assert readable.copy((str(tmp_path),)) == program
+    assert Path(program).stat().st_ino == made
 
 
 # -- the network by proxy ------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
     "memory_hog": ("fills memory", lambda out, said: out["reason"] == "memory" or said.get("mib", 0) <= 1024),
     "memory_hog_in_five_processes": (
         "fills memory, in five processes",
-        lambda out, said: "all_done" not in said and out["reason"] in ("memory", "time"),
+        lambda out, said: "all_done" not in said and out["reason"] == "memory",
     ),
     "hidden_memory": ("hides memory (memory files, shared segments)", lambda out, said: _no_done(said)),
     "disk_filler": ("fills the disk", lambda out, said: said.get("mib", 999) <= 64),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from labkit.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.memory import Watcher
-from labkit.sandbox.portable import keeper, roots
+from labkit.sandbox.portable import keeper, readable, roots
 from labkit.sandbox.portable.handle import PortableProcess
 from labkit.sandbox.portable.inside.world import Network, World
 from labkit.sandbox.portable.orders import Order
@@ -56,7 +56,11 @@ class PortableHost:
         self._networks: dict[str, Network] = {}
         self._disks: dict[str, int] = {}
         self._farms: dict[str, Path] = {}
-        self._free_uids = list(range(_FIRST_UID + _UIDS, _FIRST_UID, -1)) if may_change_user() else []
+        self._free_uids = (
+            list(range(_FIRST_UID + _UIDS, _FIRST_UID, -1))
+            if os.geteuid() == 0 and readable.by_others()
+            else []
+        )
         self._watcher = (
             Watcher(bound=resident_bytes, measure=resident_bytes) if not _has_proc() else Watcher()
         )
@@ -269,23 +273,6 @@ def listen() -> socket.socket:
     made.bind(("127.0.0.1", 0))
     made.listen(128)
     return made
-
-
-def may_change_user() -> bool:
-    """Whether sandboxes can have users of their own: we are root, and others can read the interpreter."""
-    if os.geteuid() != 0:
-        return False
-    paths = (*roots.kept_folders(), _PACKAGE_ROOT + "/labkit/__init__.py")  # as root sees them
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.setgid(_FIRST_UID)
-            os.setuid(_FIRST_UID)
-            status = int(not all(os.access(path, os.R_OK) for path in paths))
-        finally:
-            os._exit(status)
-    return os.waitpid(pid, 0)[1] == 0
 
 
 def _has_proc() -> bool:
