@@ -76,6 +76,7 @@ class InstanceRecord:
     imds_tokens: Literal["optional", "required"]
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata_tags: bool = False  # InstanceMetadataTags is "enabled"
+    image_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,8 @@ class Live:
             "DeviceIndex": 0, "SubnetId": settings.pop("SubnetId", found.public), "Groups": [found.group],
             "AssociatePublicIpAddress": settings.pop("public", True),
         }  # fmt: skip
-        image = self.ssm.get_parameter(Name=_BY_SUBNET.removeprefix("resolve:ssm:"))["Parameter"]["Value"]
+        newest = _BY_SUBNET.removeprefix("resolve:ssm:")
+        image = settings.pop("ImageId", "") or self.ssm.get_parameter(Name=newest)["Parameter"]["Value"]
         made = self.ec2.run_instances(
             ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, UserData=script,
             NetworkInterfaces=[interface], **settings,

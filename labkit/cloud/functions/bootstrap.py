@@ -20,6 +20,7 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 
 from labkit.cloud.functions import runtime_client, sdk
+from labkit.cloud.releases.older import Older
 from labkit.sandbox.portable.inside import start
 
 #: what AWS's Python runtime offers beside the standard library
@@ -65,7 +66,10 @@ def main(arguments: Mapping[str, object]) -> None:
     preload()
     translated = start.translation()
     ours = translated is not None or not _has_aws_client()
+    older = _older_release(int(str(arguments.get("python") or sys.version_info[1])))
     _isolate(translated.real(task_root) if translated else task_root)
+    if older:
+        older.install()
     time.tzset()
     os.chdir(task_root)
     # Records of logging go the way of all output, framed, so the order is kept.
@@ -74,6 +78,11 @@ def main(arguments: Mapping[str, object]) -> None:
         runtime_client.serve(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], log)
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log)
     _serve(handler)
+
+
+def _older_release(minor: int) -> Older | None:
+    """The declared runtime's release, where this interpreter is newer."""
+    return Older(minor, "/var/lang/lib") if minor < sys.version_info[1] else None
 
 
 def _serve(handler: str) -> None:

@@ -42,7 +42,7 @@ def sandbox_spec(
     return SandboxSpec(
         name=name,
         entry="labkit.cloud.functions.bootstrap:main",
-        arguments={"handler": function.handler, "task_root": TASK_ROOT},
+        arguments={"handler": function.handler, "task_root": TASK_ROOT, "python": _python(function.runtime)},
         env=variables(function, log_stream=log_stream, credentials=credentials),
         cwd=TASK_ROOT,
         hostname="169-254-100-6",
@@ -52,6 +52,11 @@ def sandbox_spec(
         uid=USER_ID,
         limits=_limits(function),
     )
+
+
+def _python(runtime: str) -> str:
+    """The minor version of a Python runtime, "" for others."""
+    return runtime.partition(".")[2] if runtime.startswith("python3.") else ""
 
 
 def variables(function: FunctionRecord, *, log_stream: str, credentials: Credentials) -> Mapping[str, str]:

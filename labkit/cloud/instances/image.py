@@ -5,6 +5,9 @@ folder `files` beside this module, run inside the instance by the instance's own
 
 The layer hides what this machine has and a fresh AMI has not (python3.11, pip, apt): its links lead
 to /var/lib/lab/bin on the instance's disk, where `dnf install` puts what they then lead to.
+
+`python3` is the image's: 3.9 on Amazon Linux 2023, 3.7 on Amazon Linux 2. A release older than this interpreter is a
+small program that has it imitated (labkit.cloud.releases); the image's own programs use this interpreter itself.
 """
 
 import os
@@ -20,12 +23,30 @@ from labkit.cloud.records import InstanceRecord
 from labkit.sandbox.spec import Bind
 
 _FILES = Path(__file__).with_name("files")
+_RELEASES = Path(__file__).parents[1] / "releases"
 _INSTALLED = "/var/lib/lab/bin"
 _PYTHON = "/run/lab/python"
+_OLDER = "/usr/share/lab/older"
 #: Debian's interpreter looks here too, whatever its prefix
 _DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
 _RELEASE = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _MINORS = range(6, 21)
+_OWN_MINOR = sys.version_info[1]
+#: runs an older release; flags of the interpreter go to the interpreter, the rest is the release's
+_LAUNCHER = """#!/bin/bash
+# python3.{minor}
+flags=()
+while :; do
+    case "$1" in
+        -c* | -m* | -V* | --version | - | "") break ;;
+        -W | -X) flags+=("$1" "$2"); shift 2 ;;
+        -[a-zA-Z]*[cm]) flags+=("${{1%?}}"); set -- "-${{1: -1}}" "${{@:2}}" ;;
+        -*) flags+=("$1"); shift ;;
+        *) break ;;
+    esac
+done
+exec -a "$0" {python}/bin/{release} "${{flags[@]}}" {older}/lab/interpreter.py {minor} "$@"
+"""
 #: programs that share one file, which looks at the name it is called by
 _NAMES = {
     "call": ("systemctl", "journalctl", "cloud-init", "reboot", "poweroff", "halt", "shutdown"),
@@ -54,6 +75,17 @@ BUG_REPORT_URL="https://github.com/amazonlinux/amazon-linux-2023"
 VENDOR_NAME="AWS"
 VENDOR_URL="https://aws.amazon.com/"
 SUPPORT_END="2029-06-30"
+"""
+_OS_RELEASE_2 = """NAME="Amazon Linux"
+VERSION="2"
+ID="amzn"
+ID_LIKE="centos rhel fedora"
+VERSION_ID="2"
+PRETTY_NAME="Amazon Linux 2"
+ANSI_COLOR="0;33"
+CPE_NAME="cpe:2.3:o:amazon:amazon_linux:2"
+HOME_URL="https://amazonlinux.com/"
+SUPPORT_END="2026-06-30"
 """
 _PASSWD = """root:x:0:0:root:/root:/bin/bash
 bin:x:1:1:bin:/bin:/sbin/nologin
@@ -86,10 +118,17 @@ class Image:
         program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         return (Bind(program, f"{_PYTHON}/bin/{_RELEASE}"),)
 
-    def links(self) -> dict[str, str]:
+    def links(self, record: InstanceRecord) -> dict[str, str]:
         """Links that are made at each boot: the interpreter's installation, and the shelf of pip."""
-        names = ("python", "python3", *(f"python3.{minor}" for minor in range(11, sys.version_info[1])))
-        links = {f"{_PYTHON}/bin/{name}": _RELEASE for name in names}
+        own = f"python3.{python_of(record)}"
+        links = {f"{_PYTHON}/bin/{name}": own for name in ("python", "python3")}
+        for minor in _MINORS:
+            release = f"python3.{minor}"
+            if minor < _OWN_MINOR:
+                links[f"{_PYTHON}/bin/{release}"] = f"{_OLDER}/bin/{release}"
+            elif minor > _OWN_MINOR:  # there is none newer here
+                links[f"{_PYTHON}/bin/{release}"] = _RELEASE
+        links[f"{_INSTALLED}/{own}"] = f"{_PYTHON}/bin/{own}"
         for name in {"lib", sys.platlibdir}:
             links[f"{_PYTHON}/{name}/{_RELEASE}"] = os.path.join(sys.base_prefix, name, _RELEASE)
             # first on the interpreter's path, before the standard library: what replaces parts of it
@@ -107,18 +146,45 @@ def build(folder: Path) -> Image:
             _program(source, programs / name)
     _in_sbin(usr)
     shutil.copytree(_FILES / "share", usr / "share" / "lab", ignore=shutil.ignore_patterns("__pycache__"))
-    (programs / "python3").symlink_to(f"{_PYTHON}/bin/{_RELEASE}")
+    _older_releases(usr / "share" / "lab" / "older")
+    (programs / "python3").symlink_to(f"{_PYTHON}/bin/python3")
     for name in _HIDDEN:
         (programs / name).symlink_to(f"{_INSTALLED}/{name}")
     _python_home(usr)
     for place in [usr, *usr.rglob("*")]:
         if not place.is_symlink():
-            place.chmod(0o755 if place.is_dir() or place.parent == programs else 0o644)
+            place.chmod(0o755 if place.is_dir() or place.parent.name == "bin" else 0o644)
     return Image(str(usr))
 
 
+def python_of(record: InstanceRecord) -> int:
+    """The minor version of the image's own Python 3."""
+    return 7 if _is_amazon_linux_2(record) else 9
+
+
+def _is_amazon_linux_2(record: InstanceRecord) -> bool:
+    return record.image_name.startswith("amzn2-")
+
+
+def _older_releases(folder: Path) -> None:
+    """An installation of its own for the eyes of `python -m venv`, which follows links to find the library."""
+    for name in ("bin", "lab"):
+        (folder / name).mkdir(parents=True)
+    for name in ("older.py", "interpreter.py", "news.json"):
+        shutil.copyfile(_RELEASES / name, folder / "lab" / name)
+    for minor in range(_MINORS.start, _OWN_MINOR):
+        text = _LAUNCHER.format(minor=minor, python=_PYTHON, release=_RELEASE, older=_OLDER)
+        (folder / "bin" / f"python3.{minor}").write_text(text)
+    for name in {"lib", sys.platlibdir}:
+        (folder / name).symlink_to(f"{_PYTHON}/{name}")
+
+
 def _program(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
+    """The image's own programs are run by the interpreter itself, whatever `python3` is."""
+    text = source.read_text(encoding="utf-8")
+    target.write_text(
+        text.replace("#!/usr/bin/python3 ", f"#!{_PYTHON}/bin/{_RELEASE} ", 1), encoding="utf-8"
+    )
 
 
 def _in_sbin(usr: Path) -> None:
@@ -133,7 +199,7 @@ def _in_sbin(usr: Path) -> None:
 def _python_home(usr: Path) -> None:
     """Make /usr a Python environment of its own: this machine's packages are not the instance's.
 
-    Its site-packages is /usr/local/lib/python3.x/site-packages, as on Amazon Linux.
+    Its site-packages is /usr/local/lib/python3.x/site-packages, as on Amazon Linux; each release has its own.
     """
     (usr / "pyvenv.cfg").write_text(f"home = {_PYTHON}/bin\ninclude-system-site-packages = false\n")
     for name in ("lib", "lib64"):
@@ -149,8 +215,9 @@ def skeleton(record: InstanceRecord, hosts: str = "") -> Mapping[str, str]:
     """The files on the disk of a new instance, path → text; `hosts` are more lines for /etc/hosts."""
     name = private_name(record)
     return {
-        "/etc/os-release": OS_RELEASE,
-        "/etc/system-release": "Amazon Linux release 2023.9 (Amazon Linux)\n",
+        "/etc/os-release": _OS_RELEASE_2 if _is_amazon_linux_2(record) else OS_RELEASE,
+        "/etc/system-release": "Amazon Linux release "
+        + ("2 (Karoo)\n" if _is_amazon_linux_2(record) else "2023.9 (Amazon Linux)\n"),
         "/etc/passwd": _PASSWD,
         "/etc/group": _GROUP,
         "/etc/hostname": name + "\n",

@@ -68,7 +68,8 @@ def _lay_out(arguments: Mapping[str, Any], *, first: bool) -> None:
         os.makedirs(path, exist_ok=True)
     for path, target in arguments["links"].items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.symlink(target, path)
+        if not os.path.lexists(path):  # what lies on the disk outlives a boot
+            os.symlink(target, path)
 
 
 class Init:

@@ -386,7 +386,7 @@ def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxS
         "hostname": private_name(record),
         "user_data": base64.b64encode(record.user_data).decode(),
         "skeleton": dict(skeleton(record, access.hosts)),
-        "links": image.links(),
+        "links": image.links(record),
     }
     return SandboxSpec(
         name=record.instance_id,

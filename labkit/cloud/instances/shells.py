@@ -5,6 +5,7 @@ ended. What does not: how the request came in (init). Runs inside the instance: 
 """
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from labkit.cloud.instances.environment import BASE
@@ -22,6 +23,8 @@ except OSError as error:
     sys.exit(print(f"{sys.argv[1]}: {error.strerror}", file=sys.stderr) or 127)
 """
 _NOT_FOUND = 127
+#: this interpreter, as an instance has it (image.py)
+_PYTHON = f"/run/lab/python/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 class Shells:
@@ -50,7 +53,7 @@ class Shells:
 
     def _spawn(self, words: Sequence[str], descriptors: Sequence[int]) -> int:
         shell = ["/bin/bash", "--noprofile", "--norc", "-i"]
-        program = ["/usr/bin/python3", "-IS", "-c", _LAUNCH, *(words or shell)]
+        program = [_PYTHON, "-IS", "-c", _LAUNCH, *(words or shell)]
         actions = [(os.POSIX_SPAWN_DUP2, given, wanted) for wanted, given in enumerate(descriptors)]
         os.chdir("/root")
         try:

@@ -35,6 +35,7 @@ def _record(region: str, instance: Any) -> InstanceRecord:
         account_id=ACCOUNT_ID,
         state=instance.state,
         image_id=instance.image_id,
+        image_name=_image_name(region, instance.image_id),
         instance_type=instance.instance_type,
         availability_zone=instance.availability_zone or "",
         vpc_id=interface.vpc_id if interface else "",
@@ -49,6 +50,11 @@ def _record(region: str, instance: Any) -> InstanceRecord:
         imds_tokens=_tokens(instance),
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
     )
+
+
+def _image_name(region: str, image_id: str) -> str:
+    image = backend("ec2", region).amis.get(image_id)
+    return str(image.name or "") if image else ""
 
 
 def _tokens(instance: Any) -> Literal["optional", "required"]:
