@@ -26,6 +26,9 @@ from typing import Any
 MICRO = {7: 16, 8: 20, 9: 25, 10: 19, 11: 14, 12: 12, 13: 11}
 _OWN = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
+#: release → what it brought: modules, and names by module; read at once, for a sandbox does not see the file
+with open(os.path.join(_OWN, "news.json"), encoding="utf-8") as _file:
+    _NEWS = json.load(_file)
 _KEPT = ("__name__", "__doc__", "__file__", "__spec__", "__package__", "__path__", "__loader__")
 
 
@@ -88,9 +91,7 @@ class Older:
 
     def _read_news(self) -> None:
         """Hide what came with a later release than this one."""
-        with open(os.path.join(_OWN, "news.json"), encoding="utf-8") as file:
-            news = json.load(file)
-        for release, new in news.items():
+        for release, new in _NEWS.items():
             if int(release) > self.minor:
                 self._modules.update(new["modules"])
                 for module, names in new["names"].items():
