@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,26 @@ ADA = ("--student", "ada@uni.edu", "--solution")
 pytestmark = [pytest.mark.slow, pytest.mark.apart, pytest.mark.timeout(600)]
 
 
-def every(last: int, *, sample: int) -> Iterable[object]:
-    """Each event up to the last one; all but the sample are for `make verify`."""
-    rest = (pytest.param(n, marks=pytest.mark.verify) for n in range(1, last + 1) if n != sample)
+def every(last: int, *, sample: int, first: int = 1) -> Iterable[object]:
+    """Each event from the first to the last one; all but the sample are for `make verify`."""
+    rest = (pytest.param(n, marks=pytest.mark.verify) for n in range(first, last + 1) if n != sample)
     return [sample, *rest]
+
+
+@pytest.fixture(scope="session")
+def standing(new_lab: Callable[[], Any]) -> Iterator[Any]:
+    """A lab whose cloud goes on from test to test, one for each worker."""
+    made = new_lab()
+    assert made.step("01", *ADA).status == 0
+    yield made
+    assert made.run("cloud", "stop").status == 0
+
+
+@pytest.fixture
+def empty(standing: Any) -> Iterator[Any]:
+    """The standing lab with nothing deployed, before and after."""
+    yield standing
+    assert standing.step("10", *ADA).status == 0
 
 
 @pytest.mark.parametrize("events", every(4, sample=2))
@@ -28,23 +45,21 @@ def test_a_killed_generate_is_finished_by_the_next(lab, events: int) -> None:
 
 
 @pytest.mark.parametrize("events", every(64, sample=12))
-def test_a_killed_deploy_is_finished_by_the_next(lab, events: int) -> None:
-    lab.step("01", *ADA)
-    lab.kill_after(events, "deploy", *ADA)
-    assert lab.step("03", *ADA).status == 0
-    assert lab.step("05", *ADA).status == 0
+def test_a_killed_deploy_is_finished_by_the_next(empty, events: int) -> None:
+    empty.kill_after(events, "deploy", *ADA)
+    assert empty.step("03", *ADA).status == 0
+    assert empty.step("05", *ADA).status == 0
 
 
 @pytest.mark.parametrize("events", every(42, sample=8))
-def test_a_killed_destroy_is_finished_by_the_next(lab, events: int) -> None:
-    lab.step("01", *ADA)
-    assert lab.step("03", *ADA).status == 0
-    lab.kill_after(events, "destroy", *ADA)
-    run = lab.step("10", *ADA)
+def test_a_killed_destroy_is_finished_by_the_next(empty, events: int) -> None:
+    assert empty.step("03", *ADA).status == 0
+    empty.kill_after(events, "destroy", *ADA)
+    run = empty.step("10", *ADA)
     assert run.status == 0, run
 
 
-@pytest.mark.parametrize("events", every(64, sample=20))
+@pytest.mark.parametrize("events", every(60, sample=20, first=2))
 def test_a_killed_cloud_is_cleared_and_started_again(lab, events: int) -> None:
     lab.step("01", *ADA)
     lab.kill_after(events, "deploy", *ADA, whom=lambda _: lab.cloud_pid())
@@ -52,6 +67,19 @@ def test_a_killed_cloud_is_cleared_and_started_again(lab, events: int) -> None:
     assert run.status == 0, run
     assert any("ended without being stopped" in e["text"] for e in run.events if e["kind"] == "warning")
     assert lab.step("05", *ADA).status == 0
+
+
+@pytest.mark.verify
+def test_a_cloud_that_is_killed_while_it_starts_is_started_by_the_next(lab, until) -> None:
+    lock = lab.base / ".lab" / "cloud" / "lock"
+
+    def starting(_: int) -> int:
+        until(lambda: lock.exists() and lock.read_text().endswith("\n"), what="the cloud's process")
+        return int(lock.read_text())
+
+    lab.step("01", *ADA)
+    assert lab.kill_after(1, "deploy", *ADA, whom=starting)
+    assert lab.step("03", *ADA).status == 0
 
 
 def test_the_killed_clouds_processes_end_with_it(lab, until) -> None:
@@ -81,7 +109,7 @@ def test_a_killed_demo_leaves_no_cloud_and_the_next_one_clears_its_folder(lab, u
     assert not (lab.base / ".lab" / "demo").exists()
 
 
-@pytest.mark.parametrize("events", every(64, sample=14))
+@pytest.mark.parametrize("events", every(56, sample=14))
 def test_ctrl_c_stops_with_one_line_and_the_next_goes_on(lab, events: int) -> None:
     lab.step("01", *ADA)
     process = lab.start("deploy", "--json", *ADA)
