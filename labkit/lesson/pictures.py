@@ -36,7 +36,7 @@ def collect(sources: Sequence[str], *, silence: float = READ_SECONDS) -> list[Pi
 
 
 def _from(source: str, silence: float) -> Iterator[Picture]:
-    if urlsplit(source).scheme in ("http", "https"):
+    if source.lower().startswith(("http://", "https://")):
         yield _fetched(source, silence)
         return
     path = Path(source).expanduser()
@@ -75,7 +75,7 @@ def _fetched(url: str, silence: float) -> Picture:
             answer = pool.request("GET", url, timeout=timeout, retries=False, preload_content=False)
             data = answer.read(MAX_BYTES + 1)
             answer.release_conn()
-    except urllib3.exceptions.HTTPError as error:
+    except (urllib3.exceptions.HTTPError, UnicodeError) as error:
         raise UsageError(
             f"{url} did not give a picture: {_plain(error, silence)}.",
             hint="Check the address, or name a file instead.",
@@ -91,6 +91,8 @@ def _plain(error: Exception, silence: float) -> str:
     import urllib3
 
     match error:
+        case urllib3.exceptions.LocationParseError() | UnicodeError():
+            return "this is no address"
         case urllib3.exceptions.NameResolutionError():
             return "no host has this name, as far as this machine knows"
         case urllib3.exceptions.NewConnectionError():
