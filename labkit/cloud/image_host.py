@@ -10,8 +10,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Request, Response
 
 from labkit.cloud.addresses import IMAGE_HOST_NAME
+from labkit.cloud.image_requests import Behaviour, Visit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -28,34 +28,6 @@ _PIECE = 1 << 16
 #: a silent host lets go of its client after this long
 _SILENT_SECONDS = 90.0
 _VISITS = 5000
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """How the host answers for one name; the default is well-behaved.
-
-    `delay` and a drip of `drip` bytes each second make it slow, `silent` mute; `size` zero bytes follow the
-    data; `location` is where a redirect leads.
-    """
-
-    status: int = 200
-    content_type: str = ""
-    location: str = ""
-    delay: float = 0.0
-    drip: float = 0.0
-    silent: bool = False
-    size: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One request that came: when (seconds since the epoch), and as what."""
-
-    at: float
-    method: str
-    path: str
-    user_agent: str
 
 
 class ImageHost:

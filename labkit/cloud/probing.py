@@ -17,7 +17,8 @@ from typing import Any, Protocol
 from werkzeug.wrappers import Request
 
 from labkit.cloud import addresses, looking
-from labkit.cloud.image_host import Behaviour, ImageHost
+from labkit.cloud.image_host import ImageHost
+from labkit.cloud.image_requests import Behaviour
 from labkit.cloud.network.model import Flow, Verdict
 from labkit.cloud.ports import CredentialIssuer
 from labkit.cloud.records import InterfaceRecord

@@ -52,9 +52,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.grading.failure import Failed
 from labkit.grading.probes.function import Answer, Function
-from labkit.grading.probes.images import Behaviour, Images, Visit
+from labkit.grading.probes.images import Images
 from labkit.grading.probes.packets import Packet, Packets
 from labkit.grading.probes.server import Boot, Program, Reply, Server, Unit
 from labkit.grading.probes.stores import Bucket, Stored, Table

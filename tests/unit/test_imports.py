@@ -20,7 +20,9 @@ ALLOWED: dict[str, set[str]] = {
     "deploy": SMALL | {"targets"},
     "sandbox": {"errors"},
     "cloud": SMALL | {"sandbox", "targets"},
-    "grading": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses"},
+    "grading": SMALL
+    | CONTENT
+    | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses", "cloud.image_requests"},
     "lesson": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "grading"},
     "console": SMALL,
     "terminal": set(),

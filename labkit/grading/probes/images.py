@@ -5,10 +5,11 @@ What belongs here: making bytes, publishing, asking who came. What does not: the
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
+from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.cloud.lifecycle import LocalCloud
 
 Kind = Literal["jpg", "png", "gif", "webp"]
@@ -19,35 +20,6 @@ _FIRST: Mapping[str, bytes] = {
     "gif": b"GIF89a",
     "webp": b"RIFF\x24\x00\x00\x00WEBP",
 }
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """How the host answers for one name.
-
-    status: 200, 404 …; content_type: "" guesses by name; location: for a redirect (with status 302);
-    delay: seconds before the answer; drip: bytes each second (0: at once); silent: takes the connection and never
-    answers; size: this many more zero bytes after the data (a huge picture), not held in memory; headers: more.
-    """
-
-    status: int = 200
-    content_type: str = ""
-    location: str = ""
-    delay: float = 0.0
-    drip: float = 0.0
-    silent: bool = False
-    size: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A request that came to the host: when (seconds since the epoch), for which path, as which agent."""
-
-    at: float
-    method: str
-    path: str
-    user_agent: str
 
 
 @dataclass(frozen=True)

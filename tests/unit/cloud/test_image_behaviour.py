@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from labkit.cloud.image_host import Behaviour, ImageHost
+from labkit.cloud.image_host import ImageHost
+from labkit.cloud.image_requests import Behaviour
 
 
 @pytest.fixture

@@ -66,7 +66,9 @@ def test_a_url_that_answers_404_is_named(site: str) -> None:
         collect([f"{site}/dog.png"])
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://a:b/x.png", "http://", "https://ä..ö/x", "http://x y/"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "http://a:b/x.png", "http://", "https://ä..ö/x", "http://x y/"]
+)
 def test_a_url_that_is_none_is_named(url: str) -> None:
     with pytest.raises(UsageError, match=r"did not give a picture: .+") as caught:
         collect([url])
