@@ -46,7 +46,10 @@ def main(path: Path, descriptor: int) -> int:
     asked = task.read(path)
     sys.path.append(asked.root)  # the checks import grader.support
     sys.path.append(asked.root)  # last: checks share grader.support, and nothing of ours is hidden by it
-    session = Session(asked, manifest.load(Path(asked.root)), rubric.load(Path(asked.root)))
+    session = Session(
+        asked, manifest.load(Path(asked.root)), rubric.load(Path(asked.root)),
+        lambda cloud: report("cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}),
+    )  # fmt: skip
     threading.Thread(target=_follow, args=(session,), name="leash", daemon=True).start()
     try:
         status = _judge(session, report)

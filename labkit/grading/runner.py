@@ -54,6 +54,9 @@ class Run:
             self._verdict(message)
         elif kind == "missing":
             self.not_judged(str(message["line"]), str(message["why"]))
+        elif kind == "cloud":
+            told = {name: str(message[name]) for name in ("tier", "tier_text", "tier_fix")}
+            self.result = replace(self.result, about={**self.result.about, **told})
         elif kind == "trouble":
             self.trouble(str(message["text"]))
 
@@ -164,7 +167,7 @@ def _process(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
 
 def _environment() -> dict[str, str]:
     """What the judging process gets of ours: nothing of AWS's, Python's or pytest's."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_TF_MIRROR")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_REQUIRE_TIER", "LAB_TF_MIRROR")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labkit.cloud.lifecycle import Endpoint, LocalCloud
 from labkit.errors import LabError
 from labkit.grading import gaps
 from labkit.grading.api import Lab
@@ -40,6 +41,7 @@ class Session:
     task: Task
     manifest: Manifest
     rubric: Rubric
+    told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
     _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spare: list[Ground] = field(default_factory=list)
@@ -139,10 +141,10 @@ class Session:
         return system
 
     def _standing(self) -> System:
-        from labkit.cloud.lifecycle import LocalCloud
-
         cloud = LocalCloud(Path(self.task.deployed))
-        system = self._made(cloud, cloud.ensure().url, self.task.region, "standing")
+        endpoint = cloud.ensure()
+        self.told(endpoint)
+        system = self._made(cloud, endpoint.url, self.task.region, "standing")
         system.folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.files.items():
             (system.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +175,9 @@ class Session:
 
     def _new_ground(self) -> Ground:
         self._grounds += 1
-        return self._ending.enter_context(Ground(Path(self.task.work) / f"cloud-{self._grounds}"))
+        ground = self._ending.enter_context(Ground(Path(self.task.work) / f"cloud-{self._grounds}"))
+        self.told(ground.endpoint)
+        return ground
 
     def _made(self, cloud: object, url: str, region: str, folder: str) -> System:
         return System(

@@ -37,7 +37,8 @@ class Ground:
         self.folder = folder
         self.cloud = LocalCloud(folder, leash=self._reader)
         try:
-            self.url = self.cloud.ensure().url
+            self.endpoint = self.cloud.ensure()
+            self.url = self.endpoint.url
         except BaseException:
             self._let_go()
             raise

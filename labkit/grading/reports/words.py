@@ -30,6 +30,8 @@ def circumstances(result: Result) -> list[str]:
         said.append("Judged only as submitted: the reference solution is not in this copy of the lab.")
     if about.get("target") == "deployed":
         said.append("Judged on what stands now; for the mark the lab is deployed afresh.")
+    if about.get("tier_text"):
+        said.append(f"{about['tier_text']} {about.get('tier_fix', '')}".strip())
     if not result.complete:
         said.append("The grading did not come to its end. That is not your fault and costs you nothing.")
     elif result.not_judged and not (about.get("only") or about.get("gap")):
