@@ -11,7 +11,7 @@ def check(lab: Lab) -> None:
 
     What is left costs money while you sleep. Only a listing proves that nothing is.
     """
-    other = lab.fresh()
+    other = lab.doomed()
     other.bucket.clients.client("s3").put_object(
         Bucket=other.bucket.name, Key=f"{lab.variant.prefix}/{lab.unique('left')}.png", Body=b"an image"
     )

@@ -3,16 +3,13 @@
 from grader.support.pictures import KINDS
 from labkit.grading.api import Failed, Lab
 
-_REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "eu-north-1")
-
 
 def check(lab: Lab) -> None:
     """Three new images go through everything, as you handed it in, in a region where it never was.
 
     The sum of all parts: what works in one region only has a region typed into it somewhere.
     """
-    region = lab.random.choice([name for name in _REGIONS if name != lab.region])
-    other = lab.fresh(region)
+    other = lab.abroad()
     other.server.boot()
     for kind in lab.random.sample(KINDS, 3):
         _one(lab, other, kind, lab.images.make(kind, lab.random.randint(1_000, 200_000)))

@@ -50,7 +50,7 @@ import functools
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.grading.failure import Failed
@@ -67,9 +67,13 @@ if TYPE_CHECKING:
     from labkit.grading.system import System
 
 __all__ = [
-    "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Failed", "Function", "Images", "Lab", "Packet",
+    "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "Packet",
     "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Visit",
 ]  # fmt: skip
+
+
+#: where else the same files may be deployed for a check
+Deployed = Literal["abroad", "doomed"]
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,8 @@ class Lab:
     #: seeded by grader key, submission hash and line
     random: random.Random
     system: "System"
-    #: another deployment: `region`, or the usual one; see `fresh`
-    _another: Callable[[str], "Lab"]
+    #: another deployment of the same files; see `fresh`, `abroad`, `doomed`
+    _another: Callable[["Deployed"], "Lab"]
     _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _names: int = 0
 
@@ -243,16 +247,22 @@ class Lab:
 
     # -- other deployments ------------------------------------------------------------------------------
 
-    def fresh(self, region: str = "") -> "Lab":
-        """The same files deployed once more into an empty cloud (`region` "": the usual one).
+    def abroad(self) -> "Lab":
+        """The same files deployed in a region that they don't name: this lab itself, where it stands in one.
 
-        Takes seconds; the engine keeps it for this check and ends it afterwards. Raises Failed when the files
-        don't deploy there. Has the same variant and random inputs.
+        Raises Failed when they don't deploy there. Has the same variant and random inputs.
         """
-        return self._another(region)
+        return self._another("abroad")
+
+    def doomed(self) -> "Lab":
+        """The same files deployed where everything may be deleted: this lab itself, where nobody needs it any more.
+
+        Only for the check of a line that says `ends`. Raises Failed when the files don't deploy.
+        """
+        return self._another("doomed")
 
     def destroy(self, *, stop_after: int = 0) -> None:
-        """Delete this deployment (of a `fresh()` lab). `stop_after` events: walk away in the middle, as a kill would.
+        """Delete this deployment (a `doomed()` lab). `stop_after` events: walk away in the middle, as a kill would.
 
         Raises Failed when the engine can't delete it.
         """

@@ -8,7 +8,7 @@ import hmac
 import platform
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from labkit.variant import make_variant
 
 #: at home, where the hidden inputs need not be secret
 SELF_CHECK_KEY = b"self-check"
+#: where a submission is deployed that should work everywhere
+REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "eu-north-1")
 CHECKS = ("grader/checks", "grader/hidden")
 
 
@@ -72,7 +74,9 @@ def grade(request: Request, emit: Emit = ignore) -> Result:
         if found:
             hint = "Remove it: this lab needs nothing of the kind."
             return _refused(run, lines, wanted, [str(each) for each in found], hint)
-        task = _task(request, taken, wanted, seed, manifest.load(request.root).region)
+        home = manifest.load(request.root).region
+        task = _task(request, taken, wanted, seed, home)
+        task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
         result = runner.judge(run, task)
     timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
     run.result = _only(replace(result, timing=timing), request, wanted)
@@ -83,6 +87,14 @@ def grade(request: Request, emit: Emit = ignore) -> Result:
 def seed_of(key: bytes, submission: str) -> str:
     """HMAC-SHA256(grader key, submission hash): the same submission gets the same inputs, nobody knows which."""
     return hmac.new(key, submission.encode(), hashlib.sha256).hexdigest()
+
+
+def abroad(task: Task, home: str, texts: Iterable[str]) -> str:
+    """A region other than `home`, drawn by the seed among those that the submission names least."""
+    everything = "\n".join(texts)
+    others = [name for name in REGIONS if name != home]
+    unnamed = [name for name in others if name not in everything]
+    return task.random_of("region").choice(unnamed or others)
 
 
 def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:

@@ -19,7 +19,8 @@ TOTAL = 100
 GIVEN = "given"
 _PROOFS = ("S", "E", "L")
 _KEYS = {
-    "id", "title", "points", "step", "gap", "proof", "whole", "alone", "needs", "hidden", "disturbs",
+    "id", "title", "points", "step", "gap", "proof", "whole", "alone", "needs", "hidden", "disturbs", "abroad",
+    "ends",
 }  # fmt: skip
 
 
@@ -30,7 +31,8 @@ class Line:
     `proof`: S static, E emulated, L live. `whole`: judged only as submitted, and says so. `alone`: units of the
     student's text (gap names, file names, "given") that are put into the reference system when the attempt as
     submitted fails. `needs`: lines without which that attempt is useless. `hidden`: inputs are not told.
-    `disturbs`: its check stops or kills something, so it comes after all others.
+    `disturbs`: its check stops or kills something, so it comes after the others. `ends`: it deletes what it is
+    judged on, so it comes last. `abroad`: it is about another region than the student's own.
     """
 
     id: str
@@ -44,6 +46,8 @@ class Line:
     needs: tuple[str, ...] = ()
     hidden: bool = False
     disturbs: bool = False
+    abroad: bool = False
+    ends: bool = False
 
     @property
     def module(self) -> str:
@@ -105,7 +109,7 @@ def _line(number: int, table: Mapping[str, Any], units: set[str]) -> Line:
     line = Line(
         id=name, title=table["title"], points=table["points"], step=table["step"], gap=str(table.get("gap", "")),
         whole=table.get("whole") is True, hidden=table.get("hidden") is True,
-        disturbs=table.get("disturbs") is True,
+        disturbs=table.get("disturbs") is True, abroad=table.get("abroad") is True, ends=table.get("ends") is True,
         proof=lists["proof"] or ("E",), alone=lists["alone"], needs=lists["needs"],
     )  # fmt: skip
     _refuse_values(line, units)
@@ -150,13 +154,13 @@ def _refuse_unfit(lines: Sequence[Line], total: int) -> None:
 
 
 def _order(lines: Sequence[Line]) -> list[Line]:
-    """Each line after its needs, what disturbs after the rest, else as they stand. Raises CycleError."""
+    """Each line after its needs, then what disturbs, then what ends, else as they stand. Raises CycleError."""
     by_name = {line.id: line for line in lines}
     names = graphlib.TopologicalSorter({line.id: line.needs for line in lines}).static_order()
     depth: dict[str, int] = {}
     for name in names:
         depth[name] = 1 + max((depth[need] for need in by_name[name].needs), default=-1)
-    return sorted(lines, key=lambda line: (line.disturbs, depth[line.id]))
+    return sorted(lines, key=lambda line: (line.ends, line.disturbs, depth[line.id]))
 
 
 def _wrong(line: str, key: str, what: str) -> ManifestError:

@@ -14,7 +14,7 @@ from pathlib import Path
 from labkit.cloud.lifecycle import Endpoint, LocalCloud
 from labkit.errors import LabError
 from labkit.grading import gaps
-from labkit.grading.api import Lab
+from labkit.grading.api import Deployed, Lab
 from labkit.grading.failure import Failed
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
@@ -43,8 +43,11 @@ class Session:
     rubric: Rubric
     told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
+    #: why the submission stands at home and not abroad; None: it stands where it was first deployed
+    _came_home: Verdict | None = None
     _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spare: list[Ground] = field(default_factory=list)
+    _under: dict[int, Ground] = field(default_factory=dict)
     _grounds: int = 0
     _kept: "_Reference | None" = None
 
@@ -86,8 +89,15 @@ class Session:
         return before is None or not before.passed
 
     def as_submitted(self, line: Line, check: Check) -> Verdict:
-        """The line's verdict on the submission as it is."""
+        """The line's verdict on the submission as it is.
+
+        It is deployed in another region than the student's own, so that a typed region shows; when a line that
+        only the whole can prove does not hold there, the submission comes home, and is judged there from then on.
+        """
         verdict = self._blocked(line) or self._judge(line, check, SUBMITTED, lambda: self._whole)
+        if line.whole and not line.abroad and verdict.outcome == "failed" and self._is_abroad:
+            self._come_home(verdict)
+            verdict = self._judge(line, check, SUBMITTED, lambda: self._whole)
         self.submitted_verdicts[line.id] = verdict
         return verdict
 
@@ -136,9 +146,19 @@ class Session:
         """The submission as it is: deployed once, or found standing."""
         if self.task.deployed:
             return self._standing()
-        system = self._system(self.task.region)
+        home = self._came_home is not None
+        system = self._system(self.task.region if home else self.task.abroad or self.task.region)
         system.deploy(self.files)
         return system
+
+    @property
+    def _is_abroad(self) -> bool:
+        return not self.task.deployed and self._whole.region != self.task.region
+
+    def _come_home(self, why: Verdict) -> None:
+        self._came_home = why
+        self._under.pop(id(self._whole)).close()
+        del self._whole
 
     def _standing(self) -> System:
         cloud = LocalCloud(Path(self.task.deployed))
@@ -171,7 +191,9 @@ class Session:
     def _system(self, region: str) -> System:
         """A system in an empty cloud of its own, not yet deployed."""
         ground = self._spare.pop() if self._spare else self._new_ground()
-        return self._made(ground.cloud, ground.url, region, f"system-{id(ground)}-{region}")
+        system = self._made(ground.cloud, ground.url, region, f"system-{len(self._under)}-{region}")
+        self._under[id(system)] = ground
+        return system
 
     def _new_ground(self) -> Ground:
         self._grounds += 1
@@ -185,25 +207,44 @@ class Session:
             folder=Path(self.task.work) / folder, engine_name=self.task.engine,
         )  # fmt: skip
 
-    def another(self, lab: Lab, region: str, undo: contextlib.ExitStack) -> Lab:
+    def _another(self, lab: Lab, region: str, undo: contextlib.ExitStack) -> Lab:
         """The files of this lab's system, deployed once more into an empty cloud. Raises Failed."""
-        ground = self._spare.pop() if self._spare else self._new_ground()
-        system = self._made(
-            ground.cloud, ground.url, region or self.task.region, f"fresh-{self._grounds}-{region}"
-        )
-        undo.callback(self._give_back, ground, system)
-        files = {name: (lab.system.folder / name).read_bytes() for name in self.manifest.files.values()}
-        deployment = system.deploy(files)
+        system = self._system(region)
+        undo.callback(self._give_back, system)
+        deployment = system.deploy(lab.system.files(self.manifest.files.values()))
         if deployment.status != "complete":
             raise Failed(f"your files do not deploy into an empty cloud: {deployment.reason}")
         return Lab(lab.line, lab.random, system, lab._another, lab._cleanups)
 
-    def _give_back(self, ground: Ground, system: System) -> None:
+    def abroad(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
+        """The files of this lab's system, deployed in another region than the student's own. Raises Failed."""
+        if self._came_home is not None:
+            why = self._came_home
+            raise Failed(
+                f"it works in {self.task.region}, and not in {self.task.abroad}: {why.reason}", hint=why.hint,
+                expected=why.expected, found=why.found, evidence=why.evidence,
+            )  # fmt: skip
+        if lab.region != self.task.region:
+            return lab
+        return self._another(lab, self.task.abroad, undo)
+
+    def doomed(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
+        """A deployment of this lab's files that may be deleted: this one, where it is ours and nobody needs it."""
+        if self.task.deployed or lab.system is not self.__dict__.get("_whole"):
+            return self._another(lab, self.task.region, undo)
+        undo.callback(self._give_back, self._whole)
+        del self._whole
+        return lab
+
+    def _give_back(self, system: System) -> None:
         """Keep the ground for the next who wants an empty cloud, when it can be emptied."""
+        ground = self._under.pop(id(system))
         with contextlib.suppress(Failed):
             system.destroy()
             if not system.survivors():
                 self._spare.append(ground)
+                return
+        ground.close()
 
     def close(self) -> None:
         """End the clouds."""
@@ -224,8 +265,8 @@ def _lab(session: Session, line: Line, system: System) -> Iterator[Lab]:
     with contextlib.ExitStack() as undo:
         lab: Lab
 
-        def another(region: str) -> Lab:
-            return session.another(lab, region, undo)
+        def another(kind: Deployed) -> Lab:
+            return (session.abroad if kind == "abroad" else session.doomed)(lab, undo)
 
         lab = Lab(line.id, session.task.random_of(line.id), system, another)
         if line.disturbs:

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ class Ground:
     def __init__(self, folder: Path) -> None:
         """Starts it. Raises CloudError when it does not start."""
         self._reader, self._writer = os.pipe()
+        self._is_open = True
         self.folder = folder
         self.cloud = LocalCloud(folder, leash=self._reader)
         try:
@@ -44,7 +45,9 @@ class Ground:
             raise
 
     def close(self) -> None:
-        """Stop it and forget what it left."""
+        """Stop it and forget what it left. Twice is no error."""
+        if not self._is_open:
+            return
         try:
             self.cloud.stop()
         finally:
@@ -52,6 +55,7 @@ class Ground:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _let_go(self) -> None:
+        self._is_open = False
         for descriptor in (self._reader, self._writer):
             with contextlib.suppress(OSError):
                 os.close(descriptor)
@@ -102,6 +106,10 @@ class System:
                 self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
             )
         return self.deployment
+
+    def files(self, names: Iterable[str]) -> dict[str, bytes]:
+        """The files that were deployed."""
+        return {name: (self.folder / name).read_bytes() for name in names}
 
     def adopt(self) -> Deployment:
         """Take what stands already, changing nothing."""

@@ -18,6 +18,7 @@ class Task:
     root: the kit. student: id. files: folder with the submission, already taken in. work: an empty folder of our
     own. lines: ids to judge, in any order. seed: hex, from grader key and submission hash. checks: folders with
     check_*.py, public ones first. deployed: folder of the cloud in which the lab stands already, "" to deploy it.
+    region: the student's own. abroad: another one, in which the submission is deployed ("": in its own).
     attempts: "both", "submitted" (only as submitted) or "alone" (only in the reference system).
     """
 
@@ -30,6 +31,7 @@ class Task:
     checks: tuple[str, ...]
     engine: str = "cloudformation"
     region: str = "ap-south-1"
+    abroad: str = ""
     deployed: str = ""
     attempts: str = "both"
     settings: Mapping[str, Any] = field(default_factory=dict)
