@@ -200,7 +200,7 @@ class Cloud:
     def _make_probing(self) -> Probing:
         return Probing(
             self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
-            self._instances.process_id, self._reconciler.settle,
+            self._instances.process_id, self._reconciler.settle, lambda: self._door.faults,
         )  # fmt: skip
 
     # -- what the parts ask of each other -------------------------------------------------------------

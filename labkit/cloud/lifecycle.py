@@ -20,9 +20,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote
 
 from labkit import wsl
@@ -70,13 +70,14 @@ class LocalCloud:
 
     `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
     outlive its holder. -1: it outlives whoever starts it. `wanted`: the kind of account asked for; "" is the one
-    chosen last, or `full`. `read` gives the texts of /proc.
+    chosen last, or `full`. `read` gives the texts of /proc. `launch` starts the server's process.
     """
 
     folder: Path
     leash: int = -1
     wanted: str = ""
     read: Callable[[str], str] = wsl.read
+    launch: "Launch" = field(default_factory=lambda: execute)
 
     @property
     def log(self) -> Path:
@@ -297,16 +298,8 @@ class LocalCloud:
         emit(Event("note", "Starting the local cloud …"))
         if self.wanted:  # it holds until another one is chosen
             write_json(self._choice, {"account": account.name})
-        leash = [self.leash] if self.leash >= 0 else []
         with _pipe() as (reader, writer), open(self.log, "wb") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable, "-I", "-m", "labkit.cloud.server", str(self.folder), str(writer.fileno()),
-                    account.name, *map(str, leash),
-                ],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[writer.fileno(), *leash],
-                start_new_session=True, cwd="/", env=_clean_environment(),
-            )  # fmt: skip
+            process = self.launch(Order(self.folder, account.name, writer.fileno(), self.leash, log.fileno()))
             writer.close()
             answer = _read_line(reader.fileno(), START_SECONDS)
         if not answer:
@@ -320,12 +313,60 @@ class LocalCloud:
         if "error" in value:
             process.wait()
             raise CloudError(value["error"], hint=value.get("hint", ""))
-        process.returncode = 0  # it outlives us on purpose: nobody waits for it
+        process.let_go()
         return Endpoint(**value)
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return lines[-1] if lines else "none"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a server's process is started with: its folder and kind of account, and three descriptors.
+
+    ready: where it says that it serves; leash: see LocalCloud; log: its standard output and error.
+    """
+
+    folder: Path
+    account: str
+    ready: int
+    leash: int
+    log: int
+
+
+class Server(Protocol):
+    """A server's process that was started."""
+
+    def wait(self) -> object:
+        """Until it has ended."""
+
+    def kill(self) -> None:
+        """Kill -9."""
+
+    def let_go(self) -> None:
+        """It outlives us: nobody waits for it."""
+
+
+Launch = Callable[[Order], Server]
+
+
+class _Program(subprocess.Popen[bytes]):
+    def let_go(self) -> None:
+        self.returncode = 0
+
+
+def execute(order: Order) -> Server:
+    """The server as a program of its own."""
+    leash = [order.leash] if order.leash >= 0 else []
+    command = [
+        sys.executable, "-I", "-m", "labkit.cloud.server", str(order.folder), str(order.ready), order.account,
+        *map(str, leash),
+    ]  # fmt: skip
+    return _Program(
+        command, stdin=subprocess.DEVNULL, stdout=order.log, stderr=order.log, pass_fds=[order.ready, *leash],
+        start_new_session=True, cwd="/", env=_clean_environment(),
+    )  # fmt: skip
 
 
 def _hand_over(listener: socket.socket, descriptors: list[int]) -> None:

@@ -51,17 +51,20 @@ class Probing:
         calls: Callable[[], list[Mapping[str, Any]]],
         process_of: Callable[[str], int],
         settle: Callable[[], object],
+        faults: Callable[[], Mapping[str, int]],
     ) -> None:
-        """`process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
+        """`faults` counts our own failures. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
         self._wires, self._images, self._credentials = wires, images, credentials
         self._calls, self._process_of, self._settle = calls, process_of, settle
-        self._numbers = itertools.count(1)
+        self._faults, self._numbers = faults, itertools.count(1)
 
     def answer(self, method: str, parts: list[str], request: Request) -> Any:
         """The JSON value that answers the request; None when it is none of these questions."""
         match method, parts:
             case "GET", ["calls"]:
                 return self._calls()
+            case "GET", ["faults"]:
+                return dict(self._faults())
             case "POST", ["credentials"]:
                 return self._issue(request.get_json()["role"])
             case "POST", ["packets"]:

@@ -41,6 +41,9 @@ same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answe
 Times, ids and addresses of AWS may stand in reasons: the engine replaces them by roles ("<server>", "<uuid>").
 Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
 
+A module may say SLOW = True (its check mostly waits: it waits beside the other slow ones, so it must not use what
+they use) and DISTURBS = True (it may leave a wrong system without its service: it comes after the others).
+
 What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
 deployments come from (labkit.grading.system), the order of checks and their verdicts (labkit.grading.session).
 '''

@@ -3,6 +3,7 @@
 What belongs here: the order of these, and what a result says of its circumstances. What does not: each of them.
 """
 
+import contextlib
 import hashlib
 import hmac
 import platform
@@ -20,6 +21,7 @@ from labkit.events import Emit, Event, ignore
 from labkit.grading import intake, refusal, rubric, runner
 from labkit.grading.model import Result, Verdict, empty
 from labkit.grading.rubric import Rubric
+from labkit.grading.starting import Warm, warm_parent
 from labkit.grading.task import Task
 from labkit.variant import make_variant
 
@@ -51,8 +53,10 @@ class Request:
     limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
 
 
-def grade(request: Request, emit: Emit = ignore) -> Result:
-    """Grade one submission. The result file is valid from the first moment, "not judged" until it is judged.
+def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Result:
+    """Grade one submission, with processes of `warm` (None: of a warm parent for this one only).
+
+    The result file is valid from the first moment, "not judged" until it is judged.
 
     A submission that can't be taken in, or holds what is refused, is judged: nothing of it holds. Raises
     UsageError for a line or gap that does not exist, StateError when the result can't be written.
@@ -77,7 +81,8 @@ def grade(request: Request, emit: Emit = ignore) -> Result:
         home = manifest.load(request.root).region
         task = _task(request, taken, wanted, seed, home)
         task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
-        result = runner.judge(run, task)
+        with contextlib.nullcontext(warm) if warm else warm_parent() as parent:
+            result = runner.judge(run, task, warm=parent)
     timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
     run.result = _only(replace(result, timing=timing), request, wanted)
     run.keep()

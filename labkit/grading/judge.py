@@ -1,4 +1,4 @@
-"""The judging process: python -I -m labkit.grading.judge TASK DESCRIPTOR.
+"""The judging process: python -I -m labkit.grading.judge TASK DESCRIPTOR, or a fork of the warm parent.
 
 Started by labkit.grading.runner, it deploys, checks, and writes one JSON line for each thing it comes to know to
 the descriptor. It imports the kit and the checks; student code never runs in it, and it holds neither the grader
@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from labkit import manifest
+from labkit.cloud.lifecycle import execute
 from labkit.grading import rubric, task
 from labkit.grading.plugin import NAME, GradingPlugin, find
 from labkit.grading.session import Session
+from labkit.grading.starting import Warm
 
 #: no settings, plug-ins, conftest, cache or collector but ours
 _PYTEST = (
@@ -40,14 +42,14 @@ class Reporter:
         self._file.write(json.dumps({"kind": kind, **values}).encode() + b"\n")
 
 
-def main(path: Path, descriptor: int) -> int:
-    """Judge what the task says; 0 when it went through, whatever the verdicts."""
+def main(path: Path, descriptor: int, warm: int = -1) -> int:
+    """Judge what the task says; 0 when it went through, whatever the verdicts. `warm`: asks the warm parent."""
     report = Reporter(descriptor)
     asked = task.read(path)
-    sys.path.append(asked.root)  # the checks import grader.support
     sys.path.append(asked.root)  # last: checks share grader.support, and nothing of ours is hidden by it
+    root, launch = Path(asked.root), Warm.inherited(warm).cloud if warm >= 0 else execute
     session = Session(
-        asked, manifest.load(Path(asked.root)), rubric.load(Path(asked.root)),
+        asked, manifest.load(root), rubric.load(root), launch,
         lambda cloud: report("cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}),
     )  # fmt: skip
     threading.Thread(target=_follow, args=(session,), name="leash", daemon=True).start()

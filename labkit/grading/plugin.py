@@ -10,6 +10,7 @@ started by labkit.grading.judge without plug-ins, conftest files or settings of 
 import importlib.util
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,11 @@ class Attempt(pytest.Item):
     def runtest(self) -> None:
         """Judge and report; a failed line is a result here, not a failure of the test run."""
         plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
-        plugin.attempt(self.line, self.way, self.check, self.why)
+        plugin.attempt(self)
+
+    def says(self, word: str) -> bool:
+        """Whether the check's module says so of it: SLOW, DISTURBS."""
+        return bool(getattr(self.check, "__globals__", {}).get(word))
 
 
 NAME = "labkit-grading"
@@ -58,6 +63,8 @@ class GradingPlugin:
     def __init__(self, session: Session, lines: Sequence[Line], report: Report) -> None:
         self.session, self.report = session, report
         self.lines = {line.module: line for line in lines}
+        self._slow: list[Attempt] = []
+        self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
         self._order = {line.id: number for number, line in enumerate(session.rubric.in_order())}
 
     def ways(self, line: Line) -> list[Way]:
@@ -78,22 +85,38 @@ class GradingPlugin:
         """All attempts as submitted first; then those alone, with those of the same mixture side by side."""
         attempts = sorted((item for item in items if isinstance(item, Attempt)), key=self._place)
         items[:] = attempts
+        self._slow = [each for each in attempts if each.way == SUBMITTED and each.says("SLOW")]
 
     def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], bool, int]:
         """Checks that may leave a wrong system without its service (DISTURBS) come after the others on it."""
         alone = attempt.way == ALONE
-        disturbs = bool(getattr(attempt.check, "__globals__", {}).get("DISTURBS"))
-        return alone, attempt.line.alone if alone else (), disturbs, self._order[attempt.line.id]
+        return (
+            alone,
+            attempt.line.alone if alone else (),
+            attempt.says("DISTURBS"),
+            self._order[attempt.line.id],
+        )
 
-    def attempt(self, line: Line, way: str, check: Check, why: str) -> None:
+    def attempt(self, attempt: Attempt) -> None:
         """Try the line in this way, unless there is no need to any more."""
-        if way == ALONE and not self.session.wants_alone(line):
+        line = attempt.line
+        if attempt.way == ALONE and not self.session.wants_alone(line):
             return
-        self.report("begin", {"line": line.id, "way": way})
+        self.report("begin", {"line": line.id, "way": attempt.way})
+        if attempt in self._slow and not self._ahead:
+            self._begin_all_slow()
+        verdict, seconds = self._ahead[line.id].result() if attempt in self._slow else self._judged(attempt)
+        self.report("verdict", _told(line, attempt.why, verdict, seconds))
+
+    def _begin_all_slow(self) -> None:
+        """Those that mostly wait, as submitted, wait side by side: they get into nobody's way but their own."""
+        with ThreadPoolExecutor(max_workers=len(self._slow)) as pool:
+            self._ahead = {each.line.id: pool.submit(self._judged, each) for each in self._slow}
+
+    def _judged(self, attempt: Attempt) -> tuple[Verdict, float]:
         started = time.monotonic()
-        judge = self.session.alone if way == ALONE else self.session.as_submitted
-        verdict = judge(line, check)
-        self.report("verdict", _told(line, why, verdict, time.monotonic() - started))
+        judge = self.session.alone if attempt.way == ALONE else self.session.as_submitted
+        return judge(attempt.line, attempt.check), time.monotonic() - started
 
 
 def _told(line: Line, why: str, verdict: Verdict, seconds: float) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import json
 import os
 import select
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from labkit import state
 from labkit.events import Emit, Event, ignore
 from labkit.grading import task as tasks
 from labkit.grading.model import Result, Verdict, best, to_json, verdict_of
+from labkit.grading.starting import Start, Started, Warm, execute
 from labkit.grading.task import Task
 
 #: a check that says nothing for this long is ended, and its line is not judged
@@ -90,17 +90,17 @@ class Run:
         self.keep()
 
 
-def judge(run: Run, task: Task, *, line_seconds: float = LINE_SECONDS) -> Result:
+def judge(run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: Warm | None = None) -> Result:
     """Have the task judged, keeping the result on disk from the first moment; returns it.
 
-    Lines on which the judging process dies or stalls are "not judged"; the others go on in a new one. Raises
+    The judging process is forked from `warm`, or started as a program of its own. Lines on which the judging process dies or stalls are "not judged"; the others go on in a new one. Raises
     StateError when the result can't be written.
     """
     run.keep()
     started = time.monotonic()
     remaining = task
     for _ in range(RESTARTS + 1):
-        ended_well = _one_process(run, remaining, line_seconds)
+        ended_well = _one_process(run, remaining, line_seconds, warm)
         if ended_well:
             break
         _after_death(run)
@@ -123,13 +123,13 @@ def _after_death(run: Run) -> None:
         run.trouble("the judging process ended before its time")
 
 
-def _one_process(run: Run, task: Task, line_seconds: float) -> bool:
+def _one_process(run: Run, task: Task, line_seconds: float, warm: Warm | None) -> bool:
     """Start a judging process and listen to its end; whether it came to its end by itself."""
     with tempfile.TemporaryDirectory(prefix="lab-judging-") as folder:
         own = replace(task, work=f"{folder}/work")
         (Path(folder) / "work").mkdir()
         tasks.write(own, Path(folder) / "task.json")
-        with _process(Path(folder)) as (process, reader):
+        with _process(Path(folder), warm.judge if warm else execute) as (process, reader):
             ended = False
             for message in _messages(reader, line_seconds):
                 ended = ended or message["kind"] == "end"
@@ -140,35 +140,25 @@ def _one_process(run: Run, task: Task, line_seconds: float) -> bool:
 
 
 @contextlib.contextmanager
-def _process(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+def _process(folder: Path, start: Start) -> Iterator[tuple[Started, int]]:
     """The judging process and the descriptor of its reports. Its end is ours: it reads our pipe."""
-    reader, writer = os.pipe()
-    command = [sys.executable, "-I", "-m", "labkit.grading.judge", str(folder / "task.json"), str(writer)]
-    try:
-        with open(folder / "log", "wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, pass_fds=[writer], cwd=folder,
-                env=_environment(), start_new_session=True,
-            )  # fmt: skip
-    finally:
-        os.close(writer)
-    try:
-        yield process, reader
-    finally:
-        os.close(reader)
-        assert process.stdin is not None
-        process.stdin.close()
+    (reader, reports), (stdin, leash) = os.pipe(), os.pipe()
+    with open(reader, "rb", buffering=0), open(leash, "wb", buffering=0) as letting_go:
         try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """What the judging process gets of ours: nothing of AWS's, Python's or pytest's."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_REQUIRE_TIER", "LAB_TF_MIRROR")
-    return {name: os.environ[name] for name in kept if name in os.environ}
+            with open(folder / "log", "wb") as log:
+                process = start(folder / "task.json", reports, stdin, log.fileno())
+        finally:
+            os.close(reports)
+            os.close(stdin)
+        try:
+            yield process, reader
+        finally:
+            letting_go.close()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _messages(reader: int, seconds: float) -> Iterator[Mapping[str, Any]]:

@@ -7,11 +7,12 @@ collecting checks (plugin), keeping the result (runner).
 import contextlib
 import functools
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from labkit.cloud.lifecycle import Endpoint, LocalCloud
+from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
 from labkit.errors import LabError
 from labkit.grading import gaps
 from labkit.grading.api import Deployed, Lab
@@ -19,7 +20,7 @@ from labkit.grading.failure import Failed
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
 from labkit.grading.rubric import Line, Rubric
-from labkit.grading.system import Ground, System
+from labkit.grading.system import Ground, System, words_of
 from labkit.grading.task import Task
 from labkit.manifest import Manifest
 from labkit.rendering import Renderer
@@ -30,6 +31,7 @@ Check = Callable[[Lab], float | None]
 
 SUBMITTED: Way = "as submitted"
 ALONE: Way = "alone"
+_TRIES = 2
 _LONGEST = 600
 _EVIDENCE = 12
 
@@ -41,6 +43,7 @@ class Session:
     task: Task
     manifest: Manifest
     rubric: Rubric
+    launch: Launch
     told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
     #: why the submission stands at home and not abroad; None: it stands where it was first deployed
@@ -119,13 +122,32 @@ class Session:
         return None
 
     def _judge(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
-        """Run the check; what it raises tells whose fault it is."""
-        names = Names({})
+        """Run the check; a failure in which our cloud had its part is tried again, and then nobody's."""
+        for _ in range(_TRIES):
+            verdict, faults = self._attempt(line, check, way, system)
+            if verdict.outcome != "failed" or not faults:
+                return verdict
+        return Verdict(
+            reason=f"the local cloud failed meanwhile: {words_of(faults)}",
+            evidence=(verdict.reason,),
+            way=way,
+        )
+
+    def _attempt(
+        self, line: Line, check: Check, way: Way, system: Callable[[], System]
+    ) -> tuple[Verdict, Counter[str]]:
+        """What the check says, or raises, which tells whose fault it is; and what the cloud failed in meanwhile."""
+        names, faults = Names({}), Counter[str]()
         try:
             chosen = system()
+            new_faults = chosen.new_faults()
             names = Names(chosen.deployment.outputs, "\n".join(self.texts.values()))
             with _lab(self, line, chosen) as lab:
-                fraction = check(lab)
+                try:
+                    fraction = check(lab)
+                except Failed:
+                    faults = new_faults()  # now: what comes after may end the cloud
+                    raise
             verdict = _of_fraction(fraction)
         except gaps.NoSuchText as error:
             verdict = Verdict(
@@ -137,7 +159,7 @@ class Session:
             verdict = Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
         except Exception as error:
             verdict = Verdict(reason=f"{type(error).__name__}: {error}", evidence=_where(error))
-        return _stable(replace(verdict, way=way), names)
+        return _stable(replace(verdict, way=way), names), faults
 
     # -- systems ----------------------------------------------------------------------------------------
 
@@ -197,7 +219,8 @@ class Session:
 
     def _new_ground(self) -> Ground:
         self._grounds += 1
-        ground = self._ending.enter_context(Ground(Path(self.task.work) / f"cloud-{self._grounds}"))
+        folder = Path(self.task.work) / f"cloud-{self._grounds}"
+        ground = self._ending.enter_context(Ground(folder, self.launch))
         self.told(ground.endpoint)
         return ground
 

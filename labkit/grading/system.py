@@ -8,13 +8,14 @@ import contextlib
 import functools
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labkit.build import FOLDER, build, write_build
-from labkit.cloud.lifecycle import LocalCloud
+from labkit.cloud.lifecycle import Launch, LocalCloud
 from labkit.deploy import survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
@@ -31,12 +32,12 @@ TEMPLATE = "cloudformation-template.yaml"
 class Ground:
     """A local cloud of our own, that ends with us however we end. Also a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, launch: Launch) -> None:
         """Starts it. Raises CloudError when it does not start."""
         self._reader, self._writer = os.pipe()
         self._is_open = True
         self.folder = folder
-        self.cloud = LocalCloud(folder, leash=self._reader)
+        self.cloud = LocalCloud(folder, leash=self._reader, launch=launch)
         try:
             self.endpoint = self.cloud.ensure()
             self.url = self.endpoint.url
@@ -65,6 +66,11 @@ class Ground:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def words_of(faults: Counter[str]) -> str:
+    """Faults in words."""
+    return ", ".join(sorted(faults))
 
 
 @dataclass
@@ -97,6 +103,7 @@ class System:
         """
         with contextlib.suppress(AttributeError):
             del self.template_text
+        faults = self.new_faults()
         try:
             self._write(files)
             self.deployment = self._engine.apply()
@@ -105,7 +112,20 @@ class System:
             self.deployment = Deployment(
                 self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
             )
+        if self.deployment.status != "complete" and (new := faults()):
+            raise CloudError(f"The local cloud failed while the files were deployed: {words_of(new)}.")
         return self.deployment
+
+    def new_faults(self) -> Callable[[], Counter[str]]:
+        """What the cloud itself fails in from now on, and how often; a cloud that has ended can't tell."""
+        before = Counter(self.cloud.ask("GET", "faults"))
+
+        def since() -> Counter[str]:
+            with contextlib.suppress(CloudError):
+                return Counter(self.cloud.ask("GET", "faults")) - before
+            return Counter({"the cloud has ended": 1})
+
+        return since
 
     def files(self, names: Iterable[str]) -> dict[str, bytes]:
         """The files that were deployed."""

@@ -22,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "cloud": SMALL | {"sandbox", "targets"},
     "grading": SMALL
     | CONTENT
-    | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses", "cloud.image_requests"},
+    | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses", "cloud.image_requests"}
+    | {"cloud.accounts", "cloud.server", "cloud.preloaded", "sandbox"},
     "lesson": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "grading"},
     "console": SMALL,
     "terminal": set(),

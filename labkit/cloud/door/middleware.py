@@ -4,10 +4,11 @@ What belongs here: the order of the checks, what is handed on, and telling other
 does not: each check itself (authority), the words of errors (refusals), AWS's protocols (reading).
 """
 
+import contextlib
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,8 @@ class Door:
         self._authority = Authority(identities, self._facts, holder)
         self._on_change = on_change
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
+        #: our own failures, by operation: what AWS would not have answered
+        self.faults: Counter[str] = Counter()
         self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)
 
     def for_caller(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
@@ -108,9 +111,12 @@ class Door:
         asked = source.asked
         _prepare(source.environ, asked, signature)
         answer = _Answer()
-        parts = self._app(source.environ, answer.start)
-        if not answer.status:
-            parts = list(parts)
+        with self._failing(asked):
+            parts = self._app(source.environ, answer.start)
+            if not answer.status:
+                parts = list(parts)
+        if answer.status.startswith("5"):
+            self.faults[f"{asked.service}:{asked.operation} answered {answer.status[:3]}"] += 1
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
         if answer.status.startswith("2") and asked.mutates:
@@ -118,6 +124,17 @@ class Door:
             self._on_change(asked.service, asked.operation)
         start(answer.status, _with_request_id(answer.headers, asked.service, request_id))
         return parts
+
+    @contextlib.contextmanager
+    def _failing(self, asked: Asked) -> Iterator[None]:
+        """Count what the application raises; it goes on its way."""
+        try:
+            yield
+        except Refused:
+            raise
+        except Exception as error:
+            self.faults[f"{asked.service}:{asked.operation} raised {type(error).__name__}"] += 1
+            raise
 
     def _remember(
         self, refused: Refused, caller: Caller, principal: Principal | None, asked: Asked, request_id: str

@@ -137,3 +137,10 @@ def _offer_lazily() -> None:
     for location_type, known in list(INSTANCE_TYPE_OFFERINGS.items()):
         if not any(known.values()):  # otherwise moto had been imported, in full, before
             INSTANCE_TYPE_OFFERINGS[location_type] = _Offerings(location_type)
+
+
+def read_description(service: str) -> None:
+    """Read the service's model as moto's answers need it."""
+    from moto.core.utils import get_service_model
+
+    get_service_model(service)

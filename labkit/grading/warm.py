@@ -1,0 +1,146 @@
+"""The warm parent of gradings: python -I -m labkit.grading.warm DESCRIPTOR.
+
+Imports once what judging processes and local clouds need, and forks one for each request, in milliseconds. It runs
+no student code, holds no key and no result, and stays single-threaded. It ends when the other end of the socket
+is closed; what it started has leashes of its own.
+
+What belongs here: this process's life. What does not: asking it (starting), what it starts (judge, cloud.server).
+"""
+
+import contextlib
+import gc
+import importlib
+import os
+import select
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.cloud.preloaded import load as load_cloud
+from labkit.sandbox import wire
+
+_MODULES = (
+    "pytest",
+    "_pytest.junitxml",
+    "labkit.grading.judge",
+    "labkit.lesson.breaking",
+    "boto3.s3.transfer",
+)
+_STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
+
+
+def _judge(arguments: Mapping[str, Any], descriptors: Mapping[str, int]) -> int:
+    from labkit.grading import judge
+
+    return judge.main(Path(arguments["task"]), descriptors["reports"], descriptors["warm"])
+
+
+def _cloud(arguments: Mapping[str, Any], descriptors: Mapping[str, int]) -> int:
+    from labkit.cloud.accounts import by_name
+    from labkit.cloud.server import main as serve
+
+    account = by_name(arguments["account"])
+    return serve(Path(arguments["folder"]), descriptors["ready"], account, descriptors.get("leash", -1))
+
+
+_PROGRAMS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, int]], int]] = {
+    "judge": _judge,
+    "cloud": _cloud,
+}
+
+
+class Warm:
+    """Answers requests until the other side of `connection` is gone."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._poll = select.poll()
+        self._poll.register(connection, select.POLLIN)
+        self._children: dict[int, int] = {}  # pidfd → pid
+
+    def serve(self) -> None:
+        """Answer requests and collect ended children; returns when everybody who could ask is gone."""
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor in self._children:
+                    self._collect(descriptor)
+                elif not self._answer():
+                    return
+
+    def _collect(self, pidfd: int) -> None:
+        self._poll.unregister(pidfd)
+        os.waitpid(self._children.pop(pidfd), 0)
+        os.close(pidfd)
+
+    def _answer(self) -> bool:
+        request = wire.receive_request(self._connection)
+        if request is None:
+            return False
+        descriptors = dict(request.descriptors)
+        pid = os.fork()
+        if pid == 0:
+            _become(request.operation, request.arguments, descriptors)
+        pidfd = os.pidfd_open(pid)
+        with socket.socket(fileno=descriptors.pop("reply")) as reply:
+            wire.send_answer(reply, {"pid": pid}, [pidfd])
+        for descriptor in descriptors.values():
+            os.close(descriptor)
+        self._children[pidfd] = pid
+        self._poll.register(pidfd, select.POLLIN)
+        return True
+
+
+def _become(program: str, arguments: Mapping[str, Any], descriptors: Mapping[str, int]) -> None:
+    """In the child: be this program, with these descriptors and no others. Never returns."""
+    status = 70
+    try:
+        os.setsid()
+        for name, number in _STANDARD.items():
+            os.dup2(descriptors[name], number)
+        kept = {name: fd for name, fd in descriptors.items() if name not in {*_STANDARD, "reply"}}
+        _close_others({*_STANDARD.values(), *kept.values()})
+        os.environ.clear()
+        os.environ.update(arguments["environment"])
+        os.chdir(arguments["cwd"])
+        _forget_randomness()
+        status = _PROGRAMS[program](arguments, kept)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _close_others(kept: set[int]) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in kept:
+            with contextlib.suppress(OSError):  # the folder's own descriptor, closed by now
+                os.close(int(name))
+
+
+def _forget_randomness() -> None:
+    """Siblings must not draw the same ids. (Python reseeds its own generator after a fork.)"""
+    from moto.moto_api._internal import mock_random
+
+    mock_random.seed(os.urandom(16))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve on the inherited socket whose number is the first argument."""
+    connection = socket.socket(fileno=int(arguments[0]))
+    connection.set_inheritable(False)
+    load_cloud()
+    for name in _MODULES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else the collector's bookkeeping copies every page in every child
+    Warm(connection).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
