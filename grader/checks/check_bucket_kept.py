@@ -11,7 +11,7 @@ def check(lab: Lab) -> None:
 
     Without versions one wrong write loses an image for good.
     """
-    holding, missing = lost([_versions(lab), *_encryption(lab)])
+    holding, missing = lost([*_versions(lab), *_encryption(lab)])
     if holding < 1:
         both = "version" in missing and "encrypt" in missing
         raise Failed(
@@ -20,7 +20,7 @@ def check(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _versions(lab: Lab) -> tuple[bool, str]:
+def _versions(lab: Lab) -> Iterator[tuple[bool, str]]:
     api, key = lab.clients.client("s3"), f"{lab.variant.prefix}/{lab.unique('twice')}.png"
     written = {
         api.put_object(Bucket=lab.bucket.name, Key=key, Body=body).get("VersionId")
@@ -29,7 +29,12 @@ def _versions(lab: Lab) -> tuple[bool, str]:
     kept = lab.bucket.versions(key)
     for version in kept:
         lab.cleanup(api.delete_object, Bucket=lab.bucket.name, Key=key, VersionId=version)
-    return len(kept) == len(written) == 2, "an overwritten object has no older version"
+    yield len(kept) == len(written) == 2, "an overwritten object has no older version"
+    if lab.engine == "terraform":
+        stated = bool(terraform_blocks(infrastructure(lab), "aws_s3_bucket_versioning"))
+    else:
+        stated = any(each.get("VersioningConfiguration") for each in properties(lab, "AWS::S3::Bucket"))
+    yield stated, "your code does not state that versions are kept"
 
 
 def _encryption(lab: Lab) -> Iterator[tuple[bool, str]]:

@@ -21,6 +21,7 @@ from labkit import manifest
 from labkit.grading import rubric
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result
+from labkit.grading.starting import Warm, warm_parent
 from labkit.rendering import Renderer
 from labkit.variant import make_variant
 
@@ -78,14 +79,14 @@ def files_of(student: str, kind: str) -> dict[str, str]:
     return handed_in.applied(CASES[kind], whole, values) if kind in CASES else whole
 
 
-def _grade(name: str, folder: Path) -> Result:
+def _grade(name: str, folder: Path, warm: Warm | None = None) -> Result:
     student, kind = SUBMISSIONS[name]
     source = folder / "source"
     source.mkdir(parents=True)
     for file, text in files_of(student, kind).items():
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         (source / file).write_bytes(text.encode())
-    return grade(Request(ROOT, student, source, result=folder / "result.json"))
+    return grade(Request(ROOT, student, source, result=folder / "result.json"), warm=warm)
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +97,11 @@ def graded(
     asked = [
         i.callspec.params["name"] for i in request.session.items if "graded" in getattr(i, "fixturenames", ())
     ]
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+    with warm_parent() as warm, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         runs: dict[str, Future[Result]] = {}
         for name in dict.fromkeys(asked):
             folder = tmp_path_factory.mktemp("submission") / re.sub(r"\W", "-", name)
-            runs[name] = pool.submit(_grade, name, folder)
+            runs[name] = pool.submit(_grade, name, folder, warm)
         yield lambda name: runs[name].result()
         pool.shutdown(cancel_futures=True)
 
