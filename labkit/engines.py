@@ -12,6 +12,7 @@ from labkit.console import Console
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
+    from labkit.deploy.parity import Difference
     from labkit.lesson.sweeping import Swept
 
 
@@ -21,26 +22,38 @@ def register(
     """Add the commands of this module to the command line."""
     parser = commands.add_parser("parity", help="prove that both engines create the same (instructors)")
     common(parser)
-    parser.set_defaults(command=lambda _, console: _parity(places(), console))
+    parser.add_argument(
+        "--static", action="store_true", help="compare plan and template only, create nothing"
+    )
+    parser.set_defaults(command=lambda arguments, console: _parity(arguments, places(), console))
     _sweep_parser(commands, common, places)
 
 
-def _parity(places: Places, console: Console) -> int:
+def _parity(arguments: argparse.Namespace, places: Places, console: Console) -> int:
     from dataclasses import asdict
 
-    from labkit.deploy.engines import NAMES, TITLES
-    from labkit.deploy.parity import table
-    from labkit.lesson.parity import run_parity
+    from labkit.lesson.parity import run_parity, run_static
     from labkit.manifest import load
 
-    differences = run_parity(places, load(places.root), console.event)
-    if differences:
-        for line in table(differences, *(TITLES[name] for name in NAMES)):
-            console.line(line)
-    else:
-        console.line("✓ Both engines create the same infrastructure.", style="good")
-    console.result({"differences": [asdict(difference) for difference in differences]})
-    return 1 if differences else 0
+    manifest = load(places.root)
+    found = {"stated": run_static(places, manifest, console.event)}
+    _show_differences(found["stated"], "Both engines' files state the same infrastructure.", console)
+    if not arguments.static:
+        found["created"] = run_parity(places, manifest, console.event)
+        _show_differences(found["created"], "Both engines create the same infrastructure.", console)
+    console.result({what: [asdict(each) for each in differences] for what, differences in found.items()})
+    return 1 if any(found.values()) else 0
+
+
+def _show_differences(differences: list["Difference"], same: str, console: Console) -> None:
+    from labkit.deploy.engines import NAMES, TITLES
+    from labkit.deploy.parity import table
+
+    if not differences:
+        console.line(f"✓ {same}", style="good")
+        return
+    for line in table(differences, *(TITLES[name] for name in NAMES)):
+        console.line(line)
 
 
 # ---- Sweep --------------------------------------------------------------------------------------------

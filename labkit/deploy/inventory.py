@@ -29,11 +29,16 @@ def read(clients: Clients, *, prefix: str, tag_value: str) -> Inventory:
     """Everything of the lab named `prefix`… or tagged with its variant, in the normal form."""
     reader = _Reader(clients, prefix, tag_value)
     found = [*_network(reader), *_storage(reader), *_roles(reader), *_compute(reader)]
-    return _by_role(found)
+    return by_role(found)
+
+
+def short(name: str, prefix: str) -> str:
+    """A name without the project's prefix and environment."""
+    return name.removeprefix(prefix).lstrip("-").split("-", 1)[-1]
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """One thing: its role, the ids and ARNs by which others refer to it, its properties."""
 
     role: str
@@ -57,19 +62,18 @@ class _Reader:
         return [entry for page in pages for entry in page[entries]]
 
     def short(self, name: str) -> str:
-        """A name without the project's prefix and environment."""
-        return name.removeprefix(self.prefix).lstrip("-").split("-", 1)[-1]
+        """As the function of this name, for this project."""
+        return short(name, self.prefix)
 
     def role(self, kind: str, entry: Mapping[str, Any]) -> str:
         """Kind and short Name tag."""
-        name = {tag["Key"]: tag["Value"] for tag in entry.get("Tags", [])}.get("Name", "")
-        return f"{kind} {self.short(name)}".strip()
+        return f"{kind} {self.short(plain_tags(entry.get('Tags')).get('Name', ''))}".strip()
 
 
-def _by_role(found: list[_Found]) -> Inventory:
+def by_role(found: list[Found]) -> Inventory:
     """Ids replaced by roles, everywhere; a role that occurs twice is numbered."""
     roles: dict[str, str] = {}
-    inventory: dict[str, _Found] = {}
+    inventory: dict[str, Found] = {}
     for item in found:
         role, number = item.role, 1
         while role in inventory:
@@ -93,7 +97,7 @@ def _by_role(found: list[_Found]) -> Inventory:
     return {role: named(item.properties) for role, item in sorted(inventory.items())}
 
 
-def _tags(tags: Any) -> dict[str, str]:
+def plain_tags(tags: Any) -> dict[str, str]:
     """Tags without those that engines put on by themselves; from EC2's list or Lambda's mapping."""
     pairs = tags.items() if isinstance(tags, Mapping) else ((t["Key"], t["Value"]) for t in tags or [])
     return {key: value for key, value in pairs if not key.startswith(_ENGINE_TAGS)}
@@ -103,7 +107,7 @@ def _picked(entry: Mapping[str, Any], *names: str) -> Properties:
     return {name: entry.get(name) for name in names}
 
 
-def _document(value: Any) -> Any:
+def document(value: Any) -> Any:
     """A policy in one form: statements as a list, one action or resource as a list of one, in order."""
     if isinstance(value, str):
         value = json.loads(urllib.parse.unquote(value))
@@ -122,21 +126,21 @@ def _statement(statement: Mapping[str, Any]) -> Properties:
 # ---- Network ------------------------------------------------------------------------------------
 
 
-def _network(reader: _Reader) -> Iterator[_Found]:
+def _network(reader: _Reader) -> Iterator[Found]:
     vpcs = reader.ec2("describe_vpcs", "Vpcs")
     for vpc in vpcs:
         yield _vpc(reader, vpc)
     for subnet in reader.ec2("describe_subnets", "Subnets"):
         names = ("CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch", "VpcId")
-        yield _Found(
+        yield Found(
             reader.role("subnet", subnet), (subnet["SubnetId"],),
-            {**_picked(subnet, *names), "Tags": _tags(subnet.get("Tags"))},
+            {**_picked(subnet, *names), "Tags": plain_tags(subnet.get("Tags"))},
         )  # fmt: skip
     for gateway in reader.ec2("describe_internet_gateways", "InternetGateways"):
         attached = sorted(attachment["VpcId"] for attachment in gateway["Attachments"])
-        yield _Found(
+        yield Found(
             reader.role("internet gateway", gateway), (gateway["InternetGatewayId"],),
-            {"AttachedTo": attached, "Tags": _tags(gateway.get("Tags"))},
+            {"AttachedTo": attached, "Tags": plain_tags(gateway.get("Tags"))},
         )  # fmt: skip
     for table in reader.ec2("describe_route_tables", "RouteTables"):
         yield _route_table(reader, table)
@@ -144,7 +148,7 @@ def _network(reader: _Reader) -> Iterator[_Found]:
         yield from _groups(reader, [vpc["VpcId"] for vpc in vpcs])
 
 
-def _vpc(reader: _Reader, vpc: Properties) -> _Found:
+def _vpc(reader: _Reader, vpc: Properties) -> Found:
     api = reader.clients.client("ec2")
     dns = {
         attribute: api.describe_vpc_attribute(VpcId=vpc["VpcId"], Attribute=attribute)[key]["Value"]
@@ -152,11 +156,11 @@ def _vpc(reader: _Reader, vpc: Properties) -> _Found:
             ("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames"),
         )
     }  # fmt: skip
-    properties = {**_picked(vpc, "CidrBlock", "InstanceTenancy"), **dns, "Tags": _tags(vpc.get("Tags"))}
-    return _Found(reader.role("VPC", vpc), (vpc["VpcId"],), properties)
+    properties = {**_picked(vpc, "CidrBlock", "InstanceTenancy"), **dns, "Tags": plain_tags(vpc.get("Tags"))}
+    return Found(reader.role("VPC", vpc), (vpc["VpcId"],), properties)
 
 
-def _route_table(reader: _Reader, table: Properties) -> _Found:
+def _route_table(reader: _Reader, table: Properties) -> Found:
     routes = [
         {"To": route.get("DestinationCidrBlock"), "Via": route.get("GatewayId"), "State": route.get("State")}
         for route in table["Routes"]
@@ -164,21 +168,21 @@ def _route_table(reader: _Reader, table: Properties) -> _Found:
     subnets = sorted(a["SubnetId"] for a in table["Associations"] if a.get("SubnetId"))
     properties = {
         "VpcId": table["VpcId"], "Routes": sorted(routes, key=str), "Subnets": subnets,
-        "Tags": _tags(table.get("Tags")),
+        "Tags": plain_tags(table.get("Tags")),
     }  # fmt: skip
-    return _Found(reader.role("route table", table), (table["RouteTableId"],), properties)
+    return Found(reader.role("route table", table), (table["RouteTableId"],), properties)
 
 
-def _groups(reader: _Reader, vpcs: list[str]) -> Iterator[_Found]:
+def _groups(reader: _Reader, vpcs: list[str]) -> Iterator[Found]:
     for group in reader.ec2("describe_security_groups", "SecurityGroups", vpc_id=vpcs):
         if group["GroupName"] == "default":
             continue
         properties = {
             **_picked(group, "GroupName", "Description", "VpcId"),
             "Ingress": _rules(group["IpPermissions"]), "Egress": _rules(group["IpPermissionsEgress"]),
-            "Tags": _tags(group.get("Tags")),
+            "Tags": plain_tags(group.get("Tags")),
         }  # fmt: skip
-        yield _Found(f"security group {reader.short(group['GroupName'])}", (group["GroupId"],), properties)
+        yield Found(f"security group {reader.short(group['GroupName'])}", (group["GroupId"],), properties)
 
 
 def _rules(permissions: list[Properties]) -> list[Properties]:
@@ -199,7 +203,7 @@ def _rules(permissions: list[Properties]) -> list[Properties]:
 # ---- Storage ------------------------------------------------------------------------------------
 
 
-def _storage(reader: _Reader) -> Iterator[_Found]:
+def _storage(reader: _Reader) -> Iterator[Found]:
     for bucket in reader.clients.client("s3").list_buckets().get("Buckets", []):
         if bucket["Name"].startswith(reader.prefix):
             yield _bucket(reader, bucket["Name"])
@@ -209,7 +213,7 @@ def _storage(reader: _Reader) -> Iterator[_Found]:
                 yield _table(reader, name)
 
 
-def _bucket(reader: _Reader, name: str) -> _Found:
+def _bucket(reader: _Reader, name: str) -> Found:
     api = reader.clients.client("s3")
     encryption = _asked(api.get_bucket_encryption, "ServerSideEncryptionConfiguration", Bucket=name) or {}
     blocks = _asked(api.get_public_access_block, "PublicAccessBlockConfiguration", Bucket=name)
@@ -220,11 +224,11 @@ def _bucket(reader: _Reader, name: str) -> _Found:
         "Encryption": [
             rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in encryption.get("Rules", [])
         ],
-        "Policy": _document(policy) if policy else None,
-        "Tags": _tags(_asked(api.get_bucket_tagging, "TagSet", Bucket=name)),
+        "Policy": document(policy) if policy else None,
+        "Tags": plain_tags(_asked(api.get_bucket_tagging, "TagSet", Bucket=name)),
         "Name": name,
     }
-    return _Found("bucket images", (f"arn:aws:s3:::{name}",), properties)
+    return Found("bucket images", (f"arn:aws:s3:::{name}",), properties)
 
 
 def _asked(call: Any, key: str, **arguments: Any) -> Any:
@@ -240,22 +244,22 @@ def _asked(call: Any, key: str, **arguments: Any) -> Any:
         raise
 
 
-def _table(reader: _Reader, name: str) -> _Found:
+def _table(reader: _Reader, name: str) -> Found:
     api = reader.clients.client("dynamodb")
     table = api.describe_table(TableName=name)["Table"]
     properties = {
         "Name": name, "KeySchema": table["KeySchema"], "Attributes": table["AttributeDefinitions"],
         "Billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "Indexes": sorted(index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])),
-        "Tags": _tags(api.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]),
+        "Tags": plain_tags(api.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]),
     }  # fmt: skip
-    return _Found(f"table {reader.short(name)}", (table["TableArn"],), properties)
+    return Found(f"table {reader.short(name)}", (table["TableArn"],), properties)
 
 
 # ---- Roles --------------------------------------------------------------------------------------
 
 
-def _roles(reader: _Reader) -> Iterator[_Found]:
+def _roles(reader: _Reader) -> Iterator[Found]:
     api = reader.clients.client("iam")
     for page in api.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
@@ -266,30 +270,30 @@ def _roles(reader: _Reader) -> Iterator[_Found]:
             name = profile["InstanceProfileName"]
             if name.startswith(reader.prefix):
                 held = [role["RoleName"] for role in profile["Roles"]]
-                yield _Found(
+                yield Found(
                     f"instance profile {reader.short(name)}", (profile["Arn"],), {"Name": name, "Roles": held}
                 )
 
 
-def _role(reader: _Reader, role: Properties) -> _Found:
+def _role(reader: _Reader, role: Properties) -> Found:
     api, name = reader.clients.client("iam"), role["RoleName"]
     policies = {
-        policy: _document(api.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
+        policy: document(api.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"])
         for policy in api.list_role_policies(RoleName=name)["PolicyNames"]
     }
     attached = api.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     properties = {
-        "Name": name, "Trust": _document(role["AssumeRolePolicyDocument"]), "Policies": policies,
+        "Name": name, "Trust": document(role["AssumeRolePolicyDocument"]), "Policies": policies,
         "Attached": sorted(policy["PolicyArn"] for policy in attached),
-        "Tags": _tags(api.list_role_tags(RoleName=name)["Tags"]),
+        "Tags": plain_tags(api.list_role_tags(RoleName=name)["Tags"]),
     }  # fmt: skip
-    return _Found(f"role {reader.short(name)}", (role["Arn"],), properties)
+    return Found(f"role {reader.short(name)}", (role["Arn"],), properties)
 
 
 # ---- Server, function, logs ---------------------------------------------------------------------
 
 
-def _compute(reader: _Reader) -> Iterator[_Found]:
+def _compute(reader: _Reader) -> Iterator[Found]:
     for reservation in reader.ec2("describe_instances", "Reservations"):
         for instance in reservation["Instances"]:
             if instance["State"]["Name"] not in ("terminated", "shutting-down"):
@@ -307,7 +311,7 @@ def _compute(reader: _Reader) -> Iterator[_Found]:
         yield _log_group(reader, group)
 
 
-def _instance(reader: _Reader, instance: Properties) -> _Found:
+def _instance(reader: _Reader, instance: Properties) -> Found:
     api, identifier = reader.clients.client("ec2"), instance["InstanceId"]
     data = api.describe_instance_attribute(InstanceId=identifier, Attribute="userData")["UserData"]
     properties = {
@@ -318,14 +322,14 @@ def _instance(reader: _Reader, instance: Properties) -> _Found:
         "Metadata": instance.get("MetadataOptions", {}).get("HttpTokens"),
         "HasPublicAddress": bool(instance.get("PublicIpAddress")),
         "UserData": data.get("Value", ""),
-        "Tags": _tags(instance.get("Tags")),
+        "Tags": plain_tags(instance.get("Tags")),
     }
-    return _Found(
+    return Found(
         reader.role("instance", instance), (identifier, instance.get("PrivateIpAddress", "")), properties
     )
 
 
-def _function(reader: _Reader, function: Properties) -> _Found:
+def _function(reader: _Reader, function: Properties) -> Found:
     api = reader.clients.client("lambda")
     network = function.get("VpcConfig") or {}
     properties = {
@@ -333,15 +337,13 @@ def _function(reader: _Reader, function: Properties) -> _Found:
         "Variables": function.get("Environment", {}).get("Variables", {}),
         "Subnets": sorted(network.get("SubnetIds", [])), "Groups": sorted(network.get("SecurityGroupIds", [])),
         "Handler": function["Handler"].rpartition(".")[2],  # the module's name is the engine's choice
-        "Tags": _tags(api.list_tags(Resource=function["FunctionArn"])["Tags"]),
+        "Tags": plain_tags(api.list_tags(Resource=function["FunctionArn"])["Tags"]),
     }  # fmt: skip
-    return _Found(
-        f"function {reader.short(function['FunctionName'])}", (function["FunctionArn"],), properties
-    )
+    return Found(f"function {reader.short(function['FunctionName'])}", (function["FunctionArn"],), properties)
 
 
-def _log_group(reader: _Reader, group: Properties) -> _Found:
+def _log_group(reader: _Reader, group: Properties) -> Found:
     name = group["logGroupName"]
     tags = reader.clients.client("logs").list_tags_log_group(logGroupName=name)["tags"]
-    properties = {"Name": name, "Days": group.get("retentionInDays"), "Tags": _tags(tags)}
-    return _Found(f"log group {reader.short(name.rpartition('/')[2])}", (group["arn"],), properties)
+    properties = {"Name": name, "Days": group.get("retentionInDays"), "Tags": plain_tags(tags)}
+    return Found(f"log group {reader.short(name.rpartition('/')[2])}", (group["arn"],), properties)

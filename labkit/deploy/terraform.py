@@ -12,10 +12,11 @@ import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit import state
 from labkit.deploy import credentials, terraform_stream
@@ -57,12 +58,24 @@ class Terraform:
 
     def plan(self) -> Plan:
         """What apply would do now. Raises DeployError when Terraform can't tell."""
+        return Plan(NAME, terraform_stream.changes(self.planned()))
+
+    def planned(self) -> Mapping[str, Any]:
+        """The same as Terraform's own JSON. Raises DeployError."""
         self._start("plan")
         with tempfile.TemporaryDirectory(prefix="plan-", dir=self.setup.folder) as folder:
             out = Path(folder) / "plan"
             self._streamed("plan", functools.partial(self._commands.plan, out), ignore)
             shown = self._quiet(self._commands.show(out))
-        return Plan(NAME, terraform_stream.changes(json.loads(shown.output)))
+        found: Mapping[str, Any] = json.loads(shown.output)
+        return found
+
+    def tested(self, tests: Path) -> list[Mapping[str, Any]]:
+        """What Terraform says when it runs the test files in the folder `tests`, which lies in the source's."""
+        self._start("plan")
+        done = self._quiet(self._commands.test(tests.relative_to(self.source.folder)))
+        lines = [line for line in done.output.splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in lines]
 
     def apply(self) -> Deployment:
         """Make what stands agree with the files; nothing to change is success.

@@ -175,6 +175,10 @@ class Commands:
         """A saved plan; one JSON object."""
         return [*self._plain("show", json=True, no_color=True), str(plan)]
 
+    def test(self, folder: Path) -> list[str]:
+        """Run the test files in `folder` and show the plans they make; a stream of JSON lines."""
+        return self._plain("test", json=True, verbose=True, no_color=True, test_directory=str(folder))
+
     @contextlib.contextmanager
     def plan(self, out: Path) -> Iterator[list[str]]:
         """Plan into the file `out`; a stream of JSON lines."""
@@ -217,7 +221,7 @@ class Commands:
 def _built(builder: Any, name: str, options: Mapping[str, Any]) -> list[str]:
     from python_terraform import IsFlagged
 
-    switches = {"json", "no_color", "auto_approve"}
+    switches = {"json", "no_color", "auto_approve", "verbose"}
     given = {key: IsFlagged if key in switches else value for key, value in options.items()}
     command: Sequence[str] = builder.generate_cmd_string(name, **given)
     return list(command)

@@ -56,13 +56,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.cloud.image_requests import Behaviour, Visit
+from labkit.deploy.template import Declared, declared
 from labkit.grading.failure import Failed
 from labkit.grading.probes.function import Answer, Function
 from labkit.grading.probes.images import Images
 from labkit.grading.probes.packets import Packet, Packets
 from labkit.grading.probes.server import Boot, Program, Reply, Server, Unit
 from labkit.grading.probes.stores import Bucket, Stored, Table
-from labkit.grading.probes.template import Declared, declared
 from labkit.targets import Clients
 from labkit.variant import Variant
 

@@ -116,6 +116,13 @@ def test_two_readings_of_the_same_are_the_same(standing: Context, first: Invento
     assert compare(first, drift.existing(standing)) == []
 
 
+def test_what_the_template_states_is_what_exists(standing: Context, first: Inventory) -> None:
+    """But for the code: the API gives its hash as a zip's, and what a zip holds differs between the engines."""
+    stated = parity.stated_by_template(standing)
+    differences = compare(stated, first)
+    assert [(d.role, d.path) for d in differences] == [("function process-image", "Module")]
+
+
 @pytest.mark.parametrize(("seed", "where"), [s[1:] for s in SEEDED], ids=[s[0] for s in SEEDED])
 def test_a_seeded_difference_is_found_and_named(
     standing: Context, first: Inventory, seed: Seed, where: str
@@ -127,6 +134,40 @@ def test_a_seeded_difference_is_found_and_named(
     assert any(where in line for line in table(differences, "before", "now"))
     assert all(where in in_words(difference) for difference in differences)
     assert compare(first, drift.existing(standing)), "it stays different from what was deployed"
+
+
+@pytest.mark.terraform
+@pytest.mark.verify
+@pytest.mark.timeout(300)
+def test_plan_and_template_state_the_same_and_seeded_differences_are_found(tmp_path: Path) -> None:
+    """Seven at once, in main.tf: each is one line of the table, and nothing else is."""
+    with parity.generated(Places(ROOT, tmp_path), load(ROOT), "terraform") as context:
+        template = parity.stated_by_template(context)
+        assert compare(template, parity.stated_by_plan(context)) == []
+        path = context.workspace.path / "main.tf"
+        text = path.read_text()
+        for before, after, _ in SEEDED_IN_TERRAFORM:
+            assert before in text
+            text = text.replace(before, after, 1)
+        path.write_text(text)
+        found = compare(template, parity.stated_by_plan(context))
+        assert {f"{d.role}: {d.path}".removesuffix(": ") for d in found} == {
+            s[2] for s in SEEDED_IN_TERRAFORM
+        }
+
+
+SEEDED_IN_TERRAFORM = [
+    ('Action   = "s3:PutObject"', 'Action   = "s3:*"', "role server: Policies.images.Statement"),
+    ("http://${aws_instance.server.private_ip}", "http://${aws_instance.server.public_ip}",
+     "function process-image: Variables.EC2_FLASK_URL"),
+    ("from_port                    = var.port", "from_port                    = 22", "security group server: Ingress"),
+    ('status = "Enabled"', 'status = "Suspended"', "bucket images: Versioning"),
+    ('http_tokens = "required"', 'http_tokens = "optional"', "instance server: Metadata"),
+    ("retention_in_days = 7", "retention_in_days = 30", "log group process-image: Days"),
+    ('resource "aws_dynamodb_table" "images" {',
+     'resource "aws_sqs_queue" "more" {\n  name = "more"\n}\n\nresource "aws_dynamodb_table" "images" {',
+     "aws_sqs_queue aws_sqs_queue.more"),
+]  # fmt: skip
 
 
 @pytest.mark.terraform

@@ -1,6 +1,7 @@
-"""A CloudFormation template as it was deployed: resources with their references resolved as far as is known.
+"""A CloudFormation template's text as plain values, with references resolved as far as is known.
 
-What belongs here: reading the template's text for checks of what is *stated*. What does not: deploying it.
+What belongs here: reading the text, for checks of what is *stated*. What does not: deploying it, or resolving
+everything (labkit.deploy.stated.resolving).
 """
 
 import re
