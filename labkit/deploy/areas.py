@@ -61,41 +61,55 @@ def sign(changes: tuple[Change, ...]) -> str:
 
 #: area → x, y, width, height
 _BOXES: Mapping[str, tuple[int, int, int, int]] = {
-    "Network": (20, 50, 420, 250), "Doors": (40, 100, 380, 180), "Function": (60, 150, 160, 100),
-    "Server": (240, 150, 160, 100), "Bucket": (480, 50, 160, 70), "Table": (480, 140, 160, 70),
-    "Rights": (480, 230, 160, 70), "Logs": (60, 320, 160, 50),
+    "Network": (20, 60, 440, 250), "Doors": (40, 130, 400, 160), "Function": (60, 195, 160, 80),
+    "Server": (260, 195, 160, 80), "Bucket": (520, 60, 180, 70), "Table": (520, 150, 180, 70),
+    "Rights": (520, 240, 180, 70), "Logs": (60, 330, 160, 60), "Other": (260, 330, 160, 60),
 }  # fmt: skip
+#: area → what it is on AWS
+_WHAT: Mapping[str, str] = {
+    "Network": "VPC, subnet, routes, internet gateway", "Doors": "security groups", "Function": "AWS Lambda",
+    "Server": "EC2, with Flask", "Bucket": "S3: the images", "Table": "DynamoDB: their rows",
+    "Rights": "IAM: who may do what", "Logs": "CloudWatch Logs", "Other": "",
+}  # fmt: skip
+#: who calls whom
 _ARROWS = (
-    ((220, 200), (240, 200)),
-    ((400, 180), (480, 90)),
-    ((400, 200), (480, 175)),
-    ((140, 250), (140, 320)),
+    ((220, 235), (258, 235)),
+    ((420, 215), (518, 100)),
+    ((420, 235), (518, 185)),
+    ((140, 275), (140, 328)),
 )
 
 
 def svg(plan: Plan) -> str:
-    """The lab as a picture: one box for each area, with the sign of its hardest change."""
+    """The lab as a picture: one box for each area, with the sign of its hardest change.
+
+    The same for both engines, which cut the same lab into different resources.
+    """
     areas = by_area(plan)
-    boxes = "\n".join(_box(name, place, areas.get(name, ())) for name, place in _BOXES.items())
+    shown = {name: place for name, place in _BOXES.items() if name in areas or name != "Other"}
+    boxes = "\n".join(_box(name, place, areas.get(name, ())) for name, place in shown.items())
     arrows = "\n".join(
         f'<path d="M{a},{b} L{c},{d}" stroke="#57606a" marker-end="url(#tip)"/>' for (a, b), (c, d) in _ARROWS
     )
-    legend = "  ".join(f"{sign} {action}" for action, sign in SIGNS.items())
+    legend = "".join(
+        f'<tspan dx="{18 if number else 0}" fill="{COLOURS[sign]}">{sign} {action}</tspan>'
+        for number, (action, sign) in enumerate(SIGNS.items())
+    )
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 660 390" font-family="sans-serif" font-size="14">\n'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 410" font-family="sans-serif" font-size="14">\n'
         '<defs><marker id="tip" orient="auto" markerWidth="8" markerHeight="8" refX="6" refY="3">'
         '<path d="M0,0 L6,3 L0,6 z" fill="#57606a"/></marker></defs>\n'
-        f'<title>Your lab as planned</title>\n<text x="20" y="30">{escape(legend)}</text>\n'
-        f"{boxes}\n{arrows}\n</svg>\n"
+        f'<title>Your lab as planned</title>\n<rect width="720" height="410" fill="#ffffff"/>\n'
+        f'<text x="20" y="36">{legend}</text>\n{boxes}\n{arrows}\n</svg>\n'
     )
 
 
 def _box(name: str, place: tuple[int, int, int, int], changes: tuple[Change, ...]) -> str:
     x, y, width, height = place
     mark = sign(changes)
-    label = f"{mark} {name}".strip()
     return (
         f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="8" fill="none" stroke="{COLOURS[mark]}" '
         f'stroke-width="{2 if changes else 1}"/>'
-        f'<text x="{x + 10}" y="{y + 22}" fill="{COLOURS[mark]}">{escape(label)}</text>'
+        f'<text x="{x + 12}" y="{y + 24}" fill="{COLOURS[mark]}">{escape(f"{mark} {name}".strip())}</text>'
+        f'<text x="{x + 12}" y="{y + 44}" fill="#57606a" font-size="12">{escape(_WHAT[name])}</text>'
     )

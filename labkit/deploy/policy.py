@@ -89,6 +89,12 @@ def _images(text: Text) -> Iterator[tuple[int, str]]:
         yield line, f"{found[0]} exists in one region only, and ages; find the image through SSM."
 
 
+def _old_images(text: Text) -> Iterator[tuple[int, str]]:
+    """Amazon Linux 2: supported until 2026-06-30 (AWS: "Amazon Linux 2 FAQs")."""
+    for line, _ in text.matching(r"^\s*(default|ImageId|ami|image_parameter)\W.*\bamzn2\b"):
+        yield line, "Amazon Linux 2 is past its end of life; choose the al2023 image."
+
+
 def _zones(text: Text) -> Iterator[tuple[int, str]]:
     zone = r"[\"'\s]((?:[a-z]{2}-(?:[a-z]+-)+\d)[a-f])[\"'\s]?$"
     for line, found in text.matching(zone):
@@ -172,9 +178,21 @@ def _public_bucket(text: Text) -> Iterator[tuple[int, str]]:
         yield line, f"{found[1]} is off: the bucket can be made public."
 
 
-_EVERYWHERE: tuple[Rule, ...] = (_credentials, _carriage_returns, _images, _zones)
+def _public_policy(text: Text) -> Iterator[tuple[int, str]]:
+    """An Allow for everybody. S3 user guide, "The meaning of public": Principal "*", alone or as AWS."""
+    allow = False
+    for number, line in enumerate(text.lines, 1):
+        effect = re.search(r"\bEffect\b\W+(Allow|Deny)", line)
+        if effect:
+            allow = effect[1] == "Allow"
+        if allow and re.search(r"\b(Principal|AWS)\b[\"']?\s*[=:]\s*\[?\s*[\"']\*[\"']", line):
+            yield number, "everybody on the internet is allowed this; name who may."
+
+
+_EVERYWHERE: tuple[Rule, ...] = (_credentials, _carriage_returns, _images, _old_images, _zones)
 _DECLARATIONS: tuple[Rule, ...] = (
     _open_to_the_world, _wildcards, _old_metadata, _metadata_left_open, _runtimes, _public_bucket,
+    _public_policy,
 )  # fmt: skip
 
 

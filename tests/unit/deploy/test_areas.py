@@ -42,7 +42,10 @@ def test_the_tree_names_each_resource_once_with_its_sign_and_reason() -> None:
 
 
 def test_what_nobody_knows_is_shown_too() -> None:
-    assert list(by_area(Plan("terraform", (Change("x.y", "aws_sqs_queue", "create"),)))) == ["Other"]
+    plan = Plan("terraform", (Change("x.y", "aws_sqs_queue", "create"),))
+    assert list(by_area(plan)) == ["Other"]
+    assert "+ Other" in svg(plan)
+    assert "Other" not in svg(TERRAFORM)
 
 
 def test_the_picture_is_valid_and_the_same_for_both() -> None:
@@ -51,6 +54,10 @@ def test_the_picture_is_valid_and_the_same_for_both() -> None:
     assert picture == svg(CLOUDFORMATION)
     assert "± Server" in picture
     assert "± " not in svg(Plan("terraform")).replace("± replace", "")
+    texts = [
+        element.text for element in ElementTree.fromstring(picture).iter() if element.tag.endswith("text")
+    ]
+    assert len(texts) == 1 + 2 * 8, "a legend, and name and service of each area"
 
 
 def test_the_price_of_a_forgotten_week_is_that_of_its_hours() -> None:

@@ -75,6 +75,13 @@ MISTAKES = {
     "secret": ('secret_key = "wJalrXUtnFEMIK7MDENG"', 'SecretKey: "wJalrXUtnFEMIK7MDENG"', "secret stands"),
     "runtime": ('  runtime = "python3.8"', "  Runtime: python3.8", "is retired"),
     "image": ('  ami = "ami-0123456789abcdef0"', "  ImageId: ami-0123456789abcdef0", "one region only"),
+    "public policy": (
+        'Effect = "Allow"\nPrincipal = { AWS = "*" }', 'Effect: Allow\nPrincipal: "*"', "everybody on the internet",
+    ),
+    "old image": (
+        '  default = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2"',
+        "    Default: /aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2", "end of life",
+    ),
     "zone": ('  availability_zone = "us-east-1a"', "  AvailabilityZone: us-east-1a", "not in ap-south-1"),
 }  # fmt: skip
 
