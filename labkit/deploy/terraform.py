@@ -7,6 +7,7 @@ State, lock file and .terraform/ lie in the student's folder where Terraform its
 `terraform plan` or `terraform destroy` there, by hand, goes on with what the kit began, and the other way.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -131,7 +132,7 @@ class Terraform:
     @functools.cached_property
     def _commands(self) -> Commands:
         values = {"region": self.clients.target.region, **self.source.choices}
-        return Commands(self.setup.program(), self.setup.folder, values)
+        return Commands(self.setup.program(), self.setup.folder, values, self.setup.lock_seconds)
 
     @functools.cached_property
     def _environment(self) -> dict[str, str]:
@@ -165,6 +166,8 @@ class Terraform:
         first = self._init_when_needed()
         if first.errors:
             raise failed("init", first.errors, first.other, str(self._log("init")))
+        if self._is_locked():  # Terraform waits without a word
+            self.emit(Event("note", "Another Terraform is at work on these files; waiting for its end …"))
         with command() as arguments:
             status, stream = self._followed(what, arguments, emit)
             if status and any(_NOT_INITIALISED.search(error.text) for error in stream.errors):
@@ -200,6 +203,17 @@ class Terraform:
         found = state.read_json(self._failure)
         fits = found is not None and self._state.is_file() and found.get("state") == self._state_hash()
         return str(found["reason"]) if found is not None and fits else ""
+
+    def _is_locked(self) -> bool:
+        """Whether another Terraform holds the state file (which it locks as POSIX locks files)."""
+        try:
+            with self._state.open("r+b") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def _state_hash(self) -> str:
         return hashlib.sha256(self._state.read_bytes()).hexdigest()

@@ -35,13 +35,14 @@ _INSTALL = (
 class Setup:
     """Terraform on this machine. `folder` is the kit's own place for settings, logs and plug-ins.
 
-    `mirror` is a folder laid out as a filesystem mirror; "" means the public registry.
+    `lock_seconds`: how long to wait for another Terraform that is at work on the same files. `mirror` is a folder laid out as a filesystem mirror; "" means the public registry.
     """
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     which: Callable[[str], str | None] = shutil.which
     memory: Callable[[], int | None] = lambda: available_memory()
+    lock_seconds: int = LOCK_SECONDS
 
     @property
     def mirror(self) -> str:
@@ -158,6 +159,7 @@ class Commands:
     program: str
     folder: Path
     values: Mapping[str, Any]
+    lock_seconds: int = LOCK_SECONDS
 
     def init(self) -> list[str]:
         """Fetch the provider that the files ask for; no upgrade, no questions."""
@@ -206,7 +208,7 @@ class Commands:
         from python_terraform import Terraform
 
         builder = Terraform(working_dir=str(self.folder), terraform_bin_path=self.program)
-        common = {"json": True, "input": False, "no_color": True, "lock_timeout": f"{LOCK_SECONDS}s"}
+        common = {"json": True, "input": False, "no_color": True, "lock_timeout": f"{self.lock_seconds}s"}
         try:
             yield _built(builder, name, {**common, **options, "var": dict(self.values)})
         finally:

@@ -47,7 +47,8 @@ def failed(what: str, errors: Sequence[Diagnostic], other: Sequence[str], log: s
             hint=f"Run it again. Its own words are in {log}",
         )
     first = errors[0]
-    said = f"{first.address}: {first.text}" if first.address else first.text
+    text = first.text.partition(" To see which modules are")[0]
+    said = f"{first.address}: {text}" if first.address else text
     told = known(said, _TROUBLES)
     if told is not None:
         return told

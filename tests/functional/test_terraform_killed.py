@@ -3,6 +3,7 @@
 A small configuration without the provider's long waits stands in for the lab. `make verify` takes every event.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -10,18 +11,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from labkit.cloud.lifecycle import LocalCloud
 from labkit.deploy import cleanup, survivors
 from labkit.deploy.model import Source
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import DeployError
-from labkit.events import ignore
+from labkit.events import Event, ignore
+from labkit.grading.system import Ground
 from labkit.targets import Clients, Target
 
 PREFIX, CODE = "hybrid-killed", "killed"
@@ -109,11 +110,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    local = LocalCloud(tmp_path_factory.mktemp("cloud"))
-    try:
-        yield Clients(Target("local", "eu-west-1", local.ensure().url))
-    finally:
-        local.stop()
+    with Ground(tmp_path_factory.mktemp("cloud")) as ground:
+        yield Clients(Target("local", "eu-west-1", ground.url))
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +200,22 @@ def test_what_exists_already_is_told_with_the_way_out(place: Place) -> None:
     assert place.engine.current().status == "failed"
     cleanup.delete(place.clients, prefix=PREFIX, tag_value=CODE)
     assert place.engine.apply().status == "complete"
+
+
+@pytest.mark.verify
+def test_a_state_that_another_terraform_holds_is_told(place: Place) -> None:
+    """Terraform locks its state file as POSIX locks files; first it is waited for, then told."""
+    place.engine.apply()
+    seen: list[Event] = []
+    setup = replace(Setup(place.kit), lock_seconds=1)
+    engine = Terraform(place.clients, Source(PREFIX, place.folder), seen.append, setup)
+    with (place.folder / "terraform.tfstate").open("r+") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        with pytest.raises(DeployError, match="still at work on these files") as caught:
+            engine.apply()
+    assert "Wait until it has ended" in caught.value.hint
+    assert any("waiting for its end" in event.text for event in seen)
+    assert not engine.apply().changed
 
 
 @pytest.mark.verify
