@@ -1,7 +1,7 @@
 """python -m bench [SECTION …]: measure the kit. Prints a table and writes .lab/bench.json.
 
 Sections: demo, commands, cloud, api, functions, path. All of these by default (about two minutes).
-Named only: engines (three minutes more; needs Terraform).
+Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier).
 """
 
 import dataclasses
@@ -11,9 +11,10 @@ import time
 
 from bench import sections
 from bench.measuring import table
+from bench.tiers import tiers
 
 KNOWN = ("commands", "demo", "cloud", "api", "functions", "path")
-NAMED = ("engines",)
+NAMED = ("engines", "tiers")
 
 
 def main(chosen: list[str]) -> int:
@@ -25,7 +26,7 @@ def main(chosen: list[str]) -> int:
     figures = []
     for name in chosen or KNOWN:
         print(f"measuring {name} …", file=sys.stderr)
-        figures += getattr(sections, name)()
+        figures += (tiers if name == "tiers" else getattr(sections, name))()
     print(table(figures))
     folder = sections.ROOT / ".lab"
     folder.mkdir(exist_ok=True)

@@ -36,13 +36,13 @@ def commands() -> list[Figure]:
     """How long a person waits for a command that does nothing yet."""
     python = [sys.executable, "-c", "pass"]
     helped = [sys.executable, str(ROOT / "steps" / "03_deploy.py"), "--help"]
-    mine, floor = paired(lambda: _quiet(helped), lambda: _quiet(python), 15)
+    mine, floor = paired(lambda: quiet(helped), lambda: quiet(python), 15)
     return [figure("step --help (floor: python -c pass)", mine, floor=floor, aim="< 1 s")]
 
 
 def demo() -> list[Figure]:
     """The whole demo, its own cloud included."""
-    times = timed(lambda: _quiet(["/bin/sh", str(ROOT / "lab"), "demo"]), 3)
+    times = timed(lambda: quiet(["/bin/sh", str(ROOT / "lab"), "demo"]), 3)
     return [figure("make demo after set-up", times, aim="< 30 s")]
 
 
@@ -50,7 +50,7 @@ def cloud() -> list[Figure]:
     """Start of the cloud, a stack's life, boot, memory."""
     first, services = [], []
     for _ in range(3):
-        with _cloud() as (_, local):
+        with lab_cloud() as (_, local):
             local.stop()
             with stopwatch(first):
                 clients = _clients(local)
@@ -67,22 +67,22 @@ def cloud() -> list[Figure]:
 def _stack() -> list[Figure]:
     created, updated, deleted, booted, idle, after = [], [], [], [], [], []
     for _ in range(3):
-        with _cloud() as (places, local):
+        with lab_cloud() as (places, local):
             idle.append(float(local.ask("GET", "status")["memory_mb"]))
-            _run(places, local, "01")
+            run(places, local, "01")
             with stopwatch(created):
-                _run(places, local, "03")
-            context = _context(places, local)
+                run(places, local, "03")
+            context = context_of(places, local)
             outputs = context.deployed().outputs
             booted.append(1000 * float(local.instance(outputs["InstanceId"])["seconds"]))
             app = context.workspace.path / "flask_app.py"
             app.write_text(app.read_text() + "\n# changed\n")
             with stopwatch(updated):
-                _run(places, local, "03")
-            _run(places, local, "05")
+                run(places, local, "03")
+            run(places, local, "05")
             after.append(float(local.ask("GET", "status")["memory_mb"]))
             with stopwatch(deleted):
-                _run(places, local, "10")
+                run(places, local, "10")
     megabytes = [Figure("memory of the cloud, idle", "MB", sorted(idle)[1], max(idle), 3),
                  Figure("memory after a deployment", "MB", sorted(after)[1], max(after), 3)]  # fmt: skip
     return [
@@ -96,7 +96,7 @@ def _stack() -> list[Figure]:
 
 def api() -> list[Figure]:
     """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
-    with _cloud() as (_, local), Floor() as floor:
+    with lab_cloud() as (_, local), Floor() as floor:
         mine, stub = _clients(local), Clients(Target("local", REGION, floor.url))
         where = {"LocationConstraint": REGION}
         mine.client("s3").create_bucket(Bucket="bench", CreateBucketConfiguration=where)
@@ -113,7 +113,7 @@ def api() -> list[Figure]:
 
 def functions() -> list[Figure]:
     """Invocations of the solution's function, health branch left out: a handler that returns at once."""
-    with _cloud() as (_, local), Floor() as floor:
+    with lab_cloud() as (_, local), Floor() as floor:
         clients, stub = _clients(local), Clients(Target("local", REGION, floor.url))
         _make_function(clients)
         cold = []
@@ -131,10 +131,10 @@ def functions() -> list[Figure]:
 
 def path() -> list[Figure]:
     """One 100 KB picture through function, server, S3 and DynamoDB; one client, then eight."""
-    with _cloud() as (places, local):
-        _run(places, local, "01")
-        _run(places, local, "03")
-        context = _context(places, local)
+    with lab_cloud() as (places, local):
+        run(places, local, "01")
+        run(places, local, "03")
+        context = context_of(places, local)
         name = context.deployed().outputs["LambdaFunctionName"]
         url = local.publish("bench.png", b"\x89PNG\r\n\x1a\n" + BODY)
         event = f'{{"image_url": "{url}"}}'.encode()
@@ -152,12 +152,13 @@ def path() -> list[Figure]:
 # -- helpers -------------------------------------------------------------------------------------------
 
 
-def _quiet(command: list[str]) -> None:
+def quiet(command: list[str]) -> None:
+    """Run a command whose output nobody wants. Raises CalledProcessError."""
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
-def _cloud() -> Iterator[tuple[Places, LocalCloud]]:
+def lab_cloud() -> Iterator[tuple[Places, LocalCloud]]:
     """A running local cloud of its own, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         places = Places(ROOT, Path(folder))
@@ -173,12 +174,14 @@ def _clients(local: LocalCloud) -> Clients:
     return Clients(Target("local", REGION, local.ensure().url))
 
 
-def _context(places: Places, local: LocalCloud) -> Context:
+def context_of(places: Places, local: LocalCloud) -> Context:
+    """What steps need, for the reference solution."""
     return Context(places, load(ROOT), Options(student=STUDENT, solution=True), ignore, local)
 
 
-def _run(places: Places, local: LocalCloud, number: str) -> None:
-    result = run_step(_context(places, local), number)
+def run(places: Places, local: LocalCloud, number: str) -> None:
+    """Run a step. Raises SystemExit when it does not pass."""
+    result = run_step(context_of(places, local), number)
     if not result.passed:
         raise SystemExit(f"step {number} failed: {[c for c in result.checks if not c.passed]}")
 

@@ -14,6 +14,8 @@ _ROLES = {
 }
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+_DATE = re.compile(r"\b[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (?:[+-]\d{4}|GMT)")
+_MILLISECONDS = re.compile(r"(?<=_ms\": )\d+(?:\.\d+)?")
 _ID = re.compile(r"\b(acl|ami|eipalloc|eni|i|igw|rtb|rtbassoc|sg|sgr|subnet|vol|vpc)-[0-9a-f]{8,17}\b")
 _KINDS = {
     "sg": "security group", "i": "instance", "eni": "interface", "igw": "internet gateway", "rtb": "route table",
@@ -44,7 +46,8 @@ class Names:
             text = text.replace(value, role)
         text = _SESSION.sub(r"\1/<session>", text)
         text = _UUID.sub("<uuid>", text)
-        text = _TIME.sub("<time>", text)
+        text = _DATE.sub("<time>", _TIME.sub("<time>", text))
+        text = _MILLISECONDS.sub("<some>", text)
         text = _ID.sub(lambda match: f"<{_KINDS.get(match[1], match[1])}>", text)
         text = _DURATION.sub(r"<some> \1", text)
         text = _OBJECT.sub("<object>", text)

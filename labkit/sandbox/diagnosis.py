@@ -12,8 +12,11 @@ from pathlib import Path
 
 from labkit.sandbox.stages import MOUNTS, NETWORK, OWNER, PROCESSES, ROUTER, Refused
 
-_CONTAINER_FLAGS = "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN"
-_PROC_FLAG = "--security-opt systempaths=unconfined"
+#: as in docs/tiers.md and .devcontainer, where it is said what each grants
+CONTAINER_FLAGS = (
+    "--cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined "
+    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+)
 _OLDEST = (5, 14)
 
 
@@ -61,8 +64,8 @@ def explain(refused: Refused, facts: Facts) -> tuple[str, str]:
     if refused.stage in (OWNER, PROCESSES, MOUNTS) and (setting := _switched_off(facts)):
         return f"{seen}; {setting[0]}.", f"Run: sudo sysctl -w {setting[1]}"
     if facts.in_container:
-        flags = f"{_CONTAINER_FLAGS} {_PROC_FLAG}"
-        return f"{seen}; the container that we are in forbids it.", f"Start the container with: {flags}"
+        fix = f"Open the folder in its .devcontainer, or start the container with: {CONTAINER_FLAGS}"
+        return f"{seen}; the container that we are in forbids it.", fix
     if refused.stage in (NETWORK, ROUTER):
         return f"{seen}.", "Run: sudo modprobe -a veth nf_tables nf_conntrack"
     return (

@@ -21,6 +21,7 @@ from labkit.sandbox.portable.handle import PortableProcess
 from labkit.sandbox.portable.inside.world import Network, World
 from labkit.sandbox.portable.orders import Order
 from labkit.sandbox.portable.processes import resident_bytes
+from labkit.sandbox.portable.users import Users
 from labkit.sandbox.spec import Limits, SandboxSpec
 
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[3])
@@ -31,8 +32,6 @@ _START = (
 _CLEAN = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 _PATIENCE = 60.0
 _MB = 1 << 20
-#: users that nobody is, one for each sandbox where we are root
-_FIRST_UID, _UIDS = 61_000, 4_000
 _TRIAL = SandboxSpec(name="trial", entry="builtins:len", limits=Limits())
 #: paths are written unquoted into scripts, and a Unix socket's is at most 103 bytes on macOS
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
@@ -47,7 +46,13 @@ class PortableHost:
     """
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", connection: socket.socket, base: Path, *, landlock: bool
+        self,
+        process: "subprocess.Popen[bytes]",
+        connection: socket.socket,
+        base: Path,
+        users: Users | None,
+        *,
+        landlock: bool,
     ) -> None:
         """Use open()."""
         self._process, self._connection, self._base = process, connection, base
@@ -56,11 +61,7 @@ class PortableHost:
         self._networks: dict[str, Network] = {}
         self._disks: dict[str, int] = {}
         self._farms: dict[str, Path] = {}
-        self._free_uids = (
-            list(range(_FIRST_UID + _UIDS, _FIRST_UID, -1))
-            if os.geteuid() == 0 and readable.by_others()
-            else []
-        )
+        self._users = users
         self._watcher = (
             Watcher(bound=resident_bytes, measure=resident_bytes) if not _has_proc() else Watcher()
         )
@@ -82,12 +83,16 @@ class PortableHost:
         """
         forks = sys.platform != "darwin" if forks is None else forks
         base = _base_folder()
+        users = None
         try:
-            process, connection = _start_keeper(preload, python, forks=forks)
+            users = Users.claim() if os.geteuid() == 0 and readable.by_others() else None
+            process, connection = _start_keeper(preload, python, users, forks=forks)
         except BaseException:
             shutil.rmtree(base, ignore_errors=True)
+            if users:
+                users.close()
             raise
-        host = cls(process, connection, base, landlock=landlock)
+        host = cls(process, connection, base, users, landlock=landlock)
         try:
             host.start(_TRIAL).wait(_PATIENCE)
         except SandboxError as error:
@@ -101,7 +106,7 @@ class PortableHost:
     @property
     def separates_users(self) -> bool:
         """Whether each sandbox runs as a user of its own."""
-        return bool(self._free_uids)
+        return self._users is not None
 
     def close(self) -> None:
         """End every sandbox and the keeper; wait until they are gone. Twice is no error."""
@@ -112,6 +117,9 @@ class PortableHost:
             self._process.kill()
             self._process.wait()
         self._watcher.close()
+        if self._users:
+            self._users.close()
+            self._users = None
         roots.remove(self._base)
 
     def __enter__(self) -> "PortableHost":
@@ -138,8 +146,8 @@ class PortableHost:
         with self._books:
             if name in self._disks:
                 raise SandboxError(f"disk {name} failed: it exists already")
+            self._disks[name] = self._users.take() if self._users else 0
             (self._base / name).mkdir(mode=0o700)
-            self._disks[name] = self._free_uids.pop() if self._free_uids else 0
 
     def remove_disk(self, name: str) -> None:
         """Forget a disk. Raises SandboxError when there is none of this name."""
@@ -150,9 +158,8 @@ class PortableHost:
         roots.remove(self._base / name)
 
     def _release(self, uid: int) -> None:
-        """A user goes to the end of the queue: what it may have left elsewhere is nobody's for long."""
-        if uid:
-            self._free_uids.insert(0, uid)
+        if uid and self._users:
+            self._users.give(uid)
 
     # -- starting ---------------------------------------------------------------------------------------
 
@@ -205,7 +212,7 @@ class PortableHost:
                 if spec.disk not in self._disks:
                     raise SandboxError(f"{spec.name} could not be started: there is no disk {spec.disk}")
                 return self._base / spec.disk, self._disks[spec.disk], _Drop(None, lambda: None)
-            uid = self._free_uids.pop() if self._free_uids else 0
+            uid = self._users.take() if self._users else 0
         root = Path(tempfile.mkdtemp(prefix="p", dir=self._base))
         return root, uid, _Drop(root, lambda: self._release(uid))
 
@@ -293,13 +300,13 @@ def _base_folder() -> Path:
 
 
 def _start_keeper(
-    preload: Sequence[str], python: str, *, forks: bool
+    preload: Sequence[str], python: str, users: Users | None, *, forks: bool
 ) -> "tuple[subprocess.Popen[bytes], socket.socket]":
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
             [python, "-I", "-c", _START, str(theirs.fileno()), "fork" if forks else "spawn", *preload],
-            pass_fds=[theirs.fileno()], env=_CLEAN, cwd="/", stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno(), *([users.descriptor] if users else [])], env=_CLEAN, cwd="/", stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     answer, _ = keeper.receive(ours)

@@ -46,6 +46,8 @@ def copy(places: tuple[str, ...] = ("/var/tmp", "/tmp")) -> str:
 
     Raises OSError when none can be made: no room, or this is no virtual environment.
     """
+    if not os.path.exists("/proc/self/exe"):
+        raise OSError("a hidden /proc keeps the copy from finding its library")
     if sys.prefix == sys.base_prefix:
         raise OSError("Python is not in an environment of its own")
     place = next(each for each in places if os.access(each, os.W_OK))

@@ -20,6 +20,8 @@ OUTPUTS = {
         ("at 2026-01-02T03:04:05.678+00:00!", "at <time>!"),
         ("after 5.013 s, 12.5 ms", "after <some> s, <some> ms"),
         ("over 8 s", "over 8 s"),
+        ("finished at Sat, 28 Nov 2026 05:08:14 +0000. Up", "finished at <time>. Up"),
+        ('{"lambda_ec2_call_time_ms": 97.0}', '{"lambda_ec2_call_time_ms": <some>}'),
         ("from 198.51.100.7 to 0.0.0.0/0", "from <address> to 0.0.0.0/0"),
         ("own 10.30.0.0/16 and 10.30.1.254", "own 10.30.0.0/16 and 10.30.1.254"),
         ("assumed-role/abc-server/i-0aaaaaaaaaaaaaaaa:", "assumed-role/abc-server/<session>:"),
