@@ -49,18 +49,23 @@ def _round(name: str) -> list[Figure]:
 def _life(name: str, context: Context, engine: Engine) -> list[Figure]:
     times: dict[str, list[float]] = {}
     if isinstance(engine, Terraform):
-        with stopwatch(times.setdefault("init and validate", [])):
-            engine.validate()
-    for what, act in (("plan", engine.plan), ("apply", engine.apply), ("second plan", engine.plan)):
+        with stopwatch(times.setdefault("init", [])):
+            engine.init()
+    for what, act in (
+        ("validate", engine.validate),
+        ("plan", engine.plan),
+        ("apply (create)", engine.apply),
+        ("second plan", engine.plan),
+    ):
         with stopwatch(times.setdefault(what, [])):
             act()
     _change(context, "lambda_function.py")
-    with stopwatch(times.setdefault("apply, function changed", [])):
+    with stopwatch(times.setdefault("apply, one code fix (function)", [])):
         engine.apply()
     _change(context, "flask_app.py")
     with stopwatch(times.setdefault("apply, server replaced", [])):
         engine.apply()
-    with stopwatch(times.setdefault("destroy", [])):
+    with stopwatch(times.setdefault("destroy (delete)", [])):
         engine.destroy()
     return [figure(f"{name}: {what}", taken) for what, taken in times.items()]
 

@@ -429,6 +429,19 @@ def _clean_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def leashed(folder: Path) -> Iterator[LocalCloud]:
+    """A local cloud for the body, not started yet; it ends with the body, and with us however we end."""
+    reader, writer = os.pipe()
+    cloud = LocalCloud(folder, leash=reader)
+    try:
+        yield cloud
+    finally:
+        cloud.stop()
+        os.close(writer)
+        os.close(reader)
+
+
+@contextlib.contextmanager
 def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """The ends of a pipe as files, which may be closed twice; a number closed twice may be another's by then."""
     reader, writer = os.pipe()

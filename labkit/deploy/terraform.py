@@ -57,6 +57,13 @@ class Terraform:
         done = self._quiet(self._commands.validate())
         return tuple(error.finding() for error in terraform_stream.validated(done.output))
 
+    def init(self) -> None:
+        """Fetch the provider into the student's folder. Raises DeployError."""
+        self._start("validate")
+        stream = self._init()
+        if stream.errors:
+            raise failed("init", stream.errors, stream.other, str(self._log("init")))
+
     def plan(self) -> Plan:
         """What apply would do now. Raises DeployError when Terraform can't tell."""
         return Plan(NAME, terraform_stream.changes(self.planned()))

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from labkit.cloud.lifecycle import leashed
 from labkit.deploy.cloudformation import TEMPLATE
 from labkit.deploy.engines import NAMES, TITLES
 from labkit.deploy.inventory import Inventory
@@ -17,7 +18,6 @@ from labkit.deploy.stated.parts import Place
 from labkit.deploy.terraform import Terraform
 from labkit.errors import DeployError
 from labkit.events import Emit, Event, ignore
-from labkit.grading.system import Ground
 from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
@@ -84,9 +84,9 @@ def generated(places: Places, manifest: Manifest, engine: str) -> Iterator[Conte
     """The reference solution, generated and built in a folder of its own, with a cloud while the body runs."""
     with tempfile.TemporaryDirectory(prefix="lab-parity-") as folder:
         own = Places(places.root, Path(folder))
-        with Ground(own.state / "cloud") as ground:  # it ends with us, however we end
+        with leashed(own.state / "cloud") as cloud:
             options = Options(STUDENT, solution=True, engine=engine)
-            context = Context(own, manifest, options, ignore, ground.cloud)
+            context = Context(own, manifest, options, ignore, cloud)
             _done(context, engine, "01")
             context.workspace.write_build()
             yield context

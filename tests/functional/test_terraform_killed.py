@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from labkit.cloud.lifecycle import leashed
 from labkit.deploy import cleanup, survivors
 from labkit.deploy.model import Source
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import DeployError
 from labkit.events import Event, ignore
-from labkit.grading.system import Ground
 from labkit.targets import Clients, Target
 
 PREFIX, CODE = "hybrid-killed", "killed"
@@ -110,8 +110,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    with Ground(tmp_path_factory.mktemp("cloud")) as ground:
-        yield Clients(Target("local", "eu-west-1", ground.url))
+    with leashed(tmp_path_factory.mktemp("cloud")) as local:
+        yield Clients(Target("local", "eu-west-1", local.ensure().url))
 
 
 @pytest.fixture(scope="module")
