@@ -16,6 +16,7 @@ from labkit.cloud.moto_seam.ec2_run import correct_run
 from labkit.cloud.moto_seam.lambda_functions import correct_functions
 from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
+from labkit.cloud.moto_seam.one_at_a_time import correct_threads
 from labkit.cloud.moto_seam.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
@@ -49,6 +50,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     replacements = Replacements()
     know_regions(replacements)
     speed_up(replacements)
+    correct_threads(replacements)
     correct_sts(replacements, account.holder)
     correct_managed_policies(replacements)
     correct_buckets(replacements)

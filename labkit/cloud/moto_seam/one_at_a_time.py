@@ -1,0 +1,48 @@
+"""Requests to one service are answered one after the other, where moto's dicts would not bear two at once.
+
+Plain moto, served by threads: a Scan while another thread puts an item is "dictionary changed size during
+iteration", a 500 that AWS never gives.
+
+What belongs here: the locks. What does not: Lambda (an invocation may last a minute, and others go on beside
+it) and CloudFormation (ours, with locks of its own).
+"""
+
+import threading
+from collections import defaultdict
+from typing import Any
+
+from labkit.cloud.moto_seam.replacing import Replacements
+
+#: services whose handlers wait for nobody: their requests are whole in memory before they begin
+LOCKED = frozenset({"dynamodb", "ec2", "iam", "logs", "ssm", "sts"})
+#: what changes the names in a bucket or goes through them; the bytes of a body are there by then
+_S3 = (
+    "create_bucket", "delete_bucket", "list_buckets", "put_object", "copy_object", "delete_object",
+    "list_objects", "list_object_versions",
+)  # fmt: skip
+
+
+def correct_threads(replacements: Replacements) -> None:
+    """Take a service's lock around each of its actions."""
+    from moto.core.responses import BaseResponse
+    from moto.s3.models import S3Backend
+
+    locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    @replacements.around(BaseResponse, "call_action")
+    def call_action(original: Any, self: Any) -> Any:
+        service = str(self.service_name)
+        if service not in LOCKED:
+            return original(self)
+        with locks[service]:
+            return original(self)
+
+    for name in _S3:
+        _lock(replacements, S3Backend, name, locks["s3"])
+
+
+def _lock(replacements: Replacements, owner: Any, name: str, lock: threading.RLock) -> None:
+    @replacements.around(owner, name)
+    def alone(original: Any, *args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return original(*args, **kwargs)
