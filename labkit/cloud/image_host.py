@@ -38,6 +38,8 @@ class ImageHost:
         self._behaviours: dict[str, Behaviour] = {}
         self._visits: deque[Visit] = deque(maxlen=_VISITS)
         self._closed = threading.Event()
+        #: seconds before each answer, whatever is asked for
+        self.delay = 0.0
 
     def publish(self, name: str, data: bytes, behaviour: Behaviour | None = None) -> str:
         """Serve `data` under `name`; returns the URL. Raises ValueError for a name with a path in it."""
@@ -76,7 +78,7 @@ class ImageHost:
         if not _NAME.fullmatch(name) or not path.is_file():
             raise NotFound
         behaviour = self._behaviours.get(name, Behaviour())
-        self._closed.wait(_SILENT_SECONDS if behaviour.silent else behaviour.delay)
+        self._closed.wait(_SILENT_SECONDS if behaviour.silent else behaviour.delay + self.delay)
         kind = behaviour.content_type or mimetypes.guess_type(name)[0] or "application/octet-stream"
         response = Response(status=behaviour.status, content_type=kind, headers=dict(behaviour.headers))
         if behaviour.location:

@@ -164,6 +164,10 @@ class LocalCloud:
         """Serve `data` on the image host (outside every VPC); returns its URL."""
         return str(self.ask("PUT", f"images/{quote(name)}", data)["url"])
 
+    def delay_images(self, seconds: float) -> None:
+        """Let the image host wait so long before each answer."""
+        self.ask("PUT", "image-host", json.dumps({"delay": seconds}).encode())
+
     def instance(self, instance_id: str) -> Mapping[str, Any]:
         """Boot state, units and the last lines of the logs of one instance."""
         answer: dict[str, Any] = self.ask("GET", f"instances/{quote(instance_id)}")

@@ -72,6 +72,9 @@ class Probing:
             case "PUT", ["images", name] if "behaviour" in request.args:
                 behaviour = Behaviour(**json.loads(request.args["behaviour"]))
                 return {"url": self._images.publish(name, request.get_data(), behaviour)}
+            case "PUT", ["image-host"]:
+                self._images.delay = float(request.get_json()["delay"])
+                return {"delay": self._images.delay}
             case "GET", ["images", name, "visits"]:
                 return [asdict(visit) for visit in self._images.visits(name)]
             case "GET", ["instances", name, "programs"]:

@@ -63,7 +63,7 @@ class Course:
     hint_tiers: int = 3
     hint_cost: float = 0.0
     tier3_after: int = 10
-    pool: tuple[str, ...] = tuple(fault.name for fault in faults.ALL)
+    pool: tuple[str, ...] = faults.REPAIRABLE
     how_many: int = 2
     due: datetime | date | None = None
     path: Path | None = None
@@ -143,7 +143,7 @@ def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> 
     raw = tomllib.loads((course.path or Path()).read_text(encoding="utf-8")).get("lab", {})
     _all_known("[lab] given", raw.get("given", ()), gaps)
     _all_known("[lab] engines", course.engines, set(ENGINES))
-    _all_known("[break] pool", course.pool, {fault.name for fault in faults.ALL})
+    _all_known("[break] pool", course.pool, set(faults.REPAIRABLE))
     if not course.engines:
         raise _wrong("[lab] engines is empty: nothing could be deployed")
     if not 1 <= course.how_many <= len(course.pool):

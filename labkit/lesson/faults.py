@@ -13,11 +13,16 @@ from typing import Any, Protocol
 from labkit.targets import Clients
 
 Memo = dict[str, Any]
+SLOW_SECONDS = 40.0
 DROP_IN = "/etc/systemd/system/flask-app.service.d/override.conf"
 
 
 class Inside(Protocol):
-    """The way into a server (labkit.cloud.lifecycle.LocalCloud)."""
+    """The way into a server, and to the host of the images (labkit.cloud.lifecycle.LocalCloud)."""
+
+    def delay_images(self, seconds: float) -> None:
+        """Let the host of the images wait so long before each answer."""
+        ...
 
     def output_inside(self, instance_id: str, words: Sequence[str]) -> tuple[int, str]:
         """Run a command there: its status and what it printed."""
@@ -52,7 +57,9 @@ class Bench:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault. `kind`: "network" or "program". `hop`: where it stops what (labkit.lesson.path.NAMES).
+    """One fault. `kind`: "network", "program", or "outside" of what the student could repair.
+
+    `hop`: where it stops what (labkit.lesson.path.NAMES).
 
     `make` changes the system and returns what `undo` needs. `evidence`: what a good observation contains.
     """
@@ -225,7 +232,16 @@ def _make_table(bench: Bench, kind: str) -> None:
     api.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
 
 
-#: F1 to F8 and F10 of the lesson. F3 stops what the server asks outside for: inside a subnet no ACL is asked.
+def _slow_images(bench: Bench) -> Memo:
+    bench.inside.delay_images(SLOW_SECONDS)
+    return {}
+
+
+def _quick_images(bench: Bench, memo: Memo) -> None:
+    bench.inside.delay_images(0)
+
+
+#: F1 to F10 of the lesson, F9 last. F3 stops what the server asks outside for: inside a subnet no ACL is asked.
 ALL: tuple[Fault, ...] = (
     Fault("rule-revoked", "network", "door", "silence means dropped; a group without a rule says nothing",
           r"no (ingress |inbound |incoming )?rules?|ippermissions.*\[\s*\]", _revoke, _authorize),
@@ -245,7 +261,11 @@ ALL: tuple[Fault, ...] = (
           r"explicit deny|nomoreimages|\"?effect\"?:? ?\"?deny", _deny, _allow),
     Fault("key-type", "program", "store", "a table knows one thing of your rows: its key, and the key's type",
           r"validationexception|type mismatch|attributetype", _number_key, _text_key),
+    Fault("slow-images", "outside", "store", "a ladder of time-outs: the innermost gives up first, and says why",
+          r"took longer|slow|40 ?s\b", _slow_images, _quick_images),
 )  # fmt: skip
+#: those that a student can find and repair: step 06 takes from these
+REPAIRABLE = tuple(fault.name for fault in ALL if fault.kind != "outside")
 
 
 def by_name(name: str) -> Fault:

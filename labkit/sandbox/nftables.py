@@ -95,7 +95,7 @@ _NEW_TABLE, _DELETE_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET, _NEW_ELEMENT, _DELET
     14,
 )
 _PREROUTING, _INPUT, _FORWARD, _OUTPUT, _POSTROUTING = range(5)
-_REGISTER = 1
+_REGISTER, _PORT_REGISTER = 1, 2
 _EQUAL, _NOT_EQUAL, _LOWER_EQUAL, _GREATER_EQUAL = 0, 1, 3, 5
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _SOURCE_OFFSET, _DESTINATION_OFFSET, _PORT_OFFSET = 12, 16, 2
@@ -155,6 +155,20 @@ def _translation(carried: str) -> list[Message]:
         _rule(t, "dnat", to_private),
         *([_rule(t, "carrier", to_carrier)] if carried else []),
         _rule(t, "snat", to_public),
+    ]
+
+
+def moved(address: str, port: int, to: int) -> list[Message]:
+    """In an interface's own namespace: what asks for TCP `port` of the local `address` finds `to` there.
+
+    So the port itself stays free for a program that listens on all addresses.
+    """
+    service: Rule = {"protocol": socket.IPPROTO_TCP, "ports": [port, port]}
+    name = f"moved {address} {port}"
+    return [
+        _table(_NEW_TABLE, name),
+        _base_chain(name, "moved", hook=_OUTPUT, priority=-100, policy="accept", kind="nat"),
+        _rule(name, "moved", _peer(_DESTINATION_OFFSET, address) + _service(service) + _led_to(address, to)),
     ]
 
 
@@ -384,6 +398,15 @@ def _translated_to(address: str) -> bytes:
     load = _expression("immediate", attribute(1, _be(_REGISTER)), value)
     where = attribute(1, _be(_SNAT)) + attribute(2, _be(socket.AF_INET)) + attribute(3, _be(_REGISTER))
     return load + _expression("nat", where)
+
+
+def _led_to(address: str, port: int) -> bytes:
+    said = b""
+    for register, value in ((_REGISTER, ipv4(address)), (_PORT_REGISTER, struct.pack(">H", port))):
+        data = attribute(NESTED | 2, attribute(1, value))
+        said += _expression("immediate", attribute(1, _be(register)), data)
+    what = attribute(1, _be(_DNAT)) + attribute(2, _be(socket.AF_INET))
+    return said + _expression("nat", what, attribute(3, _be(_REGISTER)), attribute(5, _be(_PORT_REGISTER)))
 
 
 def _verdict(name: str) -> bytes:

@@ -39,6 +39,8 @@ INTERNET = "internet"
 _INTERNET_END, _ROUTER_END = "169.254.0.1", "169.254.0.2"
 _FAR_DEVICE = 1000  # the kernel may have put devices of its own on the low numbers
 _HOST = 32
+_LINK_LOCAL = "169.254."
+_ASIDE = 40_000
 
 T = TypeVar("T")
 
@@ -184,7 +186,8 @@ class Network:
         then a UDP socket for each of `datagrams`.
 
         `loopback` are addresses of its loopback device, beside 127.0.0.1; all addresses of `networks`
-        (address, prefix length) are its own as well. Any port may be bound inside.
+        (address, prefix length) are its own as well. Any port may be bound inside, also on all addresses: what
+        listens on a link-local one (the metadata service's port 80) stands in no program's way.
         """
         if name in self._interfaces:
             raise FileExistsError(f"there is an interface {name} already")
@@ -202,7 +205,7 @@ class Network:
             links.talk([netlink.add_veth(near, far, namespace), *uplink])
             _configure(_FAR_DEVICE, address, prefix_length, gateway, networks)
             links.talk([netlink.settle(number)])
-            return [*listen_here(listen), *datagrams_here(datagrams)]
+            return [*listen_here([_aside(place) for place in listen]), *datagrams_here(datagrams)]
 
         namespace, sockets = _in_new_namespace(equip)
         self._interfaces[name] = _Interface(namespace, router, address, networks)
@@ -258,6 +261,20 @@ class Network:
             ]
         )
         self._internet.links.talk([netlink.settle(number)])
+
+
+def _aside(place: tuple[str, int]) -> tuple[str, int]:
+    """Where to listen for `place` in the current namespace, whose packets to it are led there."""
+    address, port = place
+    if not address.startswith(_LINK_LOCAL):
+        return place
+    rules = Conversation(netlink.NETFILTER_PROTOCOL)
+    try:
+        messages = nftables.transaction(nftables.moved(address, port, port + _ASIDE))
+        rules.talk(messages, acknowledged=-2)
+    finally:
+        rules.close()
+    return address, port + _ASIDE
 
 
 _NOTHING_PASSES: RuleSet = {

@@ -1,7 +1,7 @@
 """Labs unlike the kit's own, deployed by plain API calls; what is not emulated is refused by name."""
 
 import json
-import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,16 +49,74 @@ def test_an_app_inside_user_data_with_a_second_server_behind_it(live: Any) -> No
             assert json.loads(live.run(FETCH, outside)) == json.loads(answer)
 
 
-@pytest.mark.skipif(not shutil.which("nginx"), reason="this machine has no nginx to show inside")
-def test_nginx_in_front_of_an_app(live: Any) -> None:
-    """EC2 user guide, "Tutorial: Install a LAMP server": packages from Amazon's repository."""
-    front = "dnf install -y nginx\nprintf 'server { listen 80; location / { proxy_pass http://127.0.0.1:8080; } }' "
-    script = (
-        APP.replace("{behind}", "") + front + "> /etc/nginx/conf.d/app.conf\nsystemctl enable --now nginx\n"
+NGINX = """dnf install -y nginx
+mkdir -p /srv/site; echo hello > /srv/site/index.html
+cat > /etc/nginx/conf.d/app.conf <<'CONF'
+upstream app { server 127.0.0.1:8079; server 127.0.0.1:8080; }
+server {
+    listen 80 default_server;
+    root /srv/site;
+    client_max_body_size 2k;   # the default is 1m
+    location /api/ { proxy_pass http://app/; proxy_set_header X-Real-IP $remote_addr; }
+    location = /health { return 200 "ok\\n"; }
+    location /dead { proxy_pass http://127.0.0.1:9; }
+}
+CONF
+systemctl enable --now nginx
+"""
+
+
+@pytest.fixture(scope="module")
+def fronted(live: Any) -> Iterator[str]:
+    """A server with nginx in front of an app."""
+    with live.instance(APP.replace("{behind}", "") + NGINX) as instance:
+        yield instance
+
+
+def test_nginx_in_front_of_an_app(live: Any, fronted: str) -> None:
+    """EC2 user guide, "Tutorial: Install a LAMP server": packages from Amazon's repository; upstreams, files, limits."""
+    url = f"http://{live.described(fronted)['PublicIpAddress']}"
+    assert json.loads(live.run(FETCH, f"{url}/api/")) == ["the second server"]
+    assert live.run(FETCH, f"{url}/") == "hello\n"
+
+    def status(words: str) -> str:
+        return str(live.inside(fronted, f"curl -s -o /dev/null -w '%{{http_code}}' {words}"))
+
+    assert live.inside(fronted, "curl -s localhost/health") == "ok\n"
+    assert status("localhost/none") == "404"
+    assert status("localhost/dead") == "502"
+    assert status(f"--data {'x' * 2049} localhost/api/") == "413"
+
+
+def test_nginx_refuses_what_it_does_not_know_and_reloads(live: Any, fronted: str) -> None:
+    """EC2 user guide, "Tutorial: Install a LAMP server"; systemctl: a wrong configuration keeps a server from starting."""
+    more = "/etc/nginx/conf.d/more.conf"
+    said = live.inside(
+        fronted, f"echo 'server {{ listen 81; return 204; }}' > {more}; nginx -t; systemctl reload nginx"
     )
+    assert "test is successful" in said
+    asked = (
+        "for _ in $(seq 50); do curl -s -o /dev/null -w '%{http_code}' localhost:81 && break; sleep 0.1; done"
+    )
+    assert live.inside(fronted, asked).endswith("204")
+    said = live.inside(
+        fronted, f"echo 'server {{ lisen 81; }}' > {more}; nginx -t; systemctl restart nginx; rm {more}"
+    )
+    assert f'unknown directive "lisen" in {more}:1' in said
+    assert "Job for nginx.service failed" in said
+
+
+def test_any_program_may_listen_on_port_80(live: Any) -> None:
+    """EC2 user guide, "Use IMDS": the metadata service is no program of the instance, and takes no port of it."""
+    script = "#!/bin/bash\ncd /srv; echo here > x; python3 -m http.server 80 >/dev/null 2>&1 &\n"
     with live.instance(script) as instance:
-        url = f"http://{live.described(instance)['PublicIpAddress']}/"
-        assert json.loads(live.run(FETCH, url)) == ["the second server"]
+        url = f"http://{live.described(instance)['PublicIpAddress']}/x"
+        assert live.run(FETCH, url) == "here\n"
+        ask = "curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' 169.254.169.254/latest/api/token"
+        token = f'-H "X-aws-ec2-metadata-token: $({ask})"'
+        assert (
+            live.inside(instance, f"curl -s {token} 169.254.169.254/latest/meta-data/instance-id") == instance
+        )
 
 
 def test_a_package_that_amazons_repository_lacks_fails_the_install(live: Any) -> None:

@@ -55,7 +55,7 @@ _NAMES = {
 }
 #: not there until installed, or never on Amazon Linux
 _HIDDEN = (
-    "python", "python2", "pip", "pip3", "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
+    "python", "python2", "pip", "pip3", "nginx", "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
     *(f"{name}{minor}" for name in ("python3.", "pip3.", "pip-3.") for minor in _MINORS),
 )  # fmt: skip
 
@@ -192,7 +192,17 @@ def _in_sbin(usr: Path) -> None:
     if os.path.islink("/usr/sbin") or not os.path.isdir("/usr/sbin"):
         return
     (usr / "sbin").mkdir()
-    for name in ("useradd", "adduser", "usermod", "groupadd", "reboot", "poweroff", "halt", "shutdown"):
+    for name in (
+        "useradd",
+        "adduser",
+        "usermod",
+        "groupadd",
+        "reboot",
+        "poweroff",
+        "halt",
+        "shutdown",
+        "nginx",
+    ):
         (usr / "sbin" / name).symlink_to(f"../bin/{name}")
 
 
