@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -47,7 +47,8 @@ def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
             if not is_ours:
                 _say(ready, {"error": "Another local cloud runs here.", "hint": "Look:  ./lab cloud status"})
                 return 1
-            _serve(folder, ready, account, stop)
+            again = [str(folder), str(ready), account.name, *([str(leash)] if leash >= 0 else [])]
+            _serve(folder, ready, account, stop, again)
     except LabError as error:
         _say(ready, {"error": error.message, "hint": error.hint})
         return error.exit_status
@@ -93,7 +94,8 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) -> None:
+def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, again: Sequence[str]) -> None:
+    """`again`: the arguments with which this program would begin again."""
     from labkit.cloud.cloud import PRELOAD, Cloud, import_parts
 
     gc.disable()  # until all is imported: next to nothing of it is garbage
@@ -106,7 +108,7 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) ->
         importing.start()
         wanted, required = tiers.wanted_here()
         opened = tiers.open_best(PRELOAD, wanted=wanted, required=required)
-        _begin_again_where_others_can_read(opened)
+        _begin_again_where_others_can_read(opened, again)
         importing.join()
         with opened.host, Cloud(own, opened.host, _log, account) as cloud:
             state = {
@@ -124,7 +126,7 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event) ->
         (folder / "state.json").unlink(missing_ok=True)
 
 
-def _begin_again_where_others_can_read(opened: tiers.Opened) -> None:
+def _begin_again_where_others_can_read(opened: tiers.Opened, again: Sequence[str]) -> None:
     """As root, without namespaces: sandboxes are users of their own, who must be able to read Python.
 
     Becomes the same server, run by a readable copy of the interpreter; goes on as it is when that can't be had.
@@ -138,7 +140,9 @@ def _begin_again_where_others_can_read(opened: tiers.Opened) -> None:
             program = readable.copy()
             opened.host.close()
             os.environ[_COPIED] = "1"
-            os.execv(program, [program, "-I", "-m", "labkit.cloud.server", *sys.argv[1:]])
+            for descriptor in (*again[1:2], *again[3:]):
+                os.set_inheritable(int(descriptor), True)
+            os.execv(program, [program, "-I", "-m", "labkit.cloud.server", *again])
 
 
 def _follow(leash: int, stop: threading.Event) -> None:
