@@ -6,6 +6,8 @@ The longer proofs are marked verify; a sample of them runs every time.
 import contextlib
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -35,6 +37,7 @@ from labkit.cloud.records import (
 from labkit.cloud.serving import Server
 from labkit.errors import SandboxUnavailable
 from labkit.sandbox import tiers
+from labkit.sandbox.diagnosis import CONTAINER_FLAGS
 from labkit.sandbox.portable import readable
 from labkit.sandbox.portable.host import PortableHost
 
@@ -44,7 +47,7 @@ pytestmark = [
 ]
 ROOT = Path(__file__).resolve().parents[2]
 REFUSING = ROOT / "tests" / "battery" / "refusing.py"
-PORT = 5417
+PORT, ORDINARY_UID = 5417, 61514
 
 ANYWHERE = Permission("-1", -1, -1, cidr="0.0.0.0/0")
 VPC = VpcRecord("vpc-1", "10.0.0.0/16", "igw-1")
@@ -105,11 +108,91 @@ def test_the_lab_goes_through_where_a_container_refuses_namespaces() -> None:
     assert banner["details"][0]
 
 
+#: how a machine refuses (tests/battery/refusing.py) → the tier, and what the cure speaks of
+REFUSALS = {
+    "container": ("landlock", "--security-opt seccomp=unconfined"),
+    "no-landlock": ("posix", "--security-opt seccomp=unconfined"),
+    "masked": ("landlock", "systempaths=unconfined"),
+    "limit": ("landlock", "user.max_user_namespaces=15000"),
+    "no-proc": ("posix", ""),
+}
+
+
 @pytest.mark.verify
-@pytest.mark.parametrize("how", ["seccomp", "limit"])
-def test_the_lab_goes_through_where_user_namespaces_are_limited(how: str) -> None:
+@pytest.mark.parametrize("how", REFUSALS)
+def test_the_lab_goes_through_however_the_machine_refuses(how: str) -> None:
+    if how not in ("limit", "no-landlock") and os.geteuid() != 0:
+        pytest.skip("only root can imitate it")
     done = refused(how, [sys.executable, "-m", "labkit", "demo", "--json"])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    (banner,) = (w for w in warnings(done.stdout) if w["text"].startswith("Sandbox: "))
+    tier, cure = REFUSALS[how]
+    assert banner["text"].startswith(f"Sandbox: {tier}.") or how == "no-proc"
+    assert cure in banner["details"][0]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give capabilities away")
+def test_the_documented_container_gives_the_best_tier() -> None:
+    """Docker's default capabilities with SYS_ADMIN and NET_ADMIN, no filter, /proc uncovered."""
+    done = refused("granted", [sys.executable, "-m", "labkit", "cloud", "start", "--json"])
+    assert json.loads(done.stdout.splitlines()[-1])["result"]["tier"] == "namespaces"
+
+
+def test_the_dev_container_and_the_docker_line_grant_the_same_and_say_what() -> None:
+    text = (ROOT / ".devcontainer" / "devcontainer.json").read_text()
+    container = json.loads(
+        "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("//"))
+    )
+    document = (ROOT / "docs" / "tiers.md").read_text()
+    command = document.partition("```sh\ndocker run ")[2].partition("```")[0].replace("\\\n", " ")
+    flags = re.findall(r"--(cap-add|security-opt)[ =](\S+)", command)
+    assert sorted(f"--{name}={value}" for name, value in flags) == sorted(container["runArgs"])
+    assert sorted(flags) == sorted(re.findall(r"--(cap-add|security-opt) (\S+)", CONTAINER_FLAGS))
+    explained = document.partition("```sh\ndocker run ")[2].partition("```")[2]
+    assert [value for _, value in flags if f"`{value}`" not in explained] == []
+    assert container["postCreateCommand"] == "make setup"
+
+
+@pytest.mark.verify
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests run as an ordinary user already")
+@pytest.mark.parametrize("tier", ["namespaces", "landlock", "posix"])
+def test_the_lab_goes_through_for_an_ordinary_user(tier: str) -> None:
+    """Root's Python may lie where others can't read it: a readable copy stands for a student's own."""
+    with tempfile.TemporaryDirectory(prefix="ordinary-") as base:
+        program, place = readable.copy(), Path(base)
+        kept = shutil.ignore_patterns(".*", "__pycache__", "work", "tests", "docs", "bench")
+        shutil.copytree(ROOT, place / "kit", ignore=kept)
+        own = place / "own"
+        own.mkdir()
+        os.chown(own, ORDINARY_UID, ORDINARY_UID)
+        subprocess.run(["chmod", "-R", "a+rX", base], check=True)
+        done = subprocess.run(
+            [program, "-m", "labkit", "demo", "--json"], cwd=place / "kit", user=ORDINARY_UID, group=ORDINARY_UID,
+            extra_groups=[], text=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=150, check=False,
+            env={"PATH": os.environ["PATH"], "HOME": str(own), "LAB_BASE": str(own), "LAB_TIER": tier,
+                 "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+
+
+#: what the lab and its lessons need of a machine: run whole in the tiers without namespaces
+SUITE = (
+    "tests/aws/test_endpoints.py", "tests/aws/test_lambda_behaviour.py", "tests/aws/test_iam_denials.py",
+    "tests/aws/test_network_behaviour.py", "tests/functional/test_instances.py", "tests/functional/test_lesson.py",
+    "tests/functional/test_bad_input.py", "tests/functional/test_grading.py", "tests/functional/test_killed.py",
+)  # fmt: skip
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("tier", ["landlock", "posix"])
+@pytest.mark.parametrize("module", SUITE)
+def test_the_functional_suite_holds_without_namespaces(module: str, tier: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:xdist", module], cwd=ROOT, text=True,
+        env={**os.environ, "LAB_TIER": tier}, capture_output=True, timeout=1700, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-5000:]
 
 
 @pytest.mark.verify
