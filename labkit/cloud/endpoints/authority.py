@@ -139,7 +139,7 @@ def _subject_hash(common_name: str) -> str:
 
 def _load(context: ssl.SSLContext, pem: bytes) -> None:
     """Load a certificate with its key, which only files can hold: one in memory, or one that is gone at once."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or not os.path.isdir("/proc/self/fd"):
         with tempfile.NamedTemporaryFile() as file:  # for its owner alone
             file.write(pem)
             file.flush()
