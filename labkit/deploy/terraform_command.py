@@ -20,11 +20,16 @@ from labkit.errors import DeployError
 from labkit.processes import Completed, run
 from labkit.targets import Keys, Target
 
-#: `init -json` came with 1.9
-OLDEST = (1, 9)
+#: `init -json` came with Terraform 1.9, with OpenTofu 1.7
+OLDEST = {"terraform": (1, 9), "tofu": (1, 7)}
+#: the registry whose name stands before a provider's when none is written, as folders of a mirror
+TERRAFORM_REGISTRY, TOFU_REGISTRY = "registry.terraform.io", "registry.opentofu.org"
 #: what a plan with the AWS provider takes at its peak, measured: 733 MB
 MEMORY_NEEDED = 800 << 20
-LOCK_SECONDS = 120
+#: a killed kit's Terraform finishes what it has begun; on AWS that may take minutes
+LOCK_SECONDS = 600
+#: how the names of Terraform's and OpenTofu's own variables begin
+_OWN = ("TF_", "TOFU_")
 
 _INSTALL = (
     "Install Terraform 1.11 (developer.hashicorp.com/terraform/install), or use --engine cloudformation."
@@ -59,11 +64,12 @@ class Setup:
 
     def check(self) -> None:
         """Refuse to start what can't end well: Terraform too old, no mirror, too little memory."""
-        version = self._version(self.program())
-        if version < OLDEST:
+        program = Path(self.program())
+        version, oldest = self._version(str(program)), OLDEST[program.name]
+        if version < oldest:
             raise DeployError(
-                f"{Path(self.program()).name} {'.'.join(map(str, version))} is too old: the lab needs "
-                f"{'.'.join(map(str, OLDEST))} or newer.", hint=_INSTALL,
+                f"{program.name} {'.'.join(map(str, version))} is too old: the lab needs "
+                f"{'.'.join(map(str, oldest))} or newer.", hint=_INSTALL,
             )  # fmt: skip
         if self.mirror and not Path(self.mirror).is_dir():
             raise DeployError(
@@ -86,10 +92,28 @@ class Setup:
         plugins = self.folder / "plugins"
         plugins.mkdir(parents=True, exist_ok=True)
         path = self.folder / "config.tfrc"
-        text = configuration(plugins, self.mirror)
+        text = configuration(plugins, self._usable_mirror())
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             state.write_text(path, text)
         return path
+
+    def _usable_mirror(self) -> str:
+        """The mirror; for OpenTofu one of links, in which the same providers stand under its registry's name too.
+
+        OpenTofu documentation, "Provider Requirements": hashicorp/aws is registry.opentofu.org/hashicorp/aws.
+        """
+        given = Path(self.mirror)
+        named = given / TERRAFORM_REGISTRY
+        if not self.mirror or Path(self.program()).name != "tofu" or not named.is_dir():
+            return self.mirror
+        links = self.folder / "mirror"
+        links.mkdir(exist_ok=True)
+        for name, real in {TOFU_REGISTRY: named, **{each.name: each for each in given.iterdir()}}.items():
+            link = links / name
+            if not (link.is_symlink() and link.readlink() == real.absolute()):
+                link.unlink(missing_ok=True)
+                link.symlink_to(real.absolute())
+        return str(links)
 
     def variables(self, target: Target, keys: Keys | None = None) -> dict[str, str]:
         """The whole environment of a run at `target`, as the holder of `keys` where some are given.
@@ -97,7 +121,7 @@ class Setup:
         Nothing of Terraform's is inherited (a dangling TF_CLI_CONFIG_FILE ends every command), and for the
         local cloud nothing of AWS's.
         """
-        hidden = ("TF_", "AWS_") if target.is_local else ("TF_",)
+        hidden = (*_OWN, "AWS_") if target.is_local else _OWN
         kept = {n: v for n, v in self.environment.items() if not n.startswith(hidden)}
         if target.is_local:
             kept["AWS_MAX_ATTEMPTS"] = (
@@ -115,7 +139,7 @@ class Setup:
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:
-    settings = {n: v for n, v in environment.items() if not n.startswith("TF_")}
+    settings = {n: v for n, v in environment.items() if not n.startswith(_OWN)}
     return settings | {"TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
 
 

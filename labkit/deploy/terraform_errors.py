@@ -21,7 +21,7 @@ _TROUBLES = (
         "Connect to the internet, or let LAB_TF_MIRROR name a folder with a filesystem mirror.",
     ),
     Trouble(
-        r"Unsupported Terraform Core version",
+        r"Unsupported (Terraform|OpenTofu) Core version",
         "This Terraform does not fit the files: {0}",
         "Install Terraform 1.11, or use --engine cloudformation.",
     ),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from labkit.processes import Completed
 from labkit.targets import Target
 
 LOCAL = Target("local", "eu-west-1", "http://127.0.0.1:4566")
-COMMON = ["-json", "-input=false", "-no-color", "-lock-timeout=120s"]
+COMMON = ["-json", "-input=false", "-no-color", "-lock-timeout=600s"]
 
 
 @pytest.fixture
@@ -108,10 +109,29 @@ def test_opentofu_is_taken_where_it_is_what_there_is(tmp_path: Path) -> None:
     assert setup_with(tmp_path, "tofu", "terraform").program().endswith("/terraform")
 
 
+def test_opentofu_may_be_older_by_its_own_count(tmp_path: Path) -> None:
+    """`init -json` came with OpenTofu 1.7; its `version -json` names its version terraform_version as well."""
+    setup_with(tmp_path, "tofu", version="1.7.0").check()
+
+
+def test_opentofu_finds_the_provider_under_its_own_registrys_name(tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    (mirror / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    setup = setup_with(tmp_path, "tofu", LAB_TF_MIRROR=str(mirror))
+    for _ in range(2):  # the second time everything is there
+        text = setup.write_configuration().read_text()
+        (path,) = re.findall(r'path = "(.*)"', text)
+        for host in ("registry.opentofu.org", "registry.terraform.io"):
+            assert (Path(path) / host / "hashicorp" / "aws").is_dir()
+    plain = setup_with(tmp_path, "terraform", LAB_TF_MIRROR=str(mirror))
+    assert f'path = "{mirror}"' in plain.write_configuration().read_text()
+
+
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
         ((), {}, "not installed"),
+        (("tofu",), {"version": "1.6.2"}, "tofu 1.6 is too old"),
         (("terraform",), {"version": "1.5.7"}, "terraform 1.5 is too old"),
         (("terraform",), {"memory": 500 << 20}, "500 MB are free"),
         (("terraform",), {"LAB_TF_MIRROR": "/nonexistent"}, "no folder"),
