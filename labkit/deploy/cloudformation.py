@@ -247,11 +247,14 @@ class CloudFormation:
         if not failed:
             return DeployError(f"The stack {self.name} ended as {status}.", hint="Run the step again.")
         first = failed[0]
+        reason = str(first.get("ResourceStatusReason", "no reason given"))
+        told = known(reason)
         return DeployError(
             f"The stack {self.name} ended as {status}. First failure: {first['LogicalResourceId']} "
-            f"({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason given')}",
-            hint=f"Mend {first['LogicalResourceId']} in cloudformation-template.yaml, then deploy again.",
-        )
+            f"({first['ResourceType']}): {reason}",
+            hint=told.hint if told
+            else f"Mend {first['LogicalResourceId']} in cloudformation-template.yaml, then deploy again.",
+        )  # fmt: skip
 
     def _refused(self, what: str, error: Exception) -> DeployError:
         code, message = error_text(error)

@@ -102,6 +102,27 @@ def status_of(lab: Any, name: str) -> str:
     return next((str(stack["StackStatus"]) for stack in stacks if stack["StackName"] == name), "")
 
 
+@pytest.mark.verify
+def test_a_failed_creation_is_told_by_its_first_failure_and_replaced_next_time(lab) -> None:
+    lab.step("01", *SOLUTION)
+    template = lab.workspace("ada@uni.edu.solution") / "cloudformation-template.yaml"
+    right = template.read_text()
+    template.write_text(right.replace("CidrBlock: !Ref SubnetCidr", "CidrBlock: 10.255.1.0/24"))
+    run = lab.step("03", *SOLUTION)
+    assert run.status == 1
+    for words in (
+        "ROLLBACK_COMPLETE",
+        "First failure: PublicSubnet (AWS::EC2::Subnet)",
+        "InvalidSubnet.Range",
+    ):
+        assert words in run.error["message"]
+    assert "Mend PublicSubnet" in run.error["hint"]
+    template.write_text(right)
+    run = lab.step("03", *SOLUTION)
+    assert run.status == 0, run
+    assert any("of a failed creation is deleted first" in event["text"] for event in run.events)
+
+
 def test_destroy_takes_what_no_engine_knows(lab) -> None:
     """A group, an interface and a log group by hand, all in the lab's network or under its name."""
     lab.step("01", *SOLUTION)

@@ -140,6 +140,26 @@ def test_terraform_by_hand_destroys_what_the_kit_made(terraform_lab, by_hand) ->
     assert terraform_lab.step("03", *ADA, "--check").status == 1
 
 
+@pytest.mark.verify
+def test_what_terraform_made_by_hand_the_kit_goes_on_with(terraform_lab, by_hand) -> None:
+    """Plain `terraform init` and `terraform apply` from nothing, in the folder as `./lab plan` left it."""
+    folder = terraform_lab.workspace("ada@uni.edu.solution")
+    shutil.rmtree(folder / ".terraform")
+    for line in (
+        "terraform init -input=false -no-color",
+        "terraform apply -input=false -no-color -auto-approve",
+    ):
+        done = by_hand(line)
+        assert done.status == 0, done
+    run = terraform_lab.step("03", *ADA, timeout=240)
+    assert run.status == 0, run
+    assert not [event for event in run.events if event["kind"] == "resource"], "nothing was left to do"
+    assert terraform_lab.step("05", *ADA).status == 0
+    run = terraform_lab.step("10", *ADA, timeout=240)
+    assert run.status == 0, run
+    assert any("emptied the bucket" in event["text"] for event in run.events)
+
+
 def test_after_a_destroy_the_other_engine_creates_the_same(
     terraform_lab, created_by_terraform: Inventory
 ) -> None:
