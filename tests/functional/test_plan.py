@@ -124,7 +124,7 @@ def test_a_failed_creation_is_told_by_its_first_failure_and_replaced_next_time(l
 
 
 def test_destroy_takes_what_no_engine_knows(lab) -> None:
-    """A group, an interface and a log group by hand, all in the lab's network or under its name."""
+    """A group, an interface and a log group by hand; versions and delete markers that no listing of objects shows."""
     lab.step("01", *SOLUTION)
     facts = lab.step("03", *SOLUTION).result["facts"]
     made = clients(lab)
@@ -133,9 +133,14 @@ def test_destroy_takes_what_no_engine_knows(lab) -> None:
     subnet = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [facts["VpcId"]]}])["Subnets"][0]
     ec2.create_network_interface(SubnetId=subnet["SubnetId"])
     made.client("logs").create_log_group(logGroupName=f"/aws/lambda/{facts['LambdaFunctionName']}-2")
+    for _ in range(2):
+        made.client("s3").put_object(Bucket=facts["BucketName"], Key="a", Body=b"x")
+    made.client("s3").delete_object(Bucket=facts["BucketName"], Key="a")
+    assert made.client("s3").list_objects_v2(Bucket=facts["BucketName"])["KeyCount"] == 0
     run = lab.step("10", *SOLUTION)
     assert run.status == 0, run
     assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
     told = "\n".join(event["text"] for event in run.events)
+    assert "3 objects and versions" in told
     for kind in ("security group", "network interface", "log group"):
         assert f"deleted {kind}" in told
