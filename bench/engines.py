@@ -60,10 +60,10 @@ def _life(name: str, context: Context, engine: Engine) -> list[Figure]:
         with stopwatch(times.setdefault(what, [])):
             act()
     _change(context, "lambda_function.py")
-    with stopwatch(times.setdefault("apply, one code fix (function)", [])):
+    with stopwatch(times.setdefault("apply, one code fix", [])):
         engine.apply()
     _change(context, "flask_app.py")
-    with stopwatch(times.setdefault("apply, server replaced", [])):
+    with stopwatch(times.setdefault("apply, new server", [])):
         engine.apply()
     with stopwatch(times.setdefault("destroy (delete)", [])):
         engine.destroy()
