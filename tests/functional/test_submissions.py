@@ -17,17 +17,13 @@ from types import ModuleType
 import pytest
 
 import labkit
-from labkit import manifest
 from labkit.grading import rubric
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result
 from labkit.grading.starting import Warm, warm_parent
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "submissions"
-STUDENTS = ("ada@uni.edu", "grace.hopper@uni.edu", "edsger42")
 #: what a student has who generated the files and handed them in
 STARTER = 24.0
 AT_ONCE = int(os.environ.get("LAB_TEST_GRADINGS", "4"))
@@ -37,11 +33,9 @@ SAMPLE = ("M04",)
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def _module(name: str) -> ModuleType:
-    """A module beside the diffs; they import the checks' own formats."""
-    if str(ROOT) not in sys.path:
-        sys.path.append(str(ROOT))
-    spec = importlib.util.spec_from_file_location(f"lab_submissions_{name}", FOLDER / f"{name}.py")
+def _making() -> ModuleType:
+    """The module that makes submissions; it lies beside the diffs, not beside the tests."""
+    spec = importlib.util.spec_from_file_location("lab_submissions_making", FOLDER / "making.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -50,8 +44,8 @@ def _module(name: str) -> ModuleType:
     return module
 
 
-handed_in, evidence = _module("handed_in"), _module("evidence")
-CASES = {path.stem: handed_in.read(path) for path in sorted(FOLDER.glob("*/*.diff"))}
+making = _making()
+CASES, STUDENTS, files_of = making.CASES, making.STUDENTS, making.files_of
 #: name of a submission → student and kind; diffs go round the students
 SUBMISSIONS: dict[str, tuple[str, str]] = {
     **{f"{kind} {student}": (student, kind) for kind in ("solution", "starter") for student in STUDENTS},
@@ -63,20 +57,6 @@ SUBMISSIONS: dict[str, tuple[str, str]] = {
 def _sampled(names: list[str]) -> list[object]:
     default = {"empty", f"solution {STUDENTS[1]}", *(n for n in names if n.startswith(SAMPLE))}
     return [n if n in default else pytest.param(n, marks=pytest.mark.verify) for n in names]
-
-
-def files_of(student: str, kind: str) -> dict[str, str]:
-    """What this submission consists of."""
-    if kind == "empty":
-        return {}
-    lab = manifest.load(ROOT)
-    variant = make_variant(lab.salt, student)
-    rendered = dict(Renderer(lab.root, lab.files).render(variant.values(), solution=kind != "starter"))
-    if kind == "starter":
-        return rendered
-    whole = {**rendered, **evidence.files(variant)}
-    values = {**variant.values(), **evidence.placeholders(variant)}
-    return handed_in.applied(CASES[kind], whole, values) if kind in CASES else whole
 
 
 def _grade(name: str, folder: Path, warm: Warm | None = None) -> Result:

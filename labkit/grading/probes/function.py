@@ -115,7 +115,7 @@ class Function:
             if seconds >= READ_SECONDS:  # longer than a function may run: the cloud is to blame
                 raise
             return Answer(problem=f"no answer within {seconds:.0f} s", seconds=_since(started))
-        return _read(data, answer, _since(started))
+        return read(data, answer, _since(started))
 
     @contextlib.contextmanager
     def changed(self, **configuration: Any) -> Iterator[None]:
@@ -157,7 +157,8 @@ def _since(started: float) -> float:
     return time.monotonic() - started
 
 
-def _read(payload: bytes, answer: Mapping[str, Any], seconds: float) -> Answer:
+def read(payload: bytes, answer: Mapping[str, Any], seconds: float) -> Answer:
+    """The Answer in one Invoke: its payload, and what else the client got."""
     value, problem = _parsed(payload)
     error = ""
     if answer.get("FunctionError"):

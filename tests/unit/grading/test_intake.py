@@ -182,3 +182,16 @@ def test_an_encrypted_entry(tmp_path: Path, target: Path) -> None:
 
 def test_nothing_there(tmp_path: Path, target: Path) -> None:
     assert "can't be read" in refused(tmp_path / "missing.zip", target)
+
+
+def test_what_is_judged_is_a_copy_of_what_was_hashed(tmp_path: Path, target: Path) -> None:
+    """Files that are swapped after they were taken in change nothing."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "main.tf").write_text("before")
+    taken = take_in(source, target)
+    (source / "main.tf").write_text("after")
+    (source / "more.tf").write_text("after")
+    assert (taken.folder / "main.tf").read_text() == "before"
+    assert not (taken.folder / "more.tf").exists()
+    assert not (taken.folder / "main.tf").samefile(source / "main.tf")
