@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.build import FOLDER, build, write_build
-from labkit.cloud.lifecycle import Launch, LocalCloud
+from labkit.cloud.lifecycle import Launch, LocalCloud, execute
 from labkit.deploy import survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
@@ -32,7 +32,7 @@ TEMPLATE = "cloudformation-template.yaml"
 class Ground:
     """A local cloud of our own, that ends with us however we end. Also a context manager."""
 
-    def __init__(self, folder: Path, launch: Launch) -> None:
+    def __init__(self, folder: Path, launch: Launch = execute) -> None:
         """Starts it. Raises CloudError when it does not start."""
         self._reader, self._writer = os.pipe()
         self._is_open = True
