@@ -1,7 +1,8 @@
 """python -m bench [SECTION …]: measure the kit. Prints a table and writes .lab/bench.json.
 
 Sections: demo, commands, cloud, api, functions, path. All of these by default (about two minutes).
-Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier).
+Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier),
+grading (LAB_BENCH_RUNS=20 submissions one by one, cold and warm, and LAB_BENCH_IN_A_ROW=50; half an hour).
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ from bench.measuring import table
 from bench.tiers import tiers
 
 KNOWN = ("commands", "demo", "cloud", "api", "functions", "path")
-NAMED = ("engines", "tiers")
+NAMED = ("engines", "tiers", "grading")
 
 
 def main(chosen: list[str]) -> int:

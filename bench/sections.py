@@ -17,6 +17,7 @@ from typing import Any
 import labkit
 from bench.engines import engines as engines
 from bench.floor import Floor
+from bench.grading import grading as grading
 from bench.measuring import Figure, figure, paired, stopwatch, timed
 from labkit.cloud.lifecycle import LocalCloud
 from labkit.events import ignore

@@ -136,6 +136,11 @@ class Warm:
             }
             return self.start("cloud", asked, {**given, **leash})
 
+    @property
+    def pid(self) -> int:
+        """The warm parent's process; 0 where somebody else started it."""
+        return self._process.pid if self._process else 0
+
     def close(self) -> None:
         """End the warm parent; what it has started goes on."""
         self._connection.close()

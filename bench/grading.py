@@ -1,0 +1,165 @@
+"""What a grading costs: one submission cold and warm, and many in a row.
+
+What belongs here: the measured gradings and how their processor time is counted. What does not: timing (measuring).
+CPU is that of every process a grading starts: orphans come to us (we are their reaper), so none gets lost.
+"""
+
+import contextlib
+import ctypes
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import labkit
+from bench.measuring import Figure
+from labkit import manifest
+from labkit.grading.grade import Request, grade
+from labkit.grading.model import Result
+from labkit.grading.starting import Warm
+from labkit.rendering import Renderer
+from labkit.variant import make_variant
+
+ROOT = Path(labkit.__file__).resolve().parent.parent
+RUNS = int(os.environ.get("LAB_BENCH_RUNS", "20"))
+IN_A_ROW = int(os.environ.get("LAB_BENCH_IN_A_ROW", "50"))
+AT_ONCE = 4
+_PR_SET_CHILD_SUBREAPER = 36
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def grading() -> list[Figure]:
+    """One submission, cold and warm, where its time goes; many in a row, and what they leave."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
+        submission = _submission(Path(folder))
+        cold = [_measured(lambda: _graded(submission, None)) for _ in range(RUNS)]
+        with _warm() as (warm, spent):
+            warmed = [_measured(lambda: _graded(submission, warm), spent) for _ in range(RUNS)]
+            row = _in_a_row(submission, warm)
+    return [
+        *_both("graded, cold", cold, "< 1 s CPU"), *_both("graded, warm", warmed, "< 1 s CPU"),
+        *_slowest([result for *_, result in warmed]), *row,
+    ]  # fmt: skip
+
+
+def _submission(folder: Path) -> Path:
+    """The reference solution of a student, without evidence files."""
+    lab = manifest.load(ROOT)
+    values = make_variant(lab.salt, "bench@lab.example").values()
+    source = folder / "submission"
+    source.mkdir()
+    for name, text in Renderer(lab.root, lab.files).render(values, solution=True).items():
+        (source / name).write_text(text)
+    return source
+
+
+def _graded(source: Path, warm: Warm | None) -> Result:
+    result = grade(Request(ROOT, "bench@lab.example", source), warm=warm)
+    assert result.is_final, [f"{line.id}: {line.verdict.reason}" for line in result.not_judged]
+    return result
+
+
+def _measured(
+    act: Callable[[], Result], further: Callable[[], float] = lambda: 0.0
+) -> tuple[float, float, Result]:
+    """CPU and wall seconds of a grading; `further`: seconds of processes that are not collected yet."""
+    began, spent = time.perf_counter(), _cpu() + further()
+    result = act()
+    return _cpu() + further() - spent, time.perf_counter() - began, result
+
+
+def _cpu() -> float:
+    """Processor seconds of this process and of all that it has collected."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG):
+            pass  # an orphan; whom we start ourselves is collected by who started it, before we look
+    return sum(os.times()[:4])
+
+
+@contextlib.contextmanager
+def _warm() -> Iterator[tuple[Warm, Callable[[], float]]]:
+    """A warm parent, and what it and all that it has collected have spent."""
+    with Warm.open() as warm:
+        pid = warm.pid
+
+        def spent() -> float:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return sum(map(int, fields[11:15])) / _TICKS
+
+        yield warm, spent
+
+
+def _both(name: str, runs: list[tuple[float, float, Result]], aim: str) -> list[Figure]:
+    """p50 and p95 of CPU and of wall time."""
+    found = []
+    for what, values in (("CPU", [cpu for cpu, *_ in runs]), ("wall", [wall for _, wall, _ in runs])):
+        ordered = sorted(values)
+        p95 = ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+        found.append(Figure(f"{name}: {what} (worst: p95)", "s", statistics.median(ordered), p95, len(runs),
+                            None, aim if what == "CPU" else ""))  # fmt: skip
+    return found
+
+
+def _slowest(results: list[Result]) -> list[Figure]:
+    """The five lines that take longest."""
+    times = {line.id: [result.line(line.id).seconds for result in results] for line in results[0].lines}
+    longest = sorted(times, key=lambda name: -statistics.median(times[name]))[:5]
+    return [
+        Figure(f"  of it {name}", "s", statistics.median(times[name]), max(times[name]), len(results))
+        for name in longest
+    ]
+
+
+def _in_a_row(source: Path, warm: Warm) -> list[Figure]:
+    """Many gradings, some at once: per minute, memory at most, processes and files left."""
+    processes, files = _below(), set(os.listdir(tempfile.gettempdir()))
+    peak, over = [0.0], threading.Event()
+    watcher = threading.Thread(target=_watch, args=(peak, over))
+    watcher.start()
+    began = time.perf_counter()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda _: _graded(source, warm), range(IN_A_ROW)))
+    minutes = (time.perf_counter() - began) / 60
+    over.set()
+    watcher.join()
+    _cpu()
+    left = len(_below() - processes)
+    files_left = len({n for n in os.listdir(tempfile.gettempdir()) if n.startswith("lab-")} - files)
+    values = (
+        (f"{IN_A_ROW} in a row: per minute", "", IN_A_ROW / minutes, "100"), ("  memory at most", "MB", peak[0], ""),
+        ("  processes left", "", left, "0"), ("  files left", "", files_left, "0"),
+    )  # fmt: skip
+    return [Figure(name, unit, value, value, 1, None, aim) for name, unit, value, aim in values]
+
+
+def _below() -> set[int]:
+    """All processes below this one."""
+    parents = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            parents[int(entry)] = int(Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()[1])
+    found, grown = {os.getpid()}, True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found, grown = found | more, bool(more)
+    return found - {os.getpid()}
+
+
+def _watch(peak: list[float], over: threading.Event) -> None:
+    """Proportional memory of all processes below, twice a second."""
+    while not over.wait(0.5):
+        peak[0] = max(peak[0], sum(map(_proportional, _below())))
+
+
+def _proportional(pid: int) -> float:
+    """A process's share of memory in MB (pages shared by several count once)."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
