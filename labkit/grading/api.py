@@ -200,7 +200,9 @@ class Lab:
     @functools.cached_property
     def function(self) -> Function:
         """The Lambda function: invoke(event) -> Answer, configuration, role, logs()."""
-        return Function(self.clients, self.output("LambdaFunctionName"))
+        name = self.output("LambdaFunctionName")
+        self.system.await_boot()  # whoever calls it wants it to reach a server
+        return Function(self.clients, name)
 
     def health(self) -> Answer:
         """The function's own health branch: proves function, network, door, server."""
@@ -213,7 +215,9 @@ class Lab:
     @functools.cached_property
     def server(self) -> Server:
         """The instance: boot(), units(), programs(), journal(), request(), kill(), stop(), start()."""
-        return Server(self.system.cloud, self.clients, self.output("InstanceId"), self.variant.port)
+        instance = self.output("InstanceId")
+        self.system.await_boot()
+        return Server(self.system.cloud, self.clients, instance, self.variant.port)
 
     @functools.cached_property
     def images(self) -> Images:

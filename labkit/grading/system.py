@@ -89,6 +89,7 @@ class System:
     engine_name: str = "cloudformation"
     setup: Setup | None = None
     deployment: Deployment = field(init=False)
+    _booted: bool = False
 
     def __post_init__(self) -> None:
         self.deployment = Deployment(self.engine_name, self.variant.name, "absent", reason="not deployed")
@@ -96,7 +97,7 @@ class System:
     # -- deploying --------------------------------------------------------------------------------------
 
     def deploy(self, files: Mapping[str, bytes]) -> Deployment:
-        """Build and deploy these files, and wait until the server's boot script has ended.
+        """Build and deploy these files; the server may still be booting when this returns (see `await_boot`).
 
         A refusal (of the build, of the engine) is the deployment's status "failed" with its reason, not an error.
         Raises CloudError and the like when the trouble is ours.
@@ -106,8 +107,8 @@ class System:
         faults = self.new_faults()
         try:
             self._write(files)
+            self._booted = False
             self.deployment = self._engine.apply()
-            self._await_boot()
         except (TemplateError, DeployError) as error:
             self.deployment = Deployment(
                 self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
@@ -179,11 +180,13 @@ class System:
             path.write_bytes(data)
         write_build(self.folder / FOLDER, build(files, self.variant))
 
-    def _await_boot(self) -> None:
+    def await_boot(self) -> None:
+        """Wait, once for each deployment, until the server's boot script has ended."""
         instance = self.deployment.outputs.get("InstanceId")
-        if instance:
+        if instance and not self._booted:
             with contextlib.suppress(CloudError):  # no such instance: an output may say anything
                 self.cloud.await_boot(instance)
+            self._booted = True
 
     @property
     def _engine(self) -> Engine:
@@ -202,7 +205,8 @@ class System:
     # -- after a check that disturbed it ------------------------------------------------------------------
 
     def active_units(self) -> frozenset[str]:
-        """The units of the server that are up now."""
+        """The units of the server that are up, once it has booted."""
+        self.await_boot()
         with contextlib.suppress(CloudError):
             units = self.cloud.instance(self.deployment.outputs.get("InstanceId", "none"))["units"]
             return frozenset(name for name, unit in units.items() if unit["state"] == "active")

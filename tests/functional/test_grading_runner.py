@@ -228,3 +228,81 @@ def test_the_judging_process_ends_with_its_keeper(
     jsonschema.validate(value, SCHEMA)
     assert not value["final"]
     assert value["score"] == 0
+
+
+_KEEPER = """
+import os, signal, sys
+sys.path[:0] = [{folder!r}]
+from pathlib import Path
+from test_grading_runner import Judging
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.grading import runner
+
+root, cloud, result = map(Path, {places!r})
+judging = Judging(root, LocalCloud(cloud), result)
+kept = judging.run.keep
+writes = 0
+
+
+def keep():
+    global writes
+    writes += 1
+    if (writes, {when!r}) == ({write}, "before"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    kept()
+    if (writes, {when!r}) == ({write}, "after"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+judging.run.keep = keep
+judging.judged()
+"""
+_LINES = {"one": "return None", "two": "raise Failed('no')", "three": "return None"}
+#: the result is written at the beginning, after each of three verdicts, and at the end
+_WRITES = [(write, when) for write in range(1, 6) for when in ("before", "after")]
+
+
+@pytest.mark.parametrize(
+    ("write", "when"),
+    [each if each in ((1, "after"), (4, "before")) else pytest.param(*each, marks=pytest.mark.verify) for each in _WRITES],
+)  # fmt: skip
+def test_killed_at_any_write_it_is_never_a_mark(
+    tmp_path: Path, cloud: LocalCloud, write: int, when: str
+) -> None:
+    """Only the last write makes a mark, and only what was judged before the kill has a verdict."""
+    root, path = kit(tmp_path / "kit", _LINES), tmp_path / "r.json"
+    places = [str(root), str(cloud.folder), str(path)]
+    text = _KEEPER.format(folder=str(Path(__file__).parent), places=places, write=write, when=when)
+    keeper = subprocess.run([sys.executable, "-c", text], stderr=subprocess.PIPE, timeout=120, check=False)
+    assert keeper.returncode == -signal.SIGKILL, keeper.stderr
+    written = write - (when == "before")
+    assert path.exists() == bool(written)
+    if written:
+        value = json.loads(path.read_text())
+        jsonschema.validate(value, SCHEMA)
+        assert value["final"] == (written == 5)
+        judged = [line["verdict"]["outcome"] for line in value["lines"]]
+        assert judged == (["passed", "failed", "passed"][: written - 1] + ["not judged"] * 3)[:3]
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("event", [1, 2, 3])
+def test_the_judging_process_killed_after_any_verdict_is_started_again(
+    tmp_path: Path, cloud: LocalCloud, event: int
+) -> None:
+    """What was judged stays; the rest is judged by the next process."""
+    judging = Judging(kit(tmp_path, _LINES), cloud, tmp_path / "result.json")
+    seen = []
+
+    def killing(_: object) -> None:
+        seen.append(1)
+        if len(seen) == event:
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            os.kill(int(children[-1]), signal.SIGKILL)
+
+    judging.run.emit = killing
+    result = judging.judged()
+    outcomes = [line.verdict.outcome for line in result.lines]
+    assert outcomes[:event] == ["passed", "failed", "passed"][:event]
+    assert all(o in ("passed", "failed", "not judged") for o in outcomes)
+    assert outcomes[1] != "passed"
