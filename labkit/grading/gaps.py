@@ -20,6 +20,16 @@ _GAP = re.compile(
 class NoSuchText(Exception):
     """A unit is not in the student's files: its file is missing, or its markers are gone. The text says which."""
 
+    @property
+    def hint(self) -> str:
+        """The next thing to do."""
+        missing = str(self).endswith("handed in")
+        return (
+            "pack your work:  ./lab submit"
+            if missing
+            else "bring the markers back: ./lab generate shows them"
+        )
+
 
 def bodies(text: str) -> dict[str, str]:
     """What stands between the markers, by gap name."""

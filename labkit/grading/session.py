@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
+from labkit.deploy.model import Deployment
 from labkit.errors import LabError
 from labkit.grading import gaps
 from labkit.grading.api import Deployed, Lab
@@ -142,6 +143,8 @@ class Session:
             chosen = system()
             new_faults = chosen.new_faults()
             names = Names(chosen.deployment.outputs, "\n".join(self.texts.values()))
+            if line.needs and chosen.deployment.status != "complete":
+                raise _undeployed(chosen.deployment)
             with _lab(self, line, chosen) as lab:
                 try:
                     fraction = check(lab)
@@ -150,9 +153,7 @@ class Session:
                     raise
             verdict = _of_fraction(fraction)
         except gaps.NoSuchText as error:
-            verdict = Verdict(
-                "failed", reason=str(error), hint="bring the markers back: ./lab generate shows them"
-            )
+            verdict = Verdict("failed", reason=str(error), hint=error.hint)
         except Failed as failed:
             verdict = _of_failure(failed)
         except LabError as error:
@@ -197,7 +198,9 @@ class Session:
     def _mixture(self, units: Sequence[str]) -> System:
         """The reference system with these units in it, deployed in the one cloud kept for it."""
         assert self.reference is not None
-        texts = gaps.mixed(self.texts, self.reference, units)
+        other = ".tf" if self.task.engine == "cloudformation" else ".yaml"
+        not_needed = {name: text for name, text in self.reference.items() if name.endswith(other)}
+        texts = gaps.mixed({**not_needed, **self.texts}, self.reference, units)
         kept = self._kept or _Reference(self._system(self.task.region))
         if kept.mixed != texts:
             self._kept = None  # until it stands again
@@ -310,6 +313,14 @@ def _of_fraction(fraction: object) -> Verdict:
     if fraction == 1:
         return Verdict("passed", 1.0)
     return Verdict("failed", float(fraction), reason="only a part of it holds")
+
+
+def _undeployed(deployment: Deployment) -> Failed:
+    """There is nothing to look at; said here where nobody asked for the line that says it."""
+    return Failed(
+        f"it can't be tried: your files are not deployed: {deployment.reason or deployment.status}",
+        hint="mend the line deploys first", expected="complete", found=deployment.status,
+    )  # fmt: skip
 
 
 def _of_failure(failed: Failed) -> Verdict:
