@@ -36,6 +36,7 @@ def grading() -> list[Figure]:
     """One submission, cold and warm, where its time goes; many in a row, and what they leave."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder  # whatever a grading leaves, it leaves here
         submission = _submission(Path(folder))
         cold = [_measured(lambda: _graded(submission, None)) for _ in range(RUNS)]
         with _warm() as (warm, spent):
@@ -129,7 +130,7 @@ def _in_a_row(source: Path, warm: Warm) -> list[Figure]:
     watcher.join()
     _cpu()
     left = len(_below() - processes)
-    files_left = len({n for n in os.listdir(tempfile.gettempdir()) if n.startswith("lab-")} - files)
+    files_left = len(set(os.listdir(tempfile.gettempdir())) - files)
     values = (
         (f"{IN_A_ROW} in a row: per minute", "", IN_A_ROW / minutes, "100"), ("  memory at most", "MB", peak[0], ""),
         ("  processes left", "", left, "0"), ("  files left", "", files_left, "0"),

@@ -22,5 +22,6 @@ def check(lab: Lab) -> None:
 
 def _without_token(lab: Lab) -> str:
     """The status that version 1's way of asking gets inside the server."""
+    lab.server.boot()
     asked = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", _ADDRESS]
     return lab.system.cloud.output_inside(lab.server.instance_id, asked)[1].strip()

@@ -200,9 +200,7 @@ class Lab:
     @functools.cached_property
     def function(self) -> Function:
         """The Lambda function: invoke(event) -> Answer, configuration, role, logs()."""
-        name = self.output("LambdaFunctionName")
-        self.system.await_boot()  # whoever calls it wants it to reach a server
-        return Function(self.clients, name)
+        return Function(self.clients, self.output("LambdaFunctionName"), self.system.await_boot)
 
     def health(self) -> Answer:
         """The function's own health branch: proves function, network, door, server."""
@@ -216,8 +214,7 @@ class Lab:
     def server(self) -> Server:
         """The instance: boot(), units(), programs(), journal(), request(), kill(), stop(), start()."""
         instance = self.output("InstanceId")
-        self.system.await_boot()
-        return Server(self.system.cloud, self.clients, instance, self.variant.port)
+        return Server(self.system.cloud, self.clients, instance, self.variant.port, self.system.await_boot)
 
     @functools.cached_property
     def images(self) -> Images:

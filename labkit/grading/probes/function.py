@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Function:
-    """The function `name`, reached through `clients`."""
+    """The function `name`, reached through `clients`. `booted` returns when its server has booted."""
 
     clients: Clients
     name: str
+    booted: Callable[[], None] = lambda: None
 
     @property
     def configuration(self) -> Mapping[str, Any]:
@@ -102,6 +103,7 @@ class Function:
         """
         from botocore.exceptions import ClientError, ReadTimeoutError
 
+        self.booted()
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         api = self.clients.client("lambda", read_timeout=seconds)
         started = time.monotonic()

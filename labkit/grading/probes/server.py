@@ -7,7 +7,7 @@ What belongs here: what a check may see of the server and do to it. What does no
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -71,12 +71,16 @@ class Reply:
 
 @dataclass(frozen=True)
 class Server:
-    """The instance `instance_id`, whose application should listen on `port`."""
+    """The instance `instance_id`, whose application should listen on `port`.
+
+    `booted` returns when its boot script has ended: what happens inside is asked for after it.
+    """
 
     cloud: LocalCloud
     clients: Clients
     instance_id: str
     port: int
+    booted: Callable[[], None] = lambda: None
 
     @property
     def description(self) -> Mapping[str, Any]:
@@ -105,6 +109,7 @@ class Server:
 
     def units(self) -> dict[str, Unit]:
         """The units started since boot, by name ("flask-app.service")."""
+        self.booted()
         about = self.cloud.instance(self.instance_id)["units"]
         return {name: Unit(**unit) for name, unit in about.items()}
 
@@ -163,6 +168,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop the instance through EC2 and wait until it is stopped."""
+        self.booted()
         self._change("stop_instances", "instance_stopped")
 
     def start(self) -> Boot:
@@ -178,6 +184,7 @@ class Server:
         )
 
     def _ask(self, method: str, what: str, value: object = None) -> Any:
+        self.booted()
         body = None if value is None else json.dumps(value).encode()
         return self.cloud.ask(method, f"instances/{quote(self.instance_id)}/{what}", body)
 
