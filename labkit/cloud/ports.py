@@ -200,3 +200,7 @@ class Facts(Protocol):
     def partition_key(self, region: str, table: str) -> str | None:
         """The name of a DynamoDB table's partition key."""
         ...
+
+    def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
+        """The policy of a VPC endpoint."""
+        ...

@@ -262,7 +262,7 @@ ALL: tuple[Fault, ...] = (
     Fault("key-type", "program", "store", "a table knows one thing of your rows: its key, and the key's type",
           r"validationexception|type mismatch|attributetype", _number_key, _text_key),
     Fault("slow-images", "outside", "store", "a ladder of time-outs: the innermost gives up first, and says why",
-          r"took longer|slow|40 ?s\b", _slow_images, _quick_images),
+          r"took longer|slow|timed? ?out|40 ?s\b", _slow_images, _quick_images),
 )  # fmt: skip
 #: those that a student can find and repair: step 06 takes from these
 REPAIRABLE = tuple(fault.name for fault in ALL if fault.kind != "outside")

@@ -15,6 +15,8 @@ def lambda_handler(event, context):
     except Exception as error:
         return type(error).__name__
 """
+#: what a function in a VPC needs, and nothing of S3
+ENOUGH = {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}
 IDENTITY = """
 import boto3, os
 from botocore.config import Config
@@ -177,6 +179,70 @@ def test_a_policy_can_ask_for_the_gateway_endpoint(live: Any, aids: Any) -> None
     settings = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
     assert live.run(IDENTITY, listing, VpcConfig=settings)["answer"] == "ok"
     assert live.run(IDENTITY, listing)["error"] == "AccessDenied"
+
+
+def test_a_gateway_endpoints_policy_is_a_limit_and_no_permission(live: Any, aids: Any) -> None:
+    """VPC user guide, "Control access to VPC endpoints using endpoint policies": everything passes by default."""
+    vpc, open_bucket, other = live.vpc(internet=False), live.bucket(), live.bucket()
+    things = [f"arn:aws:s3:::{open_bucket}", f"arn:aws:s3:::{open_bucket}/*"]
+    only = {"Effect": "Allow", "Principal": "*", "Action": "s3:*", "Resource": things}
+    endpoint = live.ec2.create_vpc_endpoint(
+        VpcId=vpc.vpc, ServiceName="com.amazonaws.ap-south-1.s3", RouteTableIds=[vpc.private_table],
+        PolicyDocument=aids.policy(only),
+    )["VpcEndpoint"]["VpcEndpointId"]  # fmt: skip
+    settings = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
+    name = live.function(IDENTITY, VpcConfig=settings)
+
+    def listing(bucket: str) -> Any:
+        return live.call(name, {"service": "s3", "call": "list_objects_v2", "with": {"Bucket": bucket}})
+
+    assert listing(open_bucket)["answer"] == "ok"
+    assert listing(other)["error"] == "AccessDenied"
+    denied = live.local.ask("GET", "denials")[-1]
+    assert denied["message"].endswith("because no VPC endpoint policy allows the s3:ListBucket action")
+    nobody = live.function(IDENTITY, VpcConfig=settings, Role=live.role(ENOUGH))
+    call = {"service": "s3", "call": "list_objects_v2", "with": {"Bucket": open_bucket}}
+    assert live.call(nobody, call)["error"] == "AccessDenied", "the endpoint's policy grants nothing"
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}
+    live.ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint, PolicyDocument=aids.policy({**only, "Resource": "*"}, deny)
+    )
+    assert listing(open_bucket)["error"] == "AccessDenied"
+    denied = live.local.ask("GET", "denials")[-1]
+    assert denied["message"].endswith("with an explicit deny in a VPC endpoint policy")
+    live.ec2.modify_vpc_endpoint(
+        VpcEndpointId=endpoint, PolicyDocument=aids.policy({**only, "Resource": "*"})
+    )
+    assert listing(other)["answer"] == "ok"
+
+
+def test_a_dynamodb_endpoints_policy_names_tables(live: Any, aids: Any) -> None:
+    """DynamoDB developer guide, "Using Amazon VPC endpoints to access DynamoDB": the policy may name tables."""
+    vpc, tables = live.vpc(internet=False), [live.name("table") for _ in range(2)]
+    for table in tables:
+        live.dynamodb.create_table(
+            TableName=table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        )  # fmt: skip
+    only = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "dynamodb:*",
+        "Resource": f"arn:aws:dynamodb:*:*:table/{tables[0]}",
+    }
+    live.ec2.create_vpc_endpoint(
+        VpcId=vpc.vpc, ServiceName="com.amazonaws.ap-south-1.dynamodb", RouteTableIds=[vpc.private_table],
+        PolicyDocument=aids.policy(only),
+    )  # fmt: skip
+    settings = {"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]}
+    name = live.function(IDENTITY, VpcConfig=settings)
+    scans = [
+        live.call(name, {"service": "dynamodb", "call": "scan", "with": {"TableName": t}}) for t in tables
+    ]
+    assert [scan.get("answer") or scan["error"] for scan in scans] == ["ok", "ClientError"]
+    assert (
+        "no VPC endpoint policy allows the dynamodb:Scan" in live.local.ask("GET", "denials")[-1]["message"]
+    )
 
 
 def test_curl_requests_and_boto3_trust_the_endpoints_inside_an_instance(live: Any) -> None:

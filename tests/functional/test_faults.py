@@ -32,7 +32,7 @@ SEEN: dict[str, tuple[tuple[int, str], tuple[int, str]]] = {
     "table-renamed": ((200, ""), (500, "AccessDenied")),
     "explicit-deny": ((200, ""), (500, "explicit deny")),
     "key-type": ((200, ""), (500, "ValidationException")),
-    "slow-images": ((200, ""), (400, "longer than 20 s")),
+    "slow-images": ((200, ""), (400, "longer than 20 s|timed out|download failed")),
 }
 #: those that every run tries; `make verify` tries all
 USUAL = ("explicit-deny",)

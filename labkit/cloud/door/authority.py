@@ -13,7 +13,7 @@ from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
 from labkit.cloud.door.credentials import Signature, is_genuine, outlived
 from labkit.cloud.door.reading import Asked, Body, Environ
-from labkit.cloud.iam import Decision, Request, evaluate
+from labkit.cloud.iam import Decision, Request, evaluate, passes_endpoint
 from labkit.cloud.iam.actions import needs
 from labkit.cloud.iam.calls import ApiCall, Need
 from labkit.cloud.iam.public import is_public
@@ -35,6 +35,10 @@ class NoFacts:
         return None
 
     def partition_key(self, region: str, table: str) -> str | None:
+        """None."""
+        return None
+
+    def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
         """None."""
         return None
 
@@ -123,7 +127,9 @@ class Authority:
         mine = (
             () if principal.kind in ("root", "anonymous") else self._identities.identity_policies(principal)
         )
-        return evaluate(request, mine, policies, trust=trust)
+        decision = evaluate(request, mine, policies, trust=trust)
+        endpoint = self._facts.endpoint_policy(source.endpoint) if source.endpoint else None
+        return passes_endpoint(request, endpoint) if endpoint and decision.allowed else decision
 
     def _resource_policies(self, need: Need, trust: bool) -> Sequence[PolicyDocument]:
         if trust:

@@ -44,6 +44,11 @@ class Source:
     secure_transport: bool
     in_query: bool
 
+    @property
+    def endpoint(self) -> str:
+        """The gateway endpoint that the request came through, "" for none."""
+        return _environ(self, "lab.source_vpce")
+
 
 class RequestContext(Mapping[str, str | tuple[str, ...]]):
     """Condition keys (lower case) of one request; a key that the request does not have is missing."""

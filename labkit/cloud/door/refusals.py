@@ -76,10 +76,14 @@ def _denial(service: str, principal: Principal, decision: Decision) -> str:
 
 def _because(decision: Decision) -> str:
     if decision.reason == "explicit-deny":
-        kind = "a resource-based" if decision.kind == "resource" else "an identity-based"
+        kind = {"resource": "a resource-based", "endpoint": "a VPC endpoint"}.get(
+            decision.kind, "an identity-based"
+        )
         return f" with an explicit deny in {kind} policy"
     if decision.action == "sts:AssumeRole":
         return ""
+    if decision.kind == "endpoint":
+        return f" because no VPC endpoint policy allows the {decision.action} action"
     return f" because no identity-based policy allows the {decision.action} action"
 
 

@@ -4,6 +4,6 @@ What belongs here: who may do what, decided from plain records. What does not: H
 policies are kept.
 """
 
-from labkit.cloud.iam.evaluator import Decision, Request, evaluate
+from labkit.cloud.iam.evaluator import Decision, Request, evaluate, passes_endpoint
 
-__all__ = ["Decision", "Request", "evaluate"]
+__all__ = ["Decision", "Request", "evaluate", "passes_endpoint"]

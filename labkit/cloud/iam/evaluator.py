@@ -32,12 +32,12 @@ class Decision:
     """What was decided, and why.
 
     `policy` and `statement` name what allowed or denied ("" where nothing spoke), `kind` says whether
-    that hangs on the caller or on the resource; `action` and `resource` are what was decided about.
+    that hangs on the caller, on the resource, or on the VPC endpoint between them; `action` and `resource` are what was decided about.
     """
 
     allowed: bool
     reason: Reason
-    kind: Literal["", "identity", "resource"] = ""
+    kind: Literal["", "identity", "resource", "endpoint"] = ""
     policy: str = ""
     statement: str = ""
     action: str = ""
@@ -67,6 +67,27 @@ def evaluate(
         if not decision.allowed:
             return decision
     return decision
+
+
+def passes_endpoint(request: Request, policy: PolicyDocument) -> Decision:
+    """Whether a VPC endpoint with this policy lets the request through; it grants nothing by itself.
+
+    VPC user guide (AWS PrivateLink), "Control access to VPC endpoints using endpoint policies".
+    """
+    for resource in request.resources:
+        matched = _Matched(request, resource)
+        matched.read_resource([policy])
+        if matched.denied:
+            return _at_endpoint(request, resource, matched.denied)
+        if not (matched.by_resource or matched.by_account):
+            return _at_endpoint(request, resource, None)
+    return Decision(True, "allow", "endpoint", policy.name, "", request.action)
+
+
+def _at_endpoint(request: Request, resource: str, where: "_Where | None") -> Decision:
+    _, policy, statement = where or ("", "", "")
+    reason: Reason = "explicit-deny" if where else "implicit-deny"
+    return Decision(False, reason, "endpoint", policy, statement, request.action, resource)
 
 
 _Where = tuple[Literal["identity", "resource"], str, str]

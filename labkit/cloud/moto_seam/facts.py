@@ -3,7 +3,13 @@
 What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.door, labkit.cloud.iam).
 """
 
+import functools
+import json
+from collections.abc import Mapping
+
 from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.cloud.moto_seam.backends import in_use
+from labkit.cloud.records import PolicyDocument
 
 
 class MotoFacts:
@@ -25,3 +31,17 @@ class MotoFacts:
 
         known = dynamodb_backends[ACCOUNT_ID][region].tables.get(table.rsplit("/", 1)[-1])
         return str(known.hash_key_attr) if known else None
+
+    def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
+        """The policy of a VPC endpoint in any region; None without such an endpoint."""
+        for _, ec2 in in_use("ec2"):
+            found = ec2.vpc_end_points.get(endpoint_id)
+            if found is not None:
+                return PolicyDocument(endpoint_id, _parsed(found.policy_document))
+        return None
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(text: str) -> Mapping[str, object]:
+    document: Mapping[str, object] = json.loads(text)
+    return document
