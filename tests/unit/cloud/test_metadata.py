@@ -7,6 +7,7 @@ categories" (UserGuide/ec2-instance-metadata.html).
 import json
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -201,6 +202,18 @@ def test_credentials_stay_the_same_until_shortly_before_they_expire() -> None:
     assert key() == key() == "ASIA1"
     instance.clock.now += CREDENTIAL_SECONDS - 301
     assert key() == "ASIA2"
+
+
+@pytest.mark.parametrize("jump", [-30 * 24 * 3600.0, 30 * 24 * 3600.0])
+def test_after_a_clock_that_jumps_tokens_and_credentials_are_good_again(jump: float) -> None:
+    """A laptop that slept, a virtual machine whose clock was set: whoever asks anew gets what is good now."""
+    instance = Instance()
+    instance.get("meta-data/iam/security-credentials/server")
+    instance.clock.now += jump
+    answer = instance.get("meta-data/iam/security-credentials/server")
+    assert answer.status_code == 200
+    expires = datetime.fromisoformat(json.loads(answer.text)["Expiration"]).timestamp()
+    assert 300 < expires - instance.clock.now <= CREDENTIAL_SECONDS + max(0, -jump)
 
 
 def test_another_role_has_other_credentials() -> None:
