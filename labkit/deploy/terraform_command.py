@@ -98,7 +98,7 @@ class Setup:
         return path
 
     def _usable_mirror(self) -> str:
-        """The mirror; for OpenTofu one of links, in which the same providers stand under its registry's name too.
+        """The mirror; for OpenTofu one of links, in which the same providers stand under both registries' names.
 
         OpenTofu documentation, "Provider Requirements": hashicorp/aws is registry.opentofu.org/hashicorp/aws.
         """
@@ -107,12 +107,8 @@ class Setup:
         if not self.mirror or Path(self.program()).name != "tofu" or not named.is_dir():
             return self.mirror
         links = self.folder / "mirror"
-        links.mkdir(exist_ok=True)
-        for name, real in {TOFU_REGISTRY: named, **{each.name: each for each in given.iterdir()}}.items():
-            link = links / name
-            if not (link.is_symlink() and link.readlink() == real.absolute()):
-                link.unlink(missing_ok=True)
-                link.symlink_to(real.absolute())
+        for host in (TERRAFORM_REGISTRY, TOFU_REGISTRY):
+            _link_packages(named, links / host)
         return str(links)
 
     def variables(self, target: Target, keys: Keys | None = None) -> dict[str, str]:
@@ -136,6 +132,19 @@ class Setup:
     def _version(self, program: str) -> tuple[int, int]:
         done = run([program, "version", "-json"], env=_plain(self.environment), timeout=60)
         return version_of(done, program)
+
+
+def _link_packages(given: Path, place: Path) -> None:
+    """The providers below `given`, below `place` too: links to packages only, since no folder above them may be one.
+
+    Terraform: "Provider Installation", filesystem mirror: NAMESPACE/TYPE/VERSION/TARGET, or a zip in NAMESPACE/TYPE.
+    """
+    for package in (*given.glob("*/*/*/*"), *given.glob("*/*/*.zip")):
+        link, real = place / package.relative_to(given), package.absolute()
+        if not (link.is_symlink() and link.readlink() == real):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
+            link.symlink_to(real)
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:

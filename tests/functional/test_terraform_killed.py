@@ -3,7 +3,7 @@
 A small configuration without the provider's long waits stands in for the lab. `make verify` takes every event, every run takes one.
 """
 
-import fcntl
+import contextlib
 import json
 import os
 import shutil
@@ -218,6 +218,16 @@ def test_opentofu_is_used_where_it_is_what_there_is(place: Place, tmp_path: Path
     assert place.left() == []
 
 
+@contextlib.contextmanager
+def locked_by_another_process(path: Path) -> Iterator[None]:
+    code = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(path)], text=True, **pipes) as process:  # type: ignore[call-overload]
+        process.stdout.readline()
+        yield
+        process.communicate("\n")
+
+
 @pytest.mark.verify
 def test_a_state_that_another_terraform_holds_is_told(place: Place) -> None:
     """Terraform locks its state file as POSIX locks files; first it is waited for, then told."""
@@ -225,8 +235,7 @@ def test_a_state_that_another_terraform_holds_is_told(place: Place) -> None:
     seen: list[Event] = []
     setup = replace(Setup(place.kit), lock_seconds=1)
     engine = Terraform(place.clients, Source(PREFIX, place.folder), seen.append, setup)
-    with (place.folder / "terraform.tfstate").open("r+") as file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
+    with locked_by_another_process(place.folder / "terraform.tfstate"):
         with pytest.raises(DeployError, match="still at work on these files") as caught:
             engine.apply()
     assert "Wait until it has ended" in caught.value.hint

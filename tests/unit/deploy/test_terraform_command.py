@@ -116,13 +116,15 @@ def test_opentofu_may_be_older_by_its_own_count(tmp_path: Path) -> None:
 
 def test_opentofu_finds_the_provider_under_its_own_registrys_name(tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
-    (mirror / "registry.terraform.io" / "hashicorp" / "aws").mkdir(parents=True)
+    package = Path("hashicorp") / "aws" / "5.100.0" / "linux_amd64"
+    (mirror / "registry.terraform.io" / package).mkdir(parents=True)
     setup = setup_with(tmp_path, "tofu", LAB_TF_MIRROR=str(mirror))
     for _ in range(2):  # the second time everything is there
         text = setup.write_configuration().read_text()
         (path,) = re.findall(r'path = "(.*)"', text)
         for host in ("registry.opentofu.org", "registry.terraform.io"):
-            assert (Path(path) / host / "hashicorp" / "aws").is_dir()
+            assert (Path(path) / host / package).is_symlink()
+            assert not (Path(path) / host / package.parent).is_symlink(), "Terraform would not look below it"
     plain = setup_with(tmp_path, "terraform", LAB_TF_MIRROR=str(mirror))
     assert f'path = "{mirror}"' in plain.write_configuration().read_text()
 
