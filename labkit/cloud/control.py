@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.wrappers import Request, Response
 
+from labkit.errors import LabError
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -54,6 +56,8 @@ class Control:
             value = self._answer(Request(environ))
         except HTTPException as error:
             return error(environ, start_response)
+        except LabError as error:
+            return Response(f"{error.message} {error.hint}".strip(), 501)(environ, start_response)
         response = Response(json.dumps(value), content_type="application/json")
         return response(environ, start_response)
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.errors import CloudError
+
 _LISTENING = "0A"
 _MOST = 1 << 17
 
@@ -26,8 +28,13 @@ class Program:
     listens: tuple[int, ...]
 
 
-def programs(root: int) -> list[Program]:
-    """Everything below process `root` (as this machine numbers it), by age; nothing when that is 0 or gone."""
+def programs(root: int, *, proc: str = "/proc") -> list[Program]:
+    """Everything below process `root` (as this machine numbers it), by age; nothing when that is 0 or gone.
+
+    Raises CloudError where the system does not show its processes: macOS, or a hidden /proc.
+    """
+    if not os.path.isdir(f"{proc}/self/task"):
+        raise CloudError("This system does not show what runs in a server.", hint="Grade on Linux.")
     ports = _listeners(root)
     found = [_program(pid, ports) for pid in _below(root)]
     return sorted((each for each in found if each is not None), key=lambda program: program.pid)

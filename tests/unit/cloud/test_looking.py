@@ -5,10 +5,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from labkit.cloud import looking
+from labkit.errors import CloudError
 
 _CHILD = """
 import os, socket, sys
@@ -53,3 +55,8 @@ def test_only_what_is_below_is_ended(child: "subprocess.Popen[str]") -> None:
 
 def test_nothing_runs_below_nobody() -> None:
     assert looking.programs(0) == []
+
+
+def test_where_processes_are_hidden_it_says_so_rather_than_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CloudError, match="does not show"):
+        looking.programs(os.getpid(), proc=str(tmp_path))
