@@ -12,10 +12,11 @@ import time
 
 from bench import sections
 from bench.measuring import table
+from bench.peer import peer
 from bench.tiers import tiers
 
 KNOWN = ("commands", "demo", "cloud", "api", "functions", "path")
-NAMED = ("engines", "tiers", "grading")
+NAMED = ("engines", "tiers", "grading", "peer")
 
 
 def main(chosen: list[str]) -> int:
@@ -27,7 +28,8 @@ def main(chosen: list[str]) -> int:
     figures = []
     for name in chosen or KNOWN:
         print(f"measuring {name} …", file=sys.stderr)
-        figures += (tiers if name == "tiers" else getattr(sections, name))()
+        section = {"tiers": tiers, "peer": peer}.get(name) or getattr(sections, name)
+        figures += section()
     print(table(figures))
     folder = sections.ROOT / ".lab"
     folder.mkdir(exist_ok=True)

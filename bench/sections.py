@@ -54,7 +54,7 @@ def cloud() -> list[Figure]:
         with lab_cloud() as (_, local):
             local.stop()
             with stopwatch(first):
-                clients = _clients(local)
+                clients = clients_of(local)
                 clients.client("sts").get_caller_identity()
             with stopwatch(services):
                 _touch(clients)
@@ -98,32 +98,26 @@ def _stack() -> list[Figure]:
 def api() -> list[Figure]:
     """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
     with lab_cloud() as (_, local), Floor() as floor:
-        mine, stub = _clients(local), Clients(Target("local", REGION, floor.url))
-        where = {"LocationConstraint": REGION}
-        mine.client("s3").create_bucket(Bucket="bench", CreateBucketConfiguration=where)
-        mine.client("dynamodb").create_table(
-            TableName="bench", BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        )  # fmt: skip
+        mine, stub = clients_of(local), Clients(Target("local", REGION, floor.url))
+        furnish(mine)
         return [
-            _against(_put_object, mine, stub, "S3 PutObject 100 KB", "< 4.9 ms"),
-            _against(_put_item, mine, stub, "DynamoDB PutItem", "< 3.0 ms"),
+            _against(put_object, mine, stub, "S3 PutObject 100 KB", "< 4.9 ms"),
+            _against(put_item, mine, stub, "DynamoDB PutItem", "< 3.0 ms"),
         ]
 
 
 def functions() -> list[Figure]:
     """Invocations of the solution's function, health branch left out: a handler that returns at once."""
     with lab_cloud() as (_, local), Floor() as floor:
-        clients, stub = _clients(local), Clients(Target("local", REGION, floor.url))
-        _make_function(clients)
+        clients, stub = clients_of(local), Clients(Target("local", REGION, floor.url))
+        make_function(clients)
         cold = []
         for number in range(10):
             settings = {"Variables": {"ROUND": str(number)}}
             clients.client("lambda").update_function_configuration(FunctionName="bench", Environment=settings)
             with stopwatch(cold):
-                _invoke(clients)
-        warm, floors = paired(lambda: _invoke(clients), lambda: _invoke(stub), 300)
+                invoke(clients)
+        warm, floors = paired(lambda: invoke(clients), lambda: invoke(stub), 300)
         return [
             figure("cold Lambda invoke", cold, aim="< 60 ms"),
             figure("warm Lambda invoke", warm, floor=floors, aim="< 4 ms"),
@@ -139,7 +133,7 @@ def path() -> list[Figure]:
         name = context.deployed().outputs["LambdaFunctionName"]
         url = local.publish("bench.png", b"\x89PNG\r\n\x1a\n" + BODY)
         event = f'{{"image_url": "{url}"}}'.encode()
-        one = _clients(local).client("lambda")
+        one = clients_of(local).client("lambda")
         timed(lambda: one.invoke(FunctionName=name, Payload=event), 20)
         alone = timed(lambda: one.invoke(FunctionName=name, Payload=event), 200)
         rates = [1000 * len(alone) / sum(alone), _rate(local, name, event, clients=8, each=50)]
@@ -171,7 +165,7 @@ def lab_cloud() -> Iterator[tuple[Places, LocalCloud]]:
             local.stop()
 
 
-def _clients(local: LocalCloud) -> Clients:
+def clients_of(local: LocalCloud) -> Clients:
     return Clients(Target("local", REGION, local.ensure().url))
 
 
@@ -197,11 +191,22 @@ def _touch(clients: Clients) -> None:
     clients.client("cloudformation").list_stacks()
 
 
-def _put_object(clients: Clients) -> None:
+def furnish(clients: Clients) -> None:
+    """The bucket and the table that are written to."""
+    where = {"LocationConstraint": REGION}
+    clients.client("s3").create_bucket(Bucket="bench", CreateBucketConfiguration=where)
+    clients.client("dynamodb").create_table(
+        TableName="bench", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )  # fmt: skip
+
+
+def put_object(clients: Clients) -> None:
     clients.client("s3").put_object(Bucket="bench", Key="picture", Body=BODY)
 
 
-def _put_item(clients: Clients) -> None:
+def put_item(clients: Clients) -> None:
     clients.client("dynamodb").put_item(TableName="bench", Item={"id": {"S": "1"}, "n": {"N": "1"}})
 
 
@@ -212,11 +217,11 @@ def _against(act: Callable[[Clients], None], mine: Clients, stub: Clients, name:
     return figure(name, times, floor=floors, aim=aim)
 
 
-def _invoke(clients: Clients) -> None:
+def invoke(clients: Clients) -> None:
     clients.client("lambda").invoke(FunctionName="bench", Payload=b"{}")["Payload"].read()
 
 
-def _make_function(clients: Clients) -> None:
+def make_function(clients: Clients) -> None:
     import io
     import zipfile
 
@@ -241,7 +246,7 @@ def _rate(local: LocalCloud, name: str, event: bytes, *, clients: int, each: int
         for _ in range(each):
             api.invoke(FunctionName=name, Payload=event)["Payload"].read()
 
-    apis = [_clients(local).client("lambda") for _ in range(clients)]
+    apis = [clients_of(local).client("lambda") for _ in range(clients)]
     for api in apis:
         api.invoke(FunctionName=name, Payload=event)
     threads = [threading.Thread(target=work, args=(api,)) for api in apis]

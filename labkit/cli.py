@@ -162,6 +162,10 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
     parser.add_argument(
+        "--aws", metavar="REGION", default="",
+        help="with trace: read the descriptions of your own AWS account in this region (looks only)",
+    )  # fmt: skip
+    parser.add_argument(
         "--account", choices=sorted(ACCOUNTS), default="",
         help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
     )  # fmt: skip

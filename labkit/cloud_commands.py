@@ -14,6 +14,7 @@ from labkit.errors import UsageError
 if TYPE_CHECKING:
     from labkit.lesson.context import Context
     from labkit.lesson.faults import Bench, Fault
+    from labkit.targets import Clients
 
 ACTIONS = ("trace", "break", "mend")
 _USAGE = {
@@ -27,17 +28,17 @@ def run(arguments: argparse.Namespace, context: "Context", console: Console) -> 
     """One of ACTIONS. Raises UsageError where words are missing, LabError where nothing is deployed."""
     words = list(arguments.words)
     if arguments.action == "trace":
-        return _trace(words, context, console)
+        return _trace(words, context, console, arguments.aws)
     return _break(words, context, console) if arguments.action == "break" else _mend(words, context, console)
 
 
-def _trace(words: list[str], context: "Context", console: Console) -> int:
+def _trace(words: list[str], context: "Context", console: Console, region: str = "") -> int:
     from labkit.cloud.descriptions import topology_of
     from labkit.cloud.trace import trace
 
     if len(words) != 3 or not words[2].isdecimal():
         raise UsageError("A trace goes from somewhere to somewhere, to a port.", hint=_USAGE["trace"])
-    found = trace(topology_of(context.clients), words[0], words[1], int(words[2]))
+    found = trace(topology_of(_clients(context, region)), words[0], words[1], int(words[2]))
     for hop in found.verdict.hops:
         console.line(f"  {'✓' if hop.allowed else '✗'} {hop.stage}: {hop.rule}")
     arrives = found.verdict.arrives
@@ -53,6 +54,13 @@ def _trace(words: list[str], context: "Context", console: Console) -> int:
     ]
     console.result({"arrives": arrives, "address": found.destination, "hops": hops, "fix": found.fix})
     return 0 if arrives else 1
+
+
+def _clients(context: "Context", region: str) -> "Clients":
+    """Clients of the local cloud; of AWS itself, with the credentials that boto3 finds, where a region is given."""
+    from labkit.targets import Clients, Target
+
+    return Clients(Target("aws", region)) if region else context.clients
 
 
 def _fault(words: list[str]) -> "Fault":
