@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,14 +60,22 @@ def _sampled(names: list[str]) -> list[object]:
     return [n if n in default else pytest.param(n, marks=pytest.mark.verify) for n in names]
 
 
-def _grade(name: str, folder: Path, warm: Warm | None = None) -> Result:
+def _grade(
+    name: str,
+    folder: Path,
+    warm: Warm | None = None,
+    *,
+    engine: str = "cloudformation",
+    only: tuple[str, ...] = (),
+) -> Result:
     student, kind = SUBMISSIONS[name]
     source = folder / "source"
     source.mkdir(parents=True)
     for file, text in files_of(student, kind).items():
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         (source / file).write_bytes(text.encode())
-    return grade(Request(ROOT, student, source, result=folder / "result.json"), warm=warm)
+    asked = Request(ROOT, student, source, engine, only, result=folder / "result.json")
+    return grade(asked, warm=warm)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +111,16 @@ def test_submission_loses_exactly_its_lines(graded: Callable[[str], Result], nam
     result, case = graded(name), CASES[name]
     assert losses(result) == pytest.approx(dict(case.loses), abs=0.01), said(result)
     assert result.score == pytest.approx(case.mark, abs=0.01)
+
+
+@pytest.mark.verify
+@pytest.mark.terraform
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")
+def test_solution_is_full_with_terraform_too(tmp_path: Path) -> None:
+    result = _grade(f"solution {STUDENTS[0]}", tmp_path, engine="terraform")
+    assert losses(result) == {}, said(result)
+    assert (result.score, result.is_final, result.about["engine"]) == (100.0, True, "terraform")
 
 
 @pytest.mark.parametrize("name", _sampled([f"solution {student}" for student in STUDENTS]))
