@@ -47,8 +47,9 @@ class Session:
     launch: Launch
     told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
-    #: why the submission stands at home and not abroad; None: it stands where it was first deployed
-    _came_home: Verdict | None = None
+    #: whether the submission stands at home, and what did not hold abroad and does at home
+    _at_home: bool = False
+    _only_abroad: Verdict | None = None
     _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spare: list[Ground] = field(default_factory=list)
     _under: dict[int, Ground] = field(default_factory=dict)
@@ -100,8 +101,9 @@ class Session:
         """
         verdict = self._blocked(line) or self._judge(line, check, SUBMITTED, lambda: self._whole)
         if line.whole and not line.abroad and verdict.outcome == "failed" and self._is_abroad:
-            self._come_home(verdict)
-            verdict = self._judge(line, check, SUBMITTED, lambda: self._whole)
+            self._come_home()
+            abroad, verdict = verdict, self._judge(line, check, SUBMITTED, lambda: self._whole)
+            self._only_abroad = abroad if verdict.passed else None
         self.submitted_verdicts[line.id] = verdict
         return verdict
 
@@ -169,8 +171,7 @@ class Session:
         """The submission as it is: deployed once, or found standing."""
         if self.task.deployed:
             return self._standing()
-        home = self._came_home is not None
-        system = self._system(self.task.region if home else self.task.abroad or self.task.region)
+        system = self._system(self.task.region if self._at_home else self.task.abroad or self.task.region)
         system.deploy(self.files)
         return system
 
@@ -178,8 +179,8 @@ class Session:
     def _is_abroad(self) -> bool:
         return not self.task.deployed and self._whole.region != self.task.region
 
-    def _come_home(self, why: Verdict) -> None:
-        self._came_home = why
+    def _come_home(self) -> None:
+        self._at_home = True
         self._under.pop(id(self._whole)).close()
         del self._whole
 
@@ -244,8 +245,8 @@ class Session:
 
     def abroad(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
         """The files of this lab's system, deployed in another region than the student's own. Raises Failed."""
-        if self._came_home is not None:
-            why = self._came_home
+        if self._only_abroad is not None:
+            why = self._only_abroad
             raise Failed(
                 f"it works in {self.task.region}, and not in {self.task.abroad}: {why.reason}", hint=why.hint,
                 expected=why.expected, found=why.found, evidence=why.evidence,
