@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -136,3 +137,22 @@ def deployed_solution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
 def images() -> Path:
     """The folder of sample pictures that the kit ships."""
     return ROOT / "images"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The mutation score: how many of the mistakes and cheats that were graded lost exactly their lines."""
+    results = {
+        outcome: [
+            report
+            for report in terminalreporter.stats.get(outcome, [])
+            if re.search(r"test_submission_loses_exactly_its_lines\[[MNC]\d", getattr(report, "nodeid", ""))
+            and report.when == "call"
+        ]
+        for outcome in ("passed", "failed")
+    }
+    graded = sum(map(len, results.values()))
+    if graded:
+        caught = len(results["passed"])
+        terminalreporter.write_line(
+            f"mutation score: {caught} of {graded} ({100 * caught / graded:.0f} %) lose exactly their lines"
+        )

@@ -23,6 +23,7 @@ from labkit.cloud.lifecycle import LocalCloud
 from labkit.errors import StateError
 from labkit.grading import rubric, runner
 from labkit.grading.model import Result, empty
+from labkit.grading.starting import Warm, warm_parent
 from labkit.grading.task import Task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -49,6 +50,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     made.ensure()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> Iterator[None]:
+    with warm_parent() as Judging.warm:
+        yield
+    Judging.warm = None
 
 
 def kit(folder: Path, checks: dict[str, str]) -> Path:
@@ -79,8 +87,11 @@ class Judging:
             deployed=str(cloud.folder),
         )  # fmt: skip
 
+    #: judging processes are forked from it; None: each is a program of its own
+    warm: Warm | None = None
+
     def judged(self, **options: Any) -> Result:
-        return runner.judge(self.run, self.task, **options)
+        return runner.judge(self.run, self.task, **{"warm": self.warm, **options})
 
 
 @contextlib.contextmanager
@@ -171,7 +182,7 @@ def test_nobody_elses_pytest_settings_plugins_or_modules_count(
     monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
     monkeypatch.setenv("PYTEST_PLUGINS", "conftest")
     monkeypatch.chdir(files)
-    result = Judging(root, cloud, tmp_path / "result.json").judged()
+    result = Judging(root, cloud, tmp_path / "result.json").judged(warm=None)
     assert [line.verdict.outcome for line in result.lines] == ["failed"]
 
 
@@ -301,7 +312,7 @@ def test_the_judging_process_killed_after_any_verdict_is_started_again(
             os.kill(int(children[-1]), signal.SIGKILL)
 
     judging.run.emit = killing
-    result = judging.judged()
+    result = judging.judged(warm=None)
     outcomes = [line.verdict.outcome for line in result.lines]
     assert outcomes[:event] == ["passed", "failed", "passed"][:event]
     assert all(o in ("passed", "failed", "not judged") for o in outcomes)
