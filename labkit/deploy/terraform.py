@@ -81,7 +81,8 @@ class Terraform:
     def tested(self, tests: Path) -> list[Mapping[str, Any]]:
         """What Terraform says when it runs the test files in the folder `tests`, which lies in the source's."""
         self._start("plan")
-        done = self._quiet(self._commands.test(tests.relative_to(self.source.folder)))
+        with self._commands.test(tests.relative_to(self.source.folder)) as command:
+            done = self._quiet(command)
         lines = [line for line in done.output.splitlines() if line.startswith("{")]
         return [json.loads(line) for line in lines]
 

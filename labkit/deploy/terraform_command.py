@@ -210,20 +210,23 @@ class Commands:
         """A saved plan; one JSON object."""
         return [*self._plain("show", json=True, no_color=True), str(plan)]
 
-    def test(self, folder: Path) -> list[str]:
+    @contextlib.contextmanager
+    def test(self, folder: Path) -> Iterator[list[str]]:
         """Run the test files in `folder` and show the plans they make; a stream of JSON lines."""
-        return self._plain("test", json=True, verbose=True, no_color=True, test_directory=str(folder))
+        options = {"json": True, "no_color": True, "verbose": True, "test_directory": str(folder)}
+        with self._with_values("test", options) as command:
+            yield command
 
     @contextlib.contextmanager
     def plan(self, out: Path) -> Iterator[list[str]]:
         """Plan into the file `out`; a stream of JSON lines."""
-        with self._with_values("plan", out=str(out)) as command:
+        with self._with_values("plan", {**self._common, "out": str(out)}) as command:
             yield command
 
     @contextlib.contextmanager
     def apply(self) -> Iterator[list[str]]:
         """Plan and apply in one; a stream of JSON lines."""
-        with self._with_values("apply", auto_approve=True) as command:
+        with self._with_values("apply", {**self._common, "auto_approve": True}) as command:
             yield command
 
     @contextlib.contextmanager
@@ -232,18 +235,21 @@ class Commands:
 
         Not python-terraform's destroy(): that adds -force, which Terraform refuses since 0.15.
         """
-        with self._with_values("destroy", auto_approve=True) as command:
+        with self._with_values("destroy", {**self._common, "auto_approve": True}) as command:
             yield command
 
+    @property
+    def _common(self) -> Mapping[str, Any]:
+        return {"json": True, "input": False, "no_color": True, "lock_timeout": f"{self.lock_seconds}s"}
+
     @contextlib.contextmanager
-    def _with_values(self, name: str, **options: Any) -> Iterator[list[str]]:
+    def _with_values(self, name: str, options: Mapping[str, Any]) -> Iterator[list[str]]:
         """The command with the values in a file of variables, which exists while the body runs."""
         from python_terraform import Terraform
 
         builder = Terraform(working_dir=str(self.folder), terraform_bin_path=self.program)
-        common = {"json": True, "input": False, "no_color": True, "lock_timeout": f"{self.lock_seconds}s"}
         try:
-            yield _built(builder, name, {**common, **options, "var": dict(self.values)})
+            yield _built(builder, name, {**options, "var": dict(self.values)})
         finally:
             builder.temp_var_files.clean_up()
 

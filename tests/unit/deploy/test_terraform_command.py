@@ -34,6 +34,11 @@ def test_the_streaming_commands(commands: Commands) -> None:
         assert plan[:-1] == ["/bin/terraform", "plan", *COMMON, "-out=/p"]
         assert apply[:-1] == ["/bin/terraform", "apply", *COMMON, "-auto-approve"]
         assert destroy[:-1] == ["/bin/terraform", "destroy", *COMMON, "-auto-approve"]
+    with commands.test(Path("build/x")) as test:
+        assert test[:-1] == [
+            "/bin/terraform", "test", "-json", "-no-color", "-verbose", "-test-directory=build/x",
+        ]  # fmt: skip
+        assert test[-1].startswith("-var-file=")
 
 
 def test_values_come_in_a_file_that_exists_during_the_run(commands: Commands) -> None:
