@@ -1,6 +1,6 @@
 """Line server-writes."""
 
-from grader.support.rights import Attempt
+from grader.support.rights import Attempt, deciding
 from labkit.grading.api import Failed, Lab, Refusal
 
 
@@ -20,7 +20,8 @@ def check(lab: Lab) -> None:
         raise Failed(
             f"your server's role may not {attempt.words}: {said.code}", fraction=1 - len(halves) / 2,
             hint="gap server-policy: which action, and on which ARN? Compare it with the one in the refusal",
-            expected="allowed", found=said.message, evidence=[f"{a.words}: {s.message}" for a, s in refused],
+            expected="allowed", found=said.message,
+            evidence=[*deciding(lab, said), *(f"{a.words}: {s.message}" for a, s in refused)],
         )  # fmt: skip
 
 

@@ -37,6 +37,26 @@ def denied(outcome: Any) -> bool:
     return isinstance(outcome, Refusal) and outcome.code.startswith(_REFUSED)
 
 
+def deciding(lab: Lab, said: Refusal) -> list[str]:
+    """What decided a refusal: action, resource, and the statement or the lack of one."""
+    found = next((each for each in reversed(lab.denials()) if each["message"] == said.message), {})
+    names = ("action", "resource", "reason", "policy", "statement")
+    lines = [f"{name}: {found[name]}" for name in names if found.get(name)]
+    return lines if found.get("statement") else [*lines, *_near(lab, found.get("action", ""))]
+
+
+def _near(lab: Lab, action: str) -> Iterator[str]:
+    """What the server's own policies do allow of this action: mostly the right action on the wrong ARN."""
+    api, role = lab.clients.client("iam"), lab.server.role_arn.rsplit("/", 1)[-1]
+    for name in api.list_role_policies(RoleName=role)["PolicyNames"]:
+        statements = api.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"].get(
+            "Statement", []
+        )
+        for number, each in enumerate(statements if isinstance(statements, list) else [statements], 1):
+            if action and action in str(each.get("Action")):
+                yield f"policy {name}, statement {number}: {each.get('Effect')} on {each.get('Resource')}"
+
+
 @contextlib.contextmanager
 def taken_away(lab: Lab, *actions: str) -> Iterator[None]:
     """The server's role without these actions while the body runs, by an explicit Deny."""
