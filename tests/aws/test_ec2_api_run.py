@@ -224,3 +224,13 @@ def test_instance_shows_the_default_group(moto):
 def test_session_module_is_untouched_afterwards(aws):
     """The cheap way to learn regions is taken back after the import."""
     assert "ap-south-1" in Session().get_available_regions("sagemaker")
+
+
+def test_the_default_vpc_leads_to_the_internet(live) -> None:
+    """VPC user guide, "Default VPC components": an internet gateway, and a main route table that leads to it."""
+    vpc = live.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+    tables = live.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+    ways = [
+        route for table in tables for route in table["Routes"] if route["DestinationCidrBlock"] == "0.0.0.0/0"
+    ]
+    assert [way["GatewayId"][:4] for way in ways] == ["igw-"]

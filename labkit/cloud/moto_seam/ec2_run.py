@@ -21,17 +21,30 @@ USER_DATA_TOO_LONG = f"User data is limited to {USER_DATA_LIMIT} bytes"
 
 def correct_run(replacements: Replacements) -> None:
     """Refuse what the account has not got; run in the default subnet when none is named."""
+    import moto.ec2.models as ec2
     import moto.ec2.models.amis as amis
     import moto.ec2.models.instances as instances
     import moto.ec2.models.subnets as subnets
     import moto.ec2.responses.instances as responses
 
+    replacements.around(ec2.EC2Backend, "__init__")(_open_default_vpc)
     replacements.put(amis.AmiBackend, "_load_amis", _load_images)
     replacements.around(instances.InstanceBackend, "run_instances")(_run_instances)
     replacements.around(instances.InstanceBackend, "modify_instance_attribute")(_modify_attribute)
     replacements.around(subnets.SubnetBackend, "create_subnet")(_create_subnet)
     replacements.around(responses, "filter_iam_instance_profiles")(_find_profile)
     replacements.around(responses, "parse_user_data")(_parse_user_data)
+
+
+def _open_default_vpc(original: Any, self: Any, region_name: str, account_id: str) -> None:
+    """The default VPC has an internet gateway and a route to it (VPC user guide, "Default VPC components")."""
+    original(self, region_name, account_id)
+    vpc = self.get_default_vpc()
+    gateway = self.create_internet_gateway()
+    self.attach_internet_gateway(gateway.id, vpc.id)
+    main = self.get_main_route_table(vpc.id) if hasattr(self, "get_main_route_table") else None
+    tables = [main] if main else [table for table in self.route_tables.values() if table.vpc_id == vpc.id]
+    self.create_route(tables[0].id, "0.0.0.0/0", gateway_id=gateway.id)
 
 
 def _run_instances(
