@@ -95,6 +95,7 @@ def test_the_killed_clouds_processes_end_with_it(lab, until) -> None:
     assert state["result"] == {"running": False}
 
 
+@pytest.mark.verify
 def test_a_killed_demo_leaves_no_cloud_and_the_next_one_clears_its_folder(lab, until) -> None:
     state = lab.base / ".lab" / "demo" / ".lab" / "cloud"
     clouds: list[int] = []

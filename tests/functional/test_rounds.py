@@ -59,7 +59,7 @@ def rounds(base: Path, root: Path, count: int) -> tuple[Traces, Traces]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("count", [6, pytest.param(50, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.verify)])
 def test_rounds_leave_nothing_behind(tmp_path: Path, request: pytest.FixtureRequest, count: int) -> None:
     before, after = rounds(tmp_path, request.config.rootpath, count)
     assert after.processes == before.processes
