@@ -21,6 +21,7 @@ def pytest_report_header() -> str:
     return f"seed: {SEED} (LAB_TEST_SEED sets another)"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones begin first; a file's tests stay together and share its fixtures, but for those marked apart."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # stable: files keep their order
