@@ -5,14 +5,16 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # What is started in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).resolve().parent.parent
+#: long files whose tests share nothing
+APART = {"tests/functional/test_killed.py"}
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 
 
@@ -21,13 +23,22 @@ def pytest_report_header() -> str:
     return f"seed: {SEED} (LAB_TEST_SEED sets another)"
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones begin first; a file's tests stay together and share its fixtures, but for those marked apart."""
+    """The slow ones begin first, so that no worker is left alone with them at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # stable: files keep their order
-    for item in items:
-        if not item.get_closest_marker("apart"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(ROOT))))
+
+
+class _FileByFile(LoadFileScheduling):
+    """A worker takes a whole file, whose tests share fixtures; of the files APART it takes test by test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = str(super()._split_scope(nodeid))
+        return nodeid if scope in APART else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileByFile:
+    """How tests are dealt out to workers."""
+    return _FileByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

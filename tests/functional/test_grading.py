@@ -54,6 +54,7 @@ def starter(lab: Any) -> Path:
     return lab.workspace("ada@uni.edu")
 
 
+@pytest.mark.verify
 def test_one_mistake_costs_its_own_lines(lab: Any, solution: Path, starter: Path, tmp_path: Path) -> None:
     """The function is outside the network: what hangs on the path is proved by the text alone."""
     template = solution / TEMPLATE

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ADA = ("--student", "ada@uni.edu", "--solution")
-pytestmark = [pytest.mark.slow, pytest.mark.apart, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def every(last: int, *, sample: int, first: int = 1) -> Iterable[object]:

@@ -74,6 +74,7 @@ def test_the_choice_holds_until_another_is_made(tmp_path: Path) -> None:
     assert context(tmp_path, lab_role="").source.choices["lab_role"] == ""
 
 
+@pytest.mark.verify
 @pytest.mark.terraform
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")
 def test_terraform_plans_no_iam_resource(tmp_path: Path, learner_lab: Context) -> None:

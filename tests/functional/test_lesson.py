@@ -120,6 +120,7 @@ def test_edited_and_not_deployed(deployed_solution: Any, mine: Path, restored: N
     assert "./lab deploy" in run.output
 
 
+@pytest.mark.verify
 def test_the_function_outside_the_network(lab: Any) -> None:
     lab.run("generate", *ADA)
     lab.run("deploy")
@@ -307,6 +308,7 @@ def test_measuring_and_packing(deployed_solution: Any, mine: Path) -> None:
         assert "measurements/measurement.json" in manifest["files"]
 
 
+@pytest.mark.verify
 def test_as_far_away_as_aws_and_cold(deployed_solution: Any, mine: Path) -> None:
     """Declared delays show where they belong, end with the run, and another run is laid beside."""
     kept = mine / "measurements"

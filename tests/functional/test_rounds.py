@@ -57,11 +57,11 @@ def rounds(base: Path, root: Path, count: int) -> tuple[Traces, Traces]:
         cloud.stop()
 
 
+@pytest.mark.verify
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.verify)])
-def test_rounds_leave_nothing_behind(tmp_path: Path, request: pytest.FixtureRequest, count: int) -> None:
-    before, after = rounds(tmp_path, request.config.rootpath, count)
+def test_fifty_rounds_leave_nothing_behind(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    before, after = rounds(tmp_path, request.config.rootpath, 50)
     assert after.processes == before.processes
     assert after.namespaces == before.namespaces
     assert after.files == before.files

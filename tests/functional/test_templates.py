@@ -45,7 +45,13 @@ def everybody(
     return made
 
 
-@pytest.fixture(params=list(itertools.product(STUDENTS, (False, True))), ids=lambda p: f"{p[0]}-{p[1]}")
+@pytest.fixture(
+    params=[
+        pytest.param(each, marks=[pytest.mark.verify] if each[0] != STUDENTS[0] else [])
+        for each in itertools.product(STUDENTS, (False, True))
+    ],
+    ids=lambda p: f"{p[0]}-{p[1]}",
+)
 def workspace(request: pytest.FixtureRequest, everybody: dict[tuple[str, bool], Workspace]) -> Workspace:
     return everybody[request.param]
 

@@ -32,12 +32,12 @@ def test_the_same_seed_gives_the_same_waits() -> None:
     assert waits(7) != waits(8)
 
 
-@given(st.integers(), st.floats(1, 500), st.floats(1, 3))
+@given(st.integers(), st.floats(1, 500), st.floats(1.01, 3))
 def test_half_the_waits_are_below_the_median_and_few_above_p95(
     seed: int, median: float, factor: float
 ) -> None:
     found = waits(seed, 200, Delay(median, median * factor))
-    assert 0.3 <= sum(w <= median / 1000 for w in found) / 200 <= 0.7 or factor == 1
+    assert 0.3 <= sum(w <= median / 1000 for w in found) / 200 <= 0.7
     assert sum(w > median * factor / 1000 * 1.0001 for w in found) <= 30
     assert max(found) <= LONGEST_MS / 1000
 

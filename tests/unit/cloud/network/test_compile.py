@@ -24,7 +24,7 @@ def _member(address: str, *groups: str) -> InterfaceRecord:
 
 
 @seed(SEED)
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=30, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_rules_pass_exactly_what_the_decision_lets_arrive(rng: random.Random, worlds: ModuleType) -> None:
     topology = worlds.make(rng)
