@@ -31,6 +31,7 @@ STEPS = {
     "process": "05",
     "break": "06",
     "measure": "07",
+    "compare": "08",
     "destroy": "10",
     "submit": "11",
 }
@@ -209,15 +210,17 @@ def _own_context(console: Console) -> "Context":
 
 
 def _step(arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.engine import following_step, run_step
+    from labkit.lesson.engine import following_steps, run_step
 
     context = _context(arguments, console)
     if arguments.watch:
         return study.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
     _show(result, console, context)
-    if result.passed and (following := following_step(context, arguments.number)):
-        console.line(f"Next:  ./lab {following.name}", style="strong")
+    for following in following_steps(context, arguments.number) if result.passed else ():
+        console.line(
+            f"{'Optional' if following.optional else 'Next'}:  ./lab {following.name}", style="strong"
+        )
     return 0 if result.passed else 1
 
 

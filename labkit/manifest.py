@@ -18,7 +18,7 @@ ENGINES = ("terraform", "cloudformation")
 
 @dataclass(frozen=True)
 class Step:
-    """One numbered step. `needs` are the numbers of the steps that come before it."""
+    """One numbered step. `needs` are the numbers of the steps that come before it; `optional`: may be left out."""
 
     number: str
     name: str
@@ -26,6 +26,7 @@ class Step:
     goal: str
     minutes: int
     needs: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,11 @@ class _Table:
             raise self.wrong(key, "must be a whole number, 0 or more")
         return int(value)
 
+    def flag(self, key: str) -> bool:
+        if not isinstance(self.data.get(key, False), bool):
+            raise self.wrong(key, "must be true or false")
+        return bool(self.data.get(key, False))
+
     def texts(self, key: str, *, optional: bool = False) -> tuple[str, ...]:
         if optional and key not in self.data:
             return ()
@@ -200,6 +206,7 @@ def _step(table: _Table) -> Step:
     return Step(
         number=number, name=table.text("name"), title=table.text("title"), goal=table.text("goal"),
         minutes=table.number("minutes"), needs=table.texts("needs", optional=True),
+        optional=table.flag("optional"),
     )  # fmt: skip
 
 

@@ -41,11 +41,12 @@ def find_step(context: Context, name: str) -> Step:
     raise UsageError(f"There is no step {name}.", hint=f"The steps are: {known}")
 
 
-def following_step(context: Context, name: str) -> Step | None:
-    """The step after this one; None after the last."""
+def following_steps(context: Context, name: str) -> tuple[Step, ...]:
+    """The step after this one that nobody may leave out, then those before it that one may; () after the last."""
     steps = context.manifest.steps
-    place = steps.index(find_step(context, name)) + 1
-    return steps[place] if place < len(steps) else None
+    later = steps[steps.index(find_step(context, name)) + 1 :]
+    due = next((place for place, step in enumerate(later) if not step.optional), len(later))
+    return (*later[due : due + 1], *later[:due])
 
 
 def run_step(context: Context, name: str) -> StepResult:

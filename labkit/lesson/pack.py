@@ -13,7 +13,7 @@ from pathlib import Path
 import labkit
 from labkit import state
 from labkit.errors import UsageError
-from labkit.lesson import answers
+from labkit.lesson import answers, comparison
 from labkit.workspace import Workspace
 
 MANIFEST = "manifest.json"
@@ -35,7 +35,8 @@ def path_of(workspace: Workspace) -> Path:
 def content(workspace: Workspace) -> dict[str, bytes]:
     """Everything that is handed in, by its name in the pack. Never keys, builds or Terraform's state."""
     found = {f"code/{name}": data for name, data in workspace.files().items()}
-    extra = [workspace.path / answers.FILE, *sorted((workspace.path / "measurements").glob("*"))]
+    texts = [workspace.path / name for name in (answers.FILE, comparison.TABLE, comparison.DATA)]
+    extra = [*texts, *sorted((workspace.path / "measurements").glob("*"))]
     for path in extra:
         if path.is_file() and not path.is_symlink():
             found[str(path.relative_to(workspace.path))] = _read(path)

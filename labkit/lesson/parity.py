@@ -82,14 +82,19 @@ def _place(context: Context) -> Place:
 @contextlib.contextmanager
 def generated(places: Places, manifest: Manifest, engine: str) -> Iterator[Context]:
     """The reference solution, generated and built in a folder of its own, with a cloud while the body runs."""
-    with tempfile.TemporaryDirectory(prefix="lab-parity-") as folder:
+    with alone(places, manifest, Options(STUDENT, solution=True, engine=engine), ignore) as context:
+        _done(context, engine, "01")
+        context.workspace.write_build()
+        yield context
+
+
+@contextlib.contextmanager
+def alone(places: Places, manifest: Manifest, options: Options, emit: Emit) -> Iterator[Context]:
+    """A folder and a cloud of its own while the body runs; no workspace is in it yet."""
+    with tempfile.TemporaryDirectory(prefix="lab-alone-") as folder:
         own = Places(places.root, Path(folder))
         with leashed(own.state / "cloud") as cloud:
-            options = Options(STUDENT, solution=True, engine=engine)
-            context = Context(own, manifest, options, ignore, cloud)
-            _done(context, engine, "01")
-            context.workspace.write_build()
-            yield context
+            yield Context(own, manifest, options, emit, cloud)
 
 
 @contextlib.contextmanager

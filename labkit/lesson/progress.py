@@ -30,8 +30,9 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
     yield f"target: local cloud, {'running' if running else 'not running (a step starts it)'}", ""
     yield "", ""
     for step in context.manifest.steps:
-        yield f"  {'✓' if step.number in done else '·'} {step.number} {step.title}", ""
-    following = next((s for s in context.manifest.steps if s.number not in done), None)
+        optional = " (optional)" if step.optional else ""
+        yield f"  {'✓' if step.number in done else '·'} {step.number} {step.title}{optional}", ""
+    following = next((s for s in context.manifest.steps if not s.optional and s.number not in done), None)
     yield "", ""
     yield (f"Next:  ./lab {following.name}" if following else "All steps are done."), "strong"
 
