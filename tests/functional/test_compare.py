@@ -10,10 +10,9 @@ import pytest
 from labkit.lesson import comparison
 
 SOLUTION = ("--student", "ada@uni.edu", "--solution")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.verify]
 
 
-@pytest.mark.verify
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not shutil.which("terraform"), reason="no Terraform here")
 def test_both_engines_are_tried_and_the_table_is_compared(lab: Any) -> None:
