@@ -34,7 +34,7 @@ def path_of(workspace: Workspace) -> Path:
 
 def content(workspace: Workspace) -> dict[str, bytes]:
     """Everything that is handed in, by its name in the pack. Never keys, builds or Terraform's state."""
-    found = {f"code/{name}": data for name, data in workspace.files().items()}
+    found = dict(workspace.files())
     texts = [workspace.path / name for name in (answers.FILE, comparison.TABLE, comparison.DATA)]
     extra = [*texts, *sorted((workspace.path / "measurements").glob("*"))]
     for path in extra:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from labkit.grading.intake import take_in
+
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")
 pytestmark = pytest.mark.slow
@@ -291,7 +293,7 @@ def test_the_attack_on_ones_own_lab_is_refused_everywhere(deployed_solution: Any
     assert deployed_solution.run("break", *SOLUTION, "--attack", "maybe").status == 2
 
 
-def test_measuring_and_packing(deployed_solution: Any, mine: Path) -> None:
+def test_measuring_and_packing(deployed_solution: Any, mine: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     run = deployed_solution.run(
         "measure", *SOLUTION, "--rate", "20", "--seconds", "1", "--expect", "20", "--json"
@@ -302,10 +304,13 @@ def test_measuring_and_packing(deployed_solution: Any, mine: Path) -> None:
     assert measured["success_rate"] == 1.0
     packed = deployed_solution.run("submit", *SOLUTION, "--json")
     assert packed.status == 1, "nothing is destroyed yet, and no question is answered"
-    with zipfile.ZipFile(mine.parent / packed.result["pack"]) as archive:
+    pack = mine.parent / packed.result["pack"]
+    with zipfile.ZipFile(pack) as archive:
         manifest = json.loads(archive.read("manifest.json"))
-        assert "code/flask_app.py" in manifest["files"]
-        assert "measurements/measurement.json" in manifest["files"]
+    taken = take_in(pack, tmp_path / "taken")
+    wanted = {"flask_app.py", "cloudformation-template.yaml", "measurements/measurement.json"}
+    assert wanted <= set(manifest["files"])
+    assert wanted <= set(taken.files), "where the grader looks for them"
 
 
 @pytest.mark.verify
