@@ -206,7 +206,7 @@ def test_answer_of_unknown_length_is_chunked_and_closed(served: Served) -> None:
 
     port = served.add(app)
     assert ask(port) == (200, b"abcde")
-    assert ended.is_set()
+    assert ended.wait(10)
     assert served.talk(b"GET / HTTP/1.0\r\n\r\n", app).endswith(b"\r\n\r\nabcde")
 
 
