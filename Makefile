@@ -32,7 +32,7 @@ handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden 
 test: setup ## Run all tests
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE)
 
-verify: setup ## Run the long proofs as well (about half an hour)
+verify: setup ## Run the long proofs as well (more than an hour)
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE) -m "verify or not verify"
 
 lint: setup ## Check style and types
