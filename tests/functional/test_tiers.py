@@ -384,14 +384,14 @@ def test_metadata_and_aws_answer_as_from_inside(place: Place) -> None:
 
 
 def test_nothing_but_the_instances_own_files_is_written_and_its_end_leaves_nothing(
-    place: Place, host: PortableHost
+    place: Place, host: PortableHost, until: Callable[..., None]
 ) -> None:
     instance = place.launch(
         1, "rm -f /tmp/mine; echo x > /tmp/mine; (setsid sleep 1000 &) ; echo $$ > /opt/pid; ls /opt /tmp"
     )
     assert place.manager.wait_booted(instance, 20).tail.count("mine") == 1
     assert not Path("/tmp/mine").exists()
-    assert processes("sleep\x001000") == 1
+    until(lambda: processes("sleep\x001000") == 1, what="the process left behind")
     place.manager.terminate(instance)
     assert processes("sleep\x001000") == 0
 
