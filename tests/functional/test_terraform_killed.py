@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from labkit.events import Event, ignore
 from labkit.targets import Clients, Target
 
 PREFIX, CODE = "hybrid-killed", "killed"
+#: six resources, each begun and complete
+EVENTS = range(1, 13)
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.terraform,
@@ -139,6 +141,17 @@ def lines_until(process: "subprocess.Popen[str]", events: int) -> int:
     return seen
 
 
+def kill_with_terraform(place: Place, word: str, events: int, until: Callable[..., None]) -> None:
+    """Kill −9 the kit, Terraform and its provider together, after so many resource events."""
+    with place.start(word) as process:
+        lines_until(process, events)
+        family = children(process.pid)
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        process.kill()
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), what="their end")
+
+
 def children(pid: int) -> list[int]:
     """Process ids of everything below `pid`."""
     found: list[int] = []
@@ -149,9 +162,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(
-    "events", [pytest.param(n, marks=pytest.mark.verify) for n in (1, 2, 3, 4, 5, 6, 8, 10, 12)]
-)
+@pytest.mark.verify
+@pytest.mark.parametrize("events", EVENTS)
 def test_after_the_kit_was_killed_an_apply_goes_on(place: Place, events: int) -> None:
     """Terraform itself is not hurt: it finishes, holding its lock, and the next apply waits for it."""
     with place.start("apply") as process:
@@ -164,7 +176,7 @@ def test_after_the_kit_was_killed_an_apply_goes_on(place: Place, events: int) ->
 
 
 @pytest.mark.verify
-@pytest.mark.parametrize("events", range(1, 13))
+@pytest.mark.parametrize("events", EVENTS)
 def test_after_the_kit_was_killed_a_destroy_goes_on(place: Place, events: int) -> None:
     place.engine.apply()
     with place.start("destroy") as process:
@@ -174,18 +186,25 @@ def test_after_the_kit_was_killed_a_destroy_goes_on(place: Place, events: int) -
     assert place.left() == []
 
 
-@pytest.mark.parametrize("events", [pytest.param(n, marks=pytest.mark.verify) for n in range(1, 13)])
-def test_after_terraform_was_killed_nothing_is_left_behind(place: Place, events: int, until) -> None:
+@pytest.mark.parametrize("events", [pytest.param(n, marks=pytest.mark.verify) for n in EVENTS])
+def test_after_terraform_was_killed_nothing_is_left_behind(
+    place: Place, events: int, until: Callable[..., None]
+) -> None:
     """What was created but never written to the state is found by name and tag."""
-    with place.start("apply") as process:
-        lines_until(process, events)
-        family = children(process.pid)
-        for pid in family:
-            os.kill(pid, signal.SIGKILL)
-        process.kill()
-    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), what="their end")
+    kill_with_terraform(place, "apply", events, until)
     place.engine.destroy()
     cleanup.delete(place.clients, prefix=PREFIX, tag_value=CODE)
+    assert place.left() == []
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize("events", EVENTS)
+def test_after_terraform_was_killed_in_its_destroy_the_next_ends_clean(
+    place: Place, events: int, until: Callable[..., None]
+) -> None:
+    place.engine.apply()
+    kill_with_terraform(place, "destroy", events, until)
+    place.engine.destroy()
     assert place.left() == []
 
 
