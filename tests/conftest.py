@@ -36,6 +36,7 @@ class _FileByFile(LoadFileScheduling):
         return nodeid if scope in APART else scope
 
 
+@pytest.hookimpl(optionalhook=True)  # not there with `-p no:xdist`
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileByFile:
     """How tests are dealt out to workers."""
     return _FileByFile(config, log)

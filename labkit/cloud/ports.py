@@ -197,6 +197,17 @@ class Facts(Protocol):
         """The ARN of the role in an instance profile, given by name or ARN."""
         ...
 
+    def iam_path(self, kind: str, name: str) -> str:
+        """The path of a role, user, group or instance profile by its name; "/" without such a one."""
+        ...
+
+    def launch_template(self, region: str, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """What a launch template gives to RunInstances, in the query protocol's names; empty without it.
+
+        `wanted` is a LaunchTemplateSpecification: LaunchTemplateId or LaunchTemplateName, and Version.
+        """
+        ...
+
     def partition_key(self, region: str, table: str) -> str | None:
         """The name of a DynamoDB table's partition key."""
         ...

@@ -76,6 +76,12 @@ class FakeIdentities:
     def profile_role(self, profile: str) -> str | None:
         return ROLE if profile.endswith("server") else None
 
+    def iam_path(self, kind: str, name: str) -> str:
+        return "/"
+
+    def launch_template(self, region: str, wanted: dict[str, str]) -> dict[str, str]:
+        return {}
+
     def partition_key(self, region: str, table: str) -> str | None:
         return "image_id"
 

@@ -143,8 +143,8 @@ def test_terraform_by_hand_destroys_what_the_kit_made(terraform_lab, by_hand) ->
 @pytest.mark.verify
 def test_what_terraform_made_by_hand_the_kit_goes_on_with(terraform_lab, by_hand) -> None:
     """Plain `terraform init` and `terraform apply` from nothing, in the folder as `./lab plan` left it."""
-    folder = terraform_lab.workspace("ada@uni.edu.solution")
-    shutil.rmtree(folder / ".terraform")
+    assert terraform_lab.step("02", *ADA).status == 0  # it packs the code as it is now
+    shutil.rmtree(terraform_lab.workspace("ada@uni.edu.solution") / ".terraform")
     for line in (
         "terraform init -input=false -no-color",
         "terraform apply -input=false -no-color -auto-approve",

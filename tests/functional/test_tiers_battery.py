@@ -96,7 +96,7 @@ def graders(column: str) -> Iterator[Callable[[], Any]]:
             work = Path(tempfile.mkdtemp(dir=home))
             if identity:
                 os.chown(work, ORDINARY_UID, ORDINARY_UID)
-            driver = battery.Driver(python, home, work, identity, tier, seconds=6)
+            driver = battery.Driver(python, home, work, identity, tier, seconds=12)
             stack.callback(_end, driver)
             return driver
 
@@ -112,7 +112,7 @@ def contained(make: Callable[[], Any], attack: str) -> bool:
     """Whether the attack came to nothing, by what is seen from outside and by its own words."""
     driver = make()
     # One that is traced stands still for ever: then it is ended, which is the attack's success.
-    watchdog = threading.Timer(20, driver._process.kill)
+    watchdog = threading.Timer(30, driver._process.kill)
     watchdog.start()
     try:
         out = driver.attack(attack)

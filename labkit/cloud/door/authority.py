@@ -5,7 +5,8 @@ of callers, buckets and roles. What does not: HTTP answers (refusals, middleware
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
@@ -24,15 +25,24 @@ ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
 #: what the account's root may do whatever the bucket's policy says (S3: "Bucket policies for S3")
 _ROOTS_OWN = {"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"}
+_TEMPLATE = "LaunchTemplate."
 _READ_OBJECT = {"GetObject", "HeadObject"}
 
 
 class NoFacts:
-    """Knows no instance profile and no table (ports.Facts)."""
+    """Knows nothing about any resource (ports.Facts)."""
 
     def profile_role(self, profile: str) -> str | None:
         """None."""
         return None
+
+    def iam_path(self, kind: str, name: str) -> str:
+        """The root."""
+        return "/"
+
+    def launch_template(self, region: str, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """Nothing."""
+        return {}
 
     def partition_key(self, region: str, table: str) -> str | None:
         """None."""
@@ -86,12 +96,26 @@ class Authority:
 
     def check(self, source: Source) -> None:
         """Raises Refused when the call is not allowed."""
+        source = self._with_launch_template(source)
         asked, principal = source.asked, source.principal
         decision = self._decide(source)
         if decision is not None and not decision.allowed:
             raise refusals.denied(asked.wire, asked.service, principal, decision)
         if asked.operation == "PutBucketPolicy" and asked.service == "s3":
             self._check_public_policy(source)
+
+    def _with_launch_template(self, source: Source) -> Source:
+        """Policies judge RunInstances by what runs: the request's parameters over those of its template."""
+        asked = source.asked
+        wanted = {
+            name.removeprefix(_TEMPLATE): str(value)
+            for name, value in asked.parameters.items()
+            if name.startswith(_TEMPLATE)
+        }
+        if asked.operation != "RunInstances" or not wanted:
+            return source
+        merged = {**self._facts.launch_template(asked.region, wanted), **asked.parameters}
+        return replace(source, asked=replace(asked, parameters=merged))
 
     def check_listing(self, source: Source) -> None:
         """Raises Refused when who reads an object may not know that there is none.
@@ -111,7 +135,7 @@ class Authority:
             return None
         call = ApiCall(asked.service, asked.operation, asked.region, ACCOUNT_ID, asked.parameters)
         decision: Decision | None = None
-        for need in needs(call, self._facts.profile_role):
+        for need in needs(call, self._facts):
             decision = self._evaluate(source, need)
             if not decision.allowed:
                 break

@@ -70,15 +70,5 @@ def _operations(service: str) -> frozenset[str]:
     return frozenset(known["operations"])
 
 
-def check_form(asked: Asked, environ: Mapping[str, object]) -> None:
-    """Raise Refused for a POST to a bucket that is no form (S3 API reference, "POST Object")."""
-    if asked.service != "s3" or asked.operation or environ.get("REQUEST_METHOD") != "POST":
-        return
-    if not str(environ.get("CONTENT_TYPE", "")).lower().startswith("multipart/form-data"):
-        words = "Bucket POST must be of the enclosure-type multipart/form-data"
-        message = f"At least one of the preconditions you specified did not hold. {words}"
-        raise Refused(412, "PreconditionFailed", message)
-
-
 def _refused(asked: Asked, what: str) -> Refused:
     return Refused(400, "UnsupportedOperation", f"The local cloud does not emulate {what}.")

@@ -19,6 +19,7 @@ from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, read_signature
 from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
+from labkit.cloud.door.s3_bodies import check_body
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
 from labkit.cloud.http1 import UNDERSCORED
@@ -92,7 +93,7 @@ class Door:
             source = Source(environ, asked, principal, self._facts, secure, in_query)
             self._authority.check(source)
             emulated.check(asked)
-            emulated.check_form(asked, environ)
+            check_body(asked, environ, body)
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id)

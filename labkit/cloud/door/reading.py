@@ -46,6 +46,8 @@ class Asked:
     operation: str
     region: str
     parameters: Mapping[str, object] = field(default_factory=dict)
+    #: the XML element that the body is, "" for none
+    document: str = ""
 
     @property
     def mutates(self) -> bool:
@@ -181,7 +183,7 @@ def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
         parameters["Keys"] = _keys_to_delete(body.read())
     if matched.operation == "PutBucketPolicy":
         parameters["Policy"] = body.read()
-    return Asked("rest-xml", "s3", matched.operation, region, parameters)
+    return Asked("rest-xml", "s3", matched.operation, region, parameters, matched.document)
 
 
 def _read_post_object(environ: Environ, method: str, region: str) -> Asked:

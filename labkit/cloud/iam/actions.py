@@ -7,9 +7,9 @@ has them (labkit.cloud.iam.evaluator). AWS: "Service authorization reference"; I
 
 from collections.abc import Callable
 
-from labkit.cloud.iam.calls import ApiCall, Need, ProfileRole
+from labkit.cloud.iam.calls import ApiCall, Known, Need
 from labkit.cloud.iam.dynamodb import dynamodb_needs
-from labkit.cloud.iam.resources import resources
+from labkit.cloud.iam.resources import iam_arn, resources
 from labkit.cloud.iam.s3 import s3_needs
 
 #: services whose actions do not begin with their signing name
@@ -25,16 +25,16 @@ _OWN: dict[str, _Needs] = {"s3": s3_needs, "dynamodb": dynamodb_needs}
 _EC2_PROFILES = ("IamInstanceProfile.Name", "IamInstanceProfile.Arn")
 
 
-def needs(call: ApiCall, profile_role: ProfileRole) -> list[Need]:
+def needs(call: ApiCall, known: Known) -> list[Need]:
     """The permissions that `call` needs, in the order in which AWS asks for them; may be none.
 
-    `profile_role` finds the role of an instance profile, which RunInstances passes on.
+    `known` finds the role of an instance profile, which RunInstances passes on, and the paths in IAM's ARNs.
     """
     if (call.service, call.operation) in _FREE:
         return []
     own = _OWN.get(call.service)
-    found = own(call) if own else [Need(action(call), resources(call))]
-    role, service = _passed_role(call, profile_role)
+    found = own(call) if own else [Need(action(call), resources(call, known))]
+    role, service = _passed_role(call, known)
     if role:
         found.append(Need("iam:PassRole", [role], {"iam:passedtoservice": service}))
     return found
@@ -47,7 +47,7 @@ def action(call: ApiCall) -> str:
     return f"{prefix}:{name}"
 
 
-def _passed_role(call: ApiCall, profile_role: ProfileRole) -> tuple[str, str]:
+def _passed_role(call: ApiCall, known: Known) -> tuple[str, str]:
     """The ARN of the role that the call gives to a service, and that service; "" where it gives none."""
     where = (call.service, call.operation)
     if where in (("lambda", "CreateFunction"), ("lambda", "UpdateFunctionConfiguration")):
@@ -55,8 +55,8 @@ def _passed_role(call: ApiCall, profile_role: ProfileRole) -> tuple[str, str]:
     if call.service == "cloudformation":
         return call.text("RoleARN"), "cloudformation.amazonaws.com"
     if where == ("iam", "AddRoleToInstanceProfile"):
-        return call.arn(f"role/{call.text('RoleName')}", region=""), "ec2.amazonaws.com"
+        return iam_arn(call, "role", call.text("RoleName"), known), "ec2.amazonaws.com"
     if where in (("ec2", "RunInstances"), ("ec2", "AssociateIamInstanceProfile")):
         profile = next((call.text(name) for name in _EC2_PROFILES if call.text(name)), "")
-        return (profile_role(profile) or "") if profile else "", "ec2.amazonaws.com"
+        return (known.profile_role(profile) or "") if profile else "", "ec2.amazonaws.com"
     return "", ""

@@ -4,8 +4,9 @@ What belongs here: plain records of what was asked for and what permissions that
 not: reading HTTP (labkit.cloud.door), and deciding (labkit.cloud.iam.evaluator).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -46,5 +47,13 @@ class Need:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-#: the ARN of the role inside an instance profile, given by name or ARN; None where there is none
-ProfileRole = Callable[[str], str | None]
+class Known(Protocol):
+    """What permissions depend on beyond the call itself."""
+
+    def profile_role(self, profile: str) -> str | None:
+        """The ARN of the role inside an instance profile, given by name or ARN; None where there is none."""
+        ...
+
+    def iam_path(self, kind: str, name: str) -> str:
+        """The path of a role, user, group or instance profile by its name; "/" without such a one."""
+        ...

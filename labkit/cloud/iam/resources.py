@@ -7,7 +7,7 @@ does not: S3 and DynamoDB (modules of their own). AWS: "Service authorization re
 import re
 from collections.abc import Callable, Sequence
 
-from labkit.cloud.iam.calls import ApiCall
+from labkit.cloud.iam.calls import ApiCall, Known
 
 _EC2_ID = re.compile(r"([a-z]+)-[0-9a-f]{8,17}").fullmatch
 _EC2_TYPES = {
@@ -44,17 +44,21 @@ _EC2_MADE = {
     "CreateVolume": ("volume",),
     "AllocateAddress": ("elastic-ip",),
 }
+#: what holds something comes before what it holds: a role is added to a profile, a user to a group
 _IAM_NAMED = (
+    ("InstanceProfileName", "instance-profile"),
+    ("GroupName", "group"),
     ("RoleName", "role"),
     ("UserName", "user"),
-    ("GroupName", "group"),
-    ("InstanceProfileName", "instance-profile"),
 )
+_IAM_CREATES = {"CreateRole", "CreateUser", "CreateGroup", "CreateInstanceProfile"}
 _IAM_LISTS = {"ListRoles": "role/", "ListUsers": "user/", "ListGroups": "group/", "ListPolicies": "policy/"}
 
 
-def resources(call: ApiCall) -> Sequence[str]:
+def resources(call: ApiCall, known: Known) -> Sequence[str]:
     """The ARNs of what the call wants to touch; "*" where AWS knows no resource, or we don't."""
+    if call.service == "iam":
+        return _iam(call, known) or ("*",)
     find = _FINDERS.get(call.service)
     return (find(call) if find else ()) or ("*",)
 
@@ -82,15 +86,25 @@ def _logs(call: ApiCall) -> Sequence[str]:
     return [call.arn(f"log-group:{group}:log-stream:{stream}")]
 
 
-def _iam(call: ApiCall) -> Sequence[str]:
-    linked = "aws-service-role/*/" if "ServiceLinkedRole" in call.operation else ""
+def iam_arn(call: ApiCall, kind: str, name: str, known: Known) -> str:
+    """The ARN of a role, user, group or instance profile, with its path (IAM user guide: "IAM identifiers")."""
+    if call.operation in _IAM_CREATES:
+        path = call.text("Path") or "/"
+    elif "ServiceLinkedRole" in call.operation:
+        path = "/aws-service-role/*/"
+    else:
+        path = known.iam_path(kind, name)
+    return call.arn(f"{kind}{path}{name}", region="")
+
+
+def _iam(call: ApiCall, known: Known) -> Sequence[str]:
     for parameter, kind in _IAM_NAMED:
         if call.text(parameter):
-            return [call.arn(f"{kind}/{linked}{call.text(parameter)}", region="")]
+            return [iam_arn(call, kind, call.text(parameter), known)]
     if call.text("PolicyArn"):
         return [call.text("PolicyArn")]
     if call.operation == "CreatePolicy":
-        return [call.arn(f"policy/{call.text('PolicyName')}", region="")]
+        return [call.arn(f"policy{call.text('Path') or '/'}{call.text('PolicyName')}", region="")]
     if call.text("AWSServiceName"):
         return [call.arn(f"role/aws-service-role/{call.text('AWSServiceName')}/*", region="")]
     listed = _IAM_LISTS.get(call.operation)
@@ -143,7 +157,6 @@ def _ec2_arn(call: ApiCall, value: str) -> str:
 _FINDERS: dict[str, Callable[[ApiCall], Sequence[str]]] = {
     "lambda": _lambda,
     "logs": _logs,
-    "iam": _iam,
     "sts": _sts,
     "ssm": _ssm,
     "cloudformation": _cloudformation,

@@ -8,12 +8,16 @@ import json
 from collections.abc import Mapping
 
 from labkit.cloud.addresses import ACCOUNT_ID
-from labkit.cloud.moto_seam.backends import in_use
+from labkit.cloud.moto_seam.backends import backend, in_use
+from labkit.cloud.moto_seam.ec2_templates import flat, template_data
 from labkit.cloud.records import PolicyDocument
+
+#: where moto keeps what has a path
+_KEPT_IN = {"role": "roles", "user": "users", "group": "groups", "instance-profile": "instance_profiles"}
 
 
 class MotoFacts:
-    """Knows instance profiles and tables."""
+    """Knows IAM's paths, instance profiles, launch templates and tables."""
 
     def profile_role(self, profile: str) -> str | None:
         """The ARN of the role in an instance profile, given by name or ARN; None without one."""
@@ -24,6 +28,22 @@ class MotoFacts:
             if known.name == name and known.roles:
                 return str(known.roles[0].arn)
         return None
+
+    def iam_path(self, kind: str, name: str) -> str:
+        """The path of a role, user, group or instance profile by its name; "/" without such a one."""
+        from moto.iam.models import iam_backends
+
+        known = getattr(iam_backends[ACCOUNT_ID]["aws"], _KEPT_IN[kind])
+        return next((str(one.path or "/") for one in known.values() if one.name == name), "/")
+
+    def launch_template(self, region: str, wanted: Mapping[str, str]) -> Mapping[str, str]:
+        """What a launch template gives to RunInstances, in the query protocol's names; empty without it."""
+        from moto.core.exceptions import ServiceException
+
+        try:
+            return dict(flat(template_data(backend("ec2", region), wanted)))
+        except ServiceException:
+            return {}  # EC2 itself answers with the error
 
     def partition_key(self, region: str, table: str) -> str | None:
         """The name of a table's partition key, the table given by name or ARN; None without such a table."""

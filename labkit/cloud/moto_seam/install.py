@@ -13,6 +13,7 @@ from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
 from labkit.cloud.moto_seam.ec2_dependencies import correct_dependencies
 from labkit.cloud.moto_seam.ec2_lifecycle import correct_lifecycle, correct_reports
 from labkit.cloud.moto_seam.ec2_run import correct_run
+from labkit.cloud.moto_seam.ec2_templates import correct_launch_templates
 from labkit.cloud.moto_seam.lambda_functions import correct_functions
 from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
@@ -57,6 +58,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_deleted_tags(replacements)
     correct_items(replacements)
     correct_run(replacements)
+    correct_launch_templates(replacements)
     correct_addresses(replacements)
     correct_prefix_lists(replacements)
     correct_lifecycle(replacements)

@@ -1,5 +1,6 @@
 """What permissions calls need (service authorization reference; S3: "Required permissions")."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,9 +15,22 @@ R, A = "ap-south-1", "123456789012"
 ROLE = f"arn:aws:iam::{A}:role/r"
 
 
+@dataclass(frozen=True)
+class Account:
+    """Every instance profile holds `role`; what is called deep is at /a/b/."""
+
+    role: str | None
+
+    def profile_role(self, profile: str) -> str | None:
+        return self.role
+
+    def iam_path(self, kind: str, name: str) -> str:
+        return "/a/b/" if name == "deep" else "/"
+
+
 def needed(service: str, operation: str, **parameters: Any) -> list[tuple[str, list[str]]]:
     names = {name.replace("__", "."): value for name, value in parameters.items()}
-    found = needs(ApiCall(service, operation, R, A, names), lambda profile: ROLE if profile else None)
+    found = needs(ApiCall(service, operation, R, A, names), Account(ROLE))
     return [(need.action, list(need.resources)) for need in found]
 
 
@@ -126,7 +140,34 @@ LOGS = f"arn:aws:logs:{R}:{A}:log-group"
             "iam",
             "AddRoleToInstanceProfile",
             {"InstanceProfileName": "p", "RoleName": "r"},
-            [("iam:AddRoleToInstanceProfile", [ROLE]), ("iam:PassRole", [ROLE])],
+            [
+                ("iam:AddRoleToInstanceProfile", [f"arn:aws:iam::{A}:instance-profile/p"]),
+                ("iam:PassRole", [ROLE]),
+            ],
+        ),
+        (
+            "iam",
+            "CreateRole",
+            {"RoleName": "r", "Path": "/team/"},
+            [("iam:CreateRole", [f"arn:aws:iam::{A}:role/team/r"])],
+        ),
+        (
+            "iam",
+            "DeleteRole",
+            {"RoleName": "deep"},
+            [("iam:DeleteRole", [f"arn:aws:iam::{A}:role/a/b/deep"])],
+        ),
+        (
+            "iam",
+            "CreateAccessKey",
+            {"UserName": "deep"},
+            [("iam:CreateAccessKey", [f"arn:aws:iam::{A}:user/a/b/deep"])],
+        ),
+        (
+            "iam",
+            "AddUserToGroup",
+            {"UserName": "u", "GroupName": "g"},
+            [("iam:AddUserToGroup", [f"arn:aws:iam::{A}:group/g"])],
         ),
         ("sts", "AssumeRole", {"RoleArn": ROLE}, [("sts:AssumeRole", [ROLE])]),
         ("sts", "GetCallerIdentity", {}, []),
@@ -179,12 +220,12 @@ def test_others(service: str, operation: str, parameters: dict[str, Any], expect
 def test_roles_are_passed_to_a_service() -> None:
     """IAM user guide, "Granting a user permissions to pass a role to an AWS service"."""
     call = ApiCall("ec2", "RunInstances", R, A, {"IamInstanceProfile.Name": "p", "ImageId": "ami-0123456789"})
-    run, passing = needs(call, lambda profile: ROLE)
+    run, passing = needs(call, Account(ROLE))
     assert f"arn:aws:ec2:{R}::image/ami-0123456789" in run.resources
     assert f"arn:aws:ec2:{R}:{A}:instance/*" in run.resources
     assert (passing.action, passing.resources) == ("iam:PassRole", [ROLE])
     assert passing.context == {"iam:passedtoservice": "ec2.amazonaws.com"}
-    assert len(needs(call, lambda profile: None)) == 1
+    assert len(needs(call, Account(None))) == 1
 
 
 def test_leading_keys_of_each_operation() -> None:

@@ -1,0 +1,69 @@
+"""Request bodies that S3 refuses before it looks at what they ask for.
+
+What belongs here: the outer shape of XML documents and of upload forms. What does not: what is in them (moto).
+"""
+
+import io
+from collections.abc import Mapping
+from xml.etree import ElementTree
+
+from labkit.cloud.door.reading import Asked, Body
+from labkit.cloud.door.refusals import Refused
+
+
+def check_body(asked: Asked, environ: Mapping[str, object], body: Body) -> None:
+    """Raise Refused for XML that is none, and for forms that are none."""
+    _check_xml(asked, body)
+    _check_form(asked, environ, body)
+
+
+def _check_xml(asked: Asked, body: Body) -> None:
+    """Raise Refused for a body that is not the XML of its operation (S3 API reference, "List of error codes")."""
+    data = body.read() if asked.document else b""
+    if not data:
+        return
+    try:
+        right = ElementTree.fromstring(data).tag.rpartition("}")[2] == asked.document
+    except (ElementTree.ParseError, LookupError, ValueError):
+        right = False
+    if not right:
+        words = "The XML you provided was not well-formed or did not validate against our published schema"
+        raise Refused(400, "MalformedXML", words)
+
+
+def _check_form(asked: Asked, environ: Mapping[str, object], body: Body) -> None:
+    """Raise Refused for a POST that is neither an operation nor the form of an upload.
+
+    S3 API reference, "POST Object" and "List of error codes".
+    """
+    if (
+        asked.service != "s3"
+        or environ.get("REQUEST_METHOD") != "POST"
+        or asked.operation not in ("PostObject", "")
+    ):
+        return
+    if not asked.operation:
+        raise Refused(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+    kind = str(environ.get("CONTENT_TYPE", ""))
+    if not kind.lower().startswith("multipart/form-data"):
+        words = "Bucket POST must be of the enclosure-type multipart/form-data"
+        message = f"At least one of the preconditions you specified did not hold. {words}"
+        raise Refused(412, "PreconditionFailed", message)
+    _check_fields(kind, body.read())
+
+
+def _check_fields(kind: str, data: bytes) -> None:
+    from werkzeug.formparser import FormDataParser
+    from werkzeug.http import parse_options_header
+
+    name, options = parse_options_header(kind)
+    try:
+        _, fields, files = FormDataParser(silent=False).parse(io.BytesIO(data), name, len(data), options)
+    except ValueError:
+        message = "The body of your POST request is not well-formed multipart/form-data."
+        raise Refused(400, "MalformedPOSTRequest", message) from None
+    if "key" not in fields:
+        words = "If it is specified, please check the order of the fields."
+        raise Refused(400, "InvalidArgument", f"Bucket POST must contain a field named 'key'. {words}")
+    if "file" not in files and "file" not in fields:
+        raise Refused(400, "InvalidArgument", "POST requires exactly one file upload per request.")
