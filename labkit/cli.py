@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in given:
             raise
         console.error(error)
+        _say_whom_to_ask(console)
         return error.exit_status
     except KeyboardInterrupt:
         console.error(LabError("Stopped.", hint="Run the same command again to go on."))
@@ -62,9 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in given:
             raise
         console.error(_lost_cloud(error) or _unexpected(error))
+        _say_whom_to_ask(console)
         return 70
     finally:
         console.close()
+
+
+def _say_whom_to_ask(console: Console) -> None:
+    """The course's contact, below every error."""
+    from labkit.lesson.course import contact
+    from labkit.text import printable
+
+    if asked := contact(_places().root):
+        console.line(f"  Still stuck? Ask {printable(asked)}")
 
 
 def _lost_cloud(error: Exception) -> LabError | None:

@@ -102,6 +102,9 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
     handout.add_argument("--to", default="dist/hybrid-lab.zip", metavar="FILE")
     course = add("course", "course.toml: check it", _course)
     course.add_argument("action", choices=["check"])
+    course.add_argument(
+        "--results", metavar="FOLDER", help="say which marks of an earlier grading would move"
+    )
 
 
 # ---- Looking up ---------------------------------------------------------------------------------------
@@ -135,7 +138,8 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
         console.line(given.waiting, style="dim")
     elif given.tier < 3:
         console.line("Not enough?  ./lab hint", style="dim")
-    console.line(f"Hints so far: {trouble.given()}. They are counted, and free.", style="dim")
+    price = f"each costs {chosen.hint_cost:g} points" if chosen.hint_cost else "free"
+    console.line(f"Hints so far: {trouble.given()}. They are counted, and {price}.", style="dim")
     console.result({"gap": name, "symptom": symptom, "tier": given.tier, "text": given.text})
     return 0
 
@@ -367,13 +371,18 @@ def _handout(context: "Context", arguments: argparse.Namespace, console: Console
 
 
 def _course(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson import course
+    from labkit.lesson import course, course_words
 
-    sentences = course.explain(context.manifest, course.load(context.manifest))
+    chosen = course.load(context.manifest)
+    sentences = course_words.explain(context.manifest, chosen)
+    marks: dict[str, float] = {}
+    if arguments.results:
+        sentences.append(course_words.moved(context.manifest, chosen, Path(arguments.results)))
+        marks = course_words.marks(context.manifest, chosen, Path(arguments.results))
     for sentence in sentences:
         for line in _wrapped(sentence):
             console.line(line)
-    console.result({"sentences": sentences})
+    console.result({"sentences": sentences, "marks": marks})
     return 0
 
 

@@ -19,7 +19,8 @@ FILE = "answers.md"
 TOLERANCE = 0.05
 _HEADING = re.compile(r"^## (\w+)\. ", re.MULTILINE)
 _NUMBER = re.compile(r"^Number:[ \t]*([-+\d.,]*)", re.MULTILINE)
-_QUESTIONS = Path(__file__).resolve().parent.parent.parent / "lesson" / "questions.toml"
+#: the kit's own
+QUESTIONS = Path(__file__).resolve().parent.parent.parent / "lesson" / "questions.toml"
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,18 @@ class Numbered:
         return self.given is not None and abs(self.given - self.computed) <= TOLERANCE * abs(self.computed)
 
 
-def questions(path: Path = _QUESTIONS) -> tuple[Question, ...]:
+def questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
     """The lab's questions."""
     return tuple(Question(**q) for q in tomllib.loads(path.read_text(encoding="utf-8"))["question"])
 
 
-def begin(workspace: Path) -> bool:
-    """Make answers.md with a heading for each question; False when it is there already."""
+def begin(workspace: Path, file: Path = QUESTIONS) -> bool:
+    """Make answers.md with a heading for each question of `file`; False when it is there already."""
     path = workspace / FILE
     if path.exists():
         return False
     parts = ["# Answers\n\nWrite below each question. Where it says Number, only the number.\n"]
-    for question in questions():
+    for question in questions(file):
         number = f"\nNumber:  \n({question.unit})\n" if question.number else ""
         parts.append(f"\n## {question.id}. {question.title}\n\n{question.text}\n{number}\nAnswer:\n\n")
     state.write_text(path, "".join(parts))
@@ -76,10 +77,10 @@ def read(workspace: Path) -> dict[str, str]:
     return {head[1]: text[head.end() : end] for head, end in zip(heads, ends, strict=True)}
 
 
-def unanswered(workspace: Path) -> list[Question]:
-    """The questions without a word after "Answer:"."""
+def unanswered(workspace: Path, file: Path = QUESTIONS) -> list[Question]:
+    """The questions of `file` without a word after "Answer:"."""
     given = read(workspace)
-    return [q for q in questions() if not given.get(q.id, "").partition("Answer:")[2].strip()]
+    return [q for q in questions(file) if not given.get(q.id, "").partition("Answer:")[2].strip()]
 
 
 def numbers(workspace: Path, measurement: Mapping[str, Any]) -> list[Numbered]:

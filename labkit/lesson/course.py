@@ -1,43 +1,31 @@
-"""course.toml: what the instructor changes without programming, and what follows from it, in sentences.
+"""course.toml: what the instructor changes without programming.
 
-What belongs here: reading the file, refusing what does not fit together, explaining. What does not: the
-kit's own manifest (labkit.manifest), marking (labkit.grading).
+What belongs here: the record of the choices, reading it, refusing what does not fit together or into the kit.
+What does not: which keys and values there are (course_file), explaining (course_words), marking
+(labkit.grading).
 """
 
+import itertools
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from labkit.errors import ManifestError
-from labkit.lesson import faults
+from labkit.lesson import answers, faults
+from labkit.lesson.course_file import NAME, refuse_unknown, wrong
 from labkit.manifest import ENGINES, Manifest
 
-NAME = "course.toml"
 #: gaps that the student writes; the others are given, that is: rendered solved
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "taster": ("server-door", "unit", "server-policy"),
     "session": ("lambda-network", "server-door", "unit", "lambda-call", "store", "server-policy"),
     "full": (),  # all
 }
-_KNOWN: Mapping[str, Mapping[str, type | tuple[type, ...]]] = {
-    "course": {"name": str, "term": str, "timezone": str, "contact": str, "language": str},
-    "lab": {"preset": str, "given": list, "engines": list, "targets": list},
-    "points": {"scale_to": int},
-    "dates": {"release": (datetime, date), "due": (datetime, date), "grace": str, "late": str,
-              "setup_due": (datetime, date), "extensions": str},
-    "uploads": {"per_day": int, "counts": str},
-    "hints": {"tiers": int, "cost": (int, float), "tier3_after": int},
-    "feedback": {"hidden_lines": str, "after_due": str},
-    "questions": {"file": str, "points": int, "required": list},
-    "break": {"pool": list, "how_many": int},
-    "variants": {"on": bool, "unit": str, "reuse_across_semesters": bool},
-    "texts": {"folder": str, "logo": str},
-    "grading": {"kit_versions": list, "mode": str, "tier": str, "time_limits": dict},
-    "lms": {"gradescope_total": int, "canvas_column": str, "roster_id": str},
-}  # fmt: skip
+#: what a folder of texts may replace
+TEXT_FILES = ("glossary.toml", "hints.toml", "cards.toml")
 
 
 @dataclass(frozen=True)
@@ -51,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Course:
-    """What the instructor has chosen; everything has a default."""
+    """What the instructor has chosen; everything has a default. `data` is the whole file."""
 
     name: str = ""
     contact: str = ""
@@ -66,14 +54,24 @@ class Course:
     pool: tuple[str, ...] = faults.REPAIRABLE
     how_many: int = 2
     due: datetime | date | None = None
+    questions: Path | None = None
+    required: tuple[str, ...] = ()
+    texts: Path | None = None
     path: Path | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def moment(self, value: datetime | date) -> datetime:
+        """A date of the file with its time and zone: a date alone means its last minute."""
+        whole = value if isinstance(value, datetime) else datetime.combine(value, time(23, 59))
+        zone = self.data.get("course", {}).get("timezone")
+        return whole if whole.tzinfo or not zone else whole.replace(tzinfo=ZoneInfo(zone))
 
 
 def load(manifest: Manifest) -> Course:
     """Read course.toml beside lab.toml; without one, the defaults.
 
-    Raises ManifestError naming the key, for a key that is unknown, a value of the wrong kind, a gap, engine
-    or fault that does not exist, and points that do not fit.
+    Raises ManifestError naming the key, for a key that is unknown, a value that can't be, a gap, engine,
+    fault, question or file that does not exist, and points and dates that do not fit.
     """
     path = manifest.root / NAME
     if not path.exists():
@@ -81,25 +79,38 @@ def load(manifest: Manifest) -> Course:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _wrong(f"can't be read: {error}") from error
-    return _course(manifest, data, path)
+        raise wrong(f"can't be read: {error}") from error
+    lines = rubric(manifest)
+    refuse_unknown(data, [line.id for line in lines])
+    course = _course(manifest, data, path)
+    _refuse_unfit(course, manifest, lines)
+    return course
+
+
+def contact(root: Path) -> str:
+    """Whom to ask, "" where no course says so or its file can't be read: for use beside other errors."""
+    try:
+        data = tomllib.loads((root / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    table = data.get("course", {})
+    return str(table.get("contact", "")) if isinstance(table, dict) else ""
 
 
 def _course(manifest: Manifest, data: Mapping[str, Any], path: Path) -> Course:
-    lines = rubric(manifest)
-    _refuse_unknown(data, {line.id for line in lines})
     lab, hints, breaking = data.get("lab", {}), data.get("hints", {}), data.get("break", {})
-    course = Course(
-        name=data.get("course", {}).get("name", ""), contact=data.get("course", {}).get("contact", ""),
+    asked, points, about = data.get("questions", {}), data.get("points", {}), data.get("course", {})
+    folder, file = data.get("texts", {}).get("folder"), asked.get("file")
+    return Course(
+        name=about.get("name", ""), contact=about.get("contact", ""),
         preset=lab.get("preset", "full"), given=_given(manifest, lab), engines=tuple(lab.get("engines", ENGINES)),
-        points={k: v for k, v in data.get("points", {}).items() if k != "scale_to"},
-        scale_to=data.get("points", {}).get("scale_to", 0), hint_tiers=hints.get("tiers", 3),
-        hint_cost=float(hints.get("cost", 0)), tier3_after=hints.get("tier3_after", 10),
-        pool=tuple(breaking.get("pool", Course.pool)), how_many=breaking.get("how_many", 2),
-        due=data.get("dates", {}).get("due"), path=path,
+        points={k: v for k, v in points.items() if k != "scale_to"}, scale_to=points.get("scale_to", 0),
+        hint_tiers=hints.get("tiers", 3), hint_cost=float(hints.get("cost", 0)),
+        tier3_after=hints.get("tier3_after", 10), pool=tuple(breaking.get("pool", Course.pool)),
+        how_many=breaking.get("how_many", 2), due=data.get("dates", {}).get("due"),
+        questions=path.parent / file if file else None, required=tuple(asked.get("required", ())),
+        texts=path.parent / folder if folder else None, path=path, data=data,
     )  # fmt: skip
-    _refuse_unfit(course, manifest, lines)
-    return course
 
 
 def rubric(manifest: Manifest) -> tuple[Line, ...]:
@@ -116,104 +127,77 @@ def _given(manifest: Manifest, lab: Mapping[str, Any]) -> tuple[str, ...]:
     """The gaps that are given: those outside the preset, and those named."""
     preset = lab.get("preset", "full")
     if preset not in PRESETS:
-        raise _wrong(f"[lab] preset = {preset!r}; there are {', '.join(PRESETS)}")
-    written = PRESETS[preset] or tuple(gap.name for gap in manifest.gaps)
-    named = set(lab.get("given", ()))
-    return tuple(g.name for g in manifest.gaps if g.name not in written or g.name in named)
+        raise wrong(f"[lab] preset = {preset!r}; there are {', '.join(PRESETS)}")
+    named, known = lab.get("given", ()), [gap.name for gap in manifest.gaps]
+    _all_known("[lab] given", named, known)
+    written = PRESETS[preset] or known
+    return tuple(gap for gap in known if gap not in written or gap in named)
 
 
-def _refuse_unknown(data: Mapping[str, Any], lines: set[str]) -> None:
-    for table, values in data.items():
-        if table not in _KNOWN or not isinstance(values, dict):
-            raise _wrong(f"has no table [{table}]; there are {', '.join(_KNOWN)}")
-        for key, value in values.items():
-            if table == "points" and key in lines:
-                kind: type | tuple[type, ...] = int
-            elif key in _KNOWN[table]:
-                kind = _KNOWN[table][key]
-            else:
-                known = sorted(_KNOWN[table]) + (["a line of the rubric"] if table == "points" else [])
-                raise _wrong(f"[{table}] has no key {key!r}; there are {', '.join(known)}")
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
-                raise _wrong(f"[{table}] {key} = {value!r} is of the wrong kind")
+# ---- What does not fit ---------------------------------------------------------------------------------
 
 
 def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> None:
-    gaps = {gap.name for gap in manifest.gaps}
-    raw = tomllib.loads((course.path or Path()).read_text(encoding="utf-8")).get("lab", {})
-    _all_known("[lab] given", raw.get("given", ()), gaps)
-    _all_known("[lab] engines", course.engines, set(ENGINES))
-    _all_known("[break] pool", course.pool, set(faults.REPAIRABLE))
+    _all_known("[lab] engines", course.engines, ENGINES)
+    _all_known("[break] pool", course.pool, faults.REPAIRABLE)
     if not course.engines:
-        raise _wrong("[lab] engines is empty: nothing could be deployed")
-    if not 1 <= course.how_many <= len(course.pool):
-        raise _wrong(f"[break] how_many = {course.how_many}; the pool has {len(course.pool)}")
-    if not 1 <= course.hint_tiers <= 3:
-        raise _wrong(f"[hints] tiers = {course.hint_tiers}; there are 1 to 3")
+        raise wrong("[lab] engines is empty: nothing could be deployed")
+    if len(course.given) == len(manifest.gaps):
+        raise wrong("[lab] given leaves no gap to write")
+    if course.how_many > len(course.pool):
+        raise wrong(f"[break] how_many = {course.how_many}; the pool has {len(course.pool)}")
     total = sum(course.points.get(line.id, line.points) for line in lines)
     if course.points and not course.scale_to and total != 100:
-        raise _wrong(f"[points] sums to {total}, not 100; change other lines, or say scale_to = 100")
+        raise wrong(f"[points] sums to {total}, not 100; change other lines, or say scale_to = 100")
+    _refuse_dates(course)
+    _refuse_files(course)
 
 
-def _all_known(where: str, names: Sequence[str], known: set[str]) -> None:
+def _all_known(where: str, names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            raise _wrong(f"{where}: there is no {name!r}; there are {', '.join(sorted(known))}")
+            raise wrong(f"{where}: there is no {name!r}; there are {', '.join(sorted(known))}")
 
 
-def _wrong(what: str) -> ManifestError:
-    return ManifestError(
-        f"{NAME} {what}.", hint="docs/instructor.md lists every key. Check: ./lab course check"
-    )
+def _refuse_dates(course: Course) -> None:
+    dates = course.data.get("dates", {})
+    order = [(name, course.moment(dates[name])) for name in ("release", "setup_due", "due") if name in dates]
+    for (first, before), (second, after) in itertools.pairwise(order):
+        if (before.tzinfo is None) != (after.tzinfo is None):
+            raise wrong(f"[dates] {first} and {second}: give both a zone, or name [course] timezone")
+        if before >= after:
+            raise wrong(f"[dates] {first} is not before {second}")
 
 
-# ---- Explaining ---------------------------------------------------------------------------------------
+def _refuse_files(course: Course) -> None:
+    """Files that the course names must be there, and hold what is asked of them."""
+    root = (course.path or Path()).parent
+    for table, key in (("texts", "logo"), ("dates", "extensions")):
+        name = course.data.get(table, {}).get(key)
+        if name and not (root / name).is_file():
+            raise wrong(f"[{table}] {key} = {name!r}: there is no such file beside {NAME}")
+    if course.texts is not None and not course.texts.is_dir():
+        raise wrong(f"[texts] folder = {course.texts.name!r}: there is no such folder beside {NAME}")
+    for path in sorted(course.texts.iterdir()) if course.texts else ():
+        if path.name not in TEXT_FILES and not path.match("step-[0-9][0-9].md"):
+            raise wrong(
+                f"[texts] folder: {path.name} replaces nothing; there are {', '.join(TEXT_FILES)}, step-NN.md"
+            )
+    asked = _questions(course)
+    _all_known("[questions] required", course.required, [question.id for question in asked])
 
 
-def explain(manifest: Manifest, course: Course) -> list[str]:
-    """What follows from the choices, one sentence each, consequences for the mark included."""
-    if course.path is None:
-        return [f"There is no {NAME}: the full lab as lab.toml has it, 100 points."]
-    return [*_about_lab(manifest, course), *_about_points(manifest, course), *_about_rest(course)]
-
-
-def _about_lab(manifest: Manifest, course: Course) -> Iterator[str]:
-    if course.name:
-        yield f"The course is {course.name}."
-    written = [gap for gap in manifest.gaps if gap.name not in course.given]
-    minutes = sum(gap.minutes for gap in written)
-    yield (
-        f"Students write {len(written)} of {len(manifest.gaps)} gaps (preset {course.preset}), about {minutes} "
-        f"minutes: {', '.join(gap.name for gap in written)}."
-    )
-    if course.given:
-        yield f"Given, that is solved in the hand-out that `make handout` makes: {', '.join(course.given)}."
-    yield f"They deploy with {' or '.join(course.engines)}."
-
-
-def _about_points(manifest: Manifest, course: Course) -> Iterator[str]:
-    lines = rubric(manifest)
-    if not lines:
-        yield "This copy has no rubric, so points are not checked."
-        return
-    gone = [line for line in lines if line.gaps and set(line.gaps) <= set(course.given)]
-    left = sum(course.points.get(line.id, line.points) for line in lines if line not in gone)
-    if gone:
-        yield f"Because of the given gaps these lines leave the rubric: {', '.join(line.id for line in gone)}."
-    for line in lines:
-        if course.points.get(line.id, line.points) != line.points:
-            yield f"{line.id} counts {course.points[line.id]} points instead of {line.points}."
-    scale = course.scale_to or 100
-    factor = f", scaled to {scale} (each counts {scale / left:.2f})" if left != scale else ""
-    yield f"{left} points are left{factor}."
-
-
-def _about_rest(course: Course) -> Iterator[str]:
-    free = "free" if not course.hint_cost else f"{course.hint_cost:g} points each"
-    yield f"Hints have {course.hint_tiers} tiers, {free}; the example comes after {course.tier3_after} minutes."
-    yield f"Step 06 puts {course.how_many} faults into each lab, from: {', '.join(course.pool)}."
-    if course.due:
-        clock = " %H:%M" if isinstance(course.due, datetime) else ""
-        yield f"The deadline is {course.due:%A, %d %B %Y}{course.due.strftime(clock)}."
-    if course.contact:
-        yield f"Errors tell students to ask {course.contact}."
+def _questions(course: Course) -> Sequence[answers.Question]:
+    if course.questions is None:
+        return answers.questions()
+    try:
+        asked = answers.questions(course.questions)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise wrong(f"[questions] file = {course.questions.name!r} can't be read: {error}") from error
+    wanted = {(q.id, q.number) for q in answers.questions() if q.number}
+    if missing := wanted - {(q.id, q.number) for q in asked}:
+        id_, number = sorted(missing)[0]
+        raise wrong(
+            f"[questions] file: question {id_} with number = {number!r} is marked by machine; keep it"
+        )
+    return asked

@@ -42,6 +42,8 @@ def content(manifest: Manifest, course: Course, demo: list[Event]) -> dict[str, 
     found = {name: (root / name).read_bytes() for name in _names(root)}
     found["README.md"] = (root / _README).read_bytes()
     found[_MAKEFILE] = _makefile((root / _MAKEFILE).read_text()).encode()
+    found |= _course_files(root, course)
+    found["STEPS.md"] = _steps(found["STEPS.md"].decode(), course).encode()
     found[RECORDING] = (json.dumps([asdict(e) for e in demo], ensure_ascii=False) + "\n").encode()
     given = [manifest.gap(name) for name in course.given]
     found |= _solved(root, found, given)
@@ -58,6 +60,23 @@ def _names(root: Path) -> Iterator[str]:
             name = path.relative_to(root).as_posix()
             if path.is_file() and not _SKIPPED.search(name) and name not in _WITHHELD:
                 yield name
+
+
+def _course_files(root: Path, course: Course) -> dict[str, bytes]:
+    """What course.toml names: questions, texts and logo; never the list of own deadlines."""
+    paths = [course.questions, *(sorted(course.texts.iterdir()) if course.texts else ())]
+    if logo := course.data.get("texts", {}).get("logo"):
+        paths.append(root / logo)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path is not None}
+
+
+def _steps(text: str, course: Course) -> str:
+    """STEPS.md with the sections that the course has written itself (step-NN.md)."""
+    for path in sorted(course.texts.glob("step-[0-9][0-9].md")) if course.texts else ():
+        own = path.read_text(encoding="utf-8").rstrip() + "\n\n"
+        section = re.search(rf"(?ms)^## Step {path.stem[-2:]}: .*?(?=^## |\Z)", text)
+        text = text[: section.start()] + own + text[section.end() :] if section else text
+    return text
 
 
 def _makefile(text: str) -> str:

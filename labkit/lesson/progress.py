@@ -6,7 +6,7 @@ What belongs here: reading the record of done steps. What does not: doing steps.
 from collections.abc import Iterator
 
 from labkit import state
-from labkit.lesson import doctor
+from labkit.lesson import course, doctor
 from labkit.lesson.context import Context
 
 
@@ -26,6 +26,9 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
         f"{variant.student} · {variant.vpc_cidr} · port {variant.port} · files in work/{workspace.path.name}/",
         "",
     )
+    chosen = course.load(context.manifest)
+    if chosen.due:
+        yield f"due {chosen.moment(chosen.due):%A, %d %B %Y %H:%M %Z}".rstrip(), ""
     running = context.cloud.running()
     yield f"target: local cloud, {'running' if running else 'not running (a step starts it)'}", ""
     yield "", ""

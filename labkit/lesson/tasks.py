@@ -6,7 +6,7 @@ What belongs here: lines (text, style) from lab.toml and the student's files. Wh
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.lesson import gaps
+from labkit.lesson import course, gaps
 from labkit.lesson.context import Context
 from labkit.lesson.screens import engine_of
 
@@ -18,13 +18,16 @@ def overview(context: Context) -> tuple[Lines, Mapping[str, Any]]:
     workspace = context.workspace
     files, starter = workspace.files(), context.workspaces.starter(workspace)
     found = [gaps.place(gap, files, starter, engine_of(context)) for gap in context.manifest.gaps]
+    given = course.load(context.manifest).given
     lines: Lines = [("Your gaps, in the order in which they fail:", "strong")]
     for place in found:
-        mark = "✓" if place.written else "·"
+        mark = "=" if place.gap.name in given else "✓" if place.written else "·"
         where = f"{place.file} line {place.line}"
         lines.append(
             (f"  {mark} {place.gap.order:>2} {place.gap.name:<18} {place.gap.minutes:>3} min  {where}", "")
         )
+    if given:
+        lines.append(("= given in your course, written already", "dim"))
     lines.append(("✓ you changed it (whether it is right, the steps say)    One gap:  ./lab gap NAME", "dim"))
     return lines, {"gaps": [{"name": p.gap.name, "written": p.written, "line": p.line} for p in found]}
 

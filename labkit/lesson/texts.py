@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import ManifestError, UsageError
+from labkit.lesson import course
 from labkit.manifest import Manifest
 
 _VALUE = re.compile(r"\{([a-z_]+)\}")
@@ -114,7 +115,9 @@ class Texts:
             raise ManifestError(
                 f"lab.toml names no {which} below [texts].", hint="Get a fresh copy of the kit."
             )
-        return list(_read(path)[table])
+        own = course.load(self.manifest).texts
+        replaced = own / path.name if own else path
+        return list(_read(replaced if replaced.is_file() else path)[table])
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit import state
 from labkit.errors import UsageError
-from labkit.lesson import answers, beside, freshness, likeaws, measuring, plots
+from labkit.lesson import answers, beside, course, freshness, likeaws, measuring, plots
 from labkit.lesson.context import Context
 from labkit.lesson.measuring import Plan, Request
 from labkit.lesson.model import CheckResult, StepResult
@@ -35,7 +35,7 @@ def run(context: Context) -> StepResult:
     name = plan.name + ("-like-aws" if like else "")
     for file in (f"{name}.json", *((FILE,) if name.startswith("rate") else ())):
         state.write_json(folder / file, value)
-    answers.begin(context.workspace.path)
+    answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)
     kept = (folder / f"{name}.json", *plots.draw(value, folder, name, likeaws.remark(value["about"])))
     return _result(context, value, kept, other)
 

@@ -3,7 +3,7 @@
 What belongs here: this step's work and checks. What does not: marking it.
 """
 
-from labkit.lesson import answers, pack
+from labkit.lesson import answers, course, pack
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
@@ -28,7 +28,9 @@ def check(context: Context) -> StepResult:
 def _result(context: Context, name: str, names: list[str]) -> StepResult:
     workspace = context.workspace
     missing = workspace.missing()
-    open_questions = [question.id for question in answers.unanswered(workspace.path)]
+    chosen = course.load(context.manifest)
+    unanswered = answers.unanswered(workspace.path, chosen.questions or answers.QUESTIONS)
+    open_questions = [q.id for q in unanswered if not chosen.required or q.id in chosen.required]
     destroyed = not workspace.record.deployed and "10" in workspace.steps_done()
     checks = (
         CheckResult("your files are in it", not missing, f"missing: {', '.join(missing)}", hint="./lab generate"),

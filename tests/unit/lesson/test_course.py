@@ -1,13 +1,14 @@
 """course.toml: what fits is explained in sentences, what does not is refused by its key."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 import labkit
-from labkit.errors import ManifestError
-from labkit.lesson import course
+from labkit.errors import ManifestError, UsageError
+from labkit.lesson import course, course_file, course_words
 from labkit.manifest import Manifest, load
 
 ROOT = Path(labkit.__file__).parent.parent
@@ -20,17 +21,17 @@ def manifest(tmp_path: Path) -> Manifest:
 
 
 def write(manifest: Manifest, text: str) -> course.Course:
-    (manifest.root / course.NAME).write_text(text)
+    (manifest.root / course_file.NAME).write_text(text)
     return course.load(manifest)
 
 
 def explained(manifest: Manifest, text: str) -> str:
-    return " ".join(course.explain(manifest, write(manifest, text)))
+    return " ".join(course_words.explain(manifest, write(manifest, text)))
 
 
 def test_without_a_file_the_whole_lab_holds(manifest: Manifest) -> None:
     assert course.load(manifest) == course.Course()
-    assert "100 points" in course.explain(manifest, course.Course())[0]
+    assert "100 points" in course_words.explain(manifest, course.Course())[0]
 
 
 def test_a_preset_gives_the_other_gaps(manifest: Manifest) -> None:
@@ -80,6 +81,23 @@ def test_the_deadline_the_hints_and_the_faults_are_told(manifest: Manifest) -> N
         ("[break]\nhow_many = 99\n", "how_many"),
         ("[hints]\ntiers = 4\n", "tiers"),
         ("[hints]\ntiers = 'all'\n", "wrong kind"),
+        ("[course]\ntimezone = 'Mars/Olympus'\n", "no time zone"),
+        ("[lab]\ntargets = ['azure']\n", "azure"),
+        ("[dates]\ngrace = 'a bit'\n", "30 min"),
+        ("[dates]\nlate = 'much'\n", "10 % a day, 3 days"),
+        ("[dates]\nrelease = 2027-02-01\ndue = 2027-01-01\n", "release is not before due"),
+        ("[dates]\nextensions = 'none.csv'\n", "none.csv"),
+        ("[uploads]\nper_day = 0\n", "per_day"),
+        ("[uploads]\ncounts = 'worst'\n", "best, last"),
+        ("[feedback]\nafter_due = 'nothing'\n", "after_due"),
+        ("[questions]\nfile = 'none.toml'\n", "none.toml"),
+        ("[questions]\nrequired = ['99']\n", "99"),
+        ("[variants]\nunit = 'town'\n", "student, group"),
+        ("[texts]\nfolder = 'none'\n", "none"),
+        ("[grading]\ntier = 'docker'\n", "docker"),
+        ("[grading]\ntime_limits = { pulumi = 5 }\n", "seconds"),
+        ("[lms]\ngradescope_total = true\n", "gradescope_total"),
+        ("[lab]\npreset = 'taster'\ngiven = ['server-door', 'unit', 'server-policy']\n", "no gap to write"),
         ("[points]\nno-such-line = 3\n", "no-such-line"),
         ("[lab\n", "can't be read"),
     ],
@@ -89,3 +107,146 @@ def test_what_does_not_fit_is_refused_by_its_key(manifest: Manifest, text: str, 
         write(manifest, text)
     assert words in error.value.message
     assert error.value.hint
+
+
+WHOLE = """
+[course]
+name = "Cloud 2027"
+term = "spring"
+timezone = "Asia/Kolkata"
+contact = "cloud-lab@uni.edu"
+language = "de"
+[lab]
+preset = "session"
+given = ["store"]
+engines = ["terraform"]
+targets = ["local", "learner-lab"]
+[points]
+scale_to = 100
+door-narrow = 5
+[dates]
+release = 2027-01-04
+setup_due = 2027-01-10
+due = 2027-01-31T23:59:00
+grace = "30 min"
+late = "10 % a day, 3 days"
+extensions = "extensions.csv"
+[uploads]
+per_day = 10
+counts = "best"
+[hints]
+tiers = 3
+cost = 0.5
+tier3_after = 10
+[feedback]
+hidden_lines = "name"
+after_due = "all"
+[questions]
+file = "own.toml"
+points = 10
+required = ["3", "4", "8"]
+[break]
+pool = ["rule-revoked", "key-type"]
+how_many = 1
+[variants]
+on = true
+unit = "group"
+reuse_across_semesters = false
+[texts]
+folder = "texts"
+logo = "logo.svg"
+[grading]
+kit_versions = ["1.2"]
+mode = "fresh"
+tier = "namespaces"
+time_limits = { terraform = 600, cloudformation = 120 }
+[lms]
+gradescope_total = 110
+canvas_column = "Lab 3"
+roster_id = "email"
+"""
+
+
+@pytest.fixture
+def whole(manifest: Manifest) -> str:
+    for name in ("extensions.csv", "logo.svg"):
+        (manifest.root / name).write_text("x")
+    (manifest.root / "texts").mkdir()
+    (manifest.root / "texts" / "step-04.md").write_text("## Step 04: Ours\n\nIn our words.\n")
+    shutil.copy(ROOT / "lesson" / "questions.toml", manifest.root / "own.toml")
+    return WHOLE
+
+
+def test_every_key_is_taken_and_has_its_sentence(manifest: Manifest, whole: str) -> None:
+    text = explained(manifest, whole)
+    for words in (
+        "Cloud 2027, spring", "cloud-lab@uni.edu", "speaks English", "5 of 10 gaps", "deploy with terraform", "Step 08",
+        "local, learner-lab", "door-narrow counts 5", "04 January 2027 23:59 Asia/Kolkata", "Set-up is due on Sunday",
+        "31 January 2027 23:59", "30 min later", "minus 10 % a day", "extensions.csv", "10 a day; the best", "0.5 points each",
+        "only its name before", "reason and inputs after", "own.toml", "up to 10 points", "3, 4, 8", "1 faults",
+        "stands for a group", "change `salt`", "step-04.md", "logo.svg", "kit 1.2", "fresh cloud", "--require-tier namespaces",
+        "terraform may take 600 s", "total of 110", "column Lab 3", "by email",
+    ):  # fmt: skip
+        assert words in text, words
+
+
+def test_no_key_is_without_a_sentence(manifest: Manifest, whole: str) -> None:
+    """Taking any table away changes what is said."""
+    from labkit.lesson.course_file import KEYS
+
+    said = explained(manifest, whole)
+    tables = {part.partition("]")[0]: f"[{part}" for part in whole.strip().removeprefix("[").split("\n[")}
+    assert set(tables) == set(KEYS)
+    for name in tables:
+        assert explained(manifest, "\n".join(t for n, t in tables.items() if n != name)) != said, name
+
+
+def test_own_texts_and_questions_take_the_kits_place(manifest: Manifest, whole: str) -> None:
+    from labkit.lesson import answers
+    from labkit.lesson.texts import Texts
+
+    shutil.copytree(ROOT / "lesson", manifest.root / "lesson")
+    glossary = '[[term]]\nname = "VPC"\nsays = "In our words."\n'
+    write(manifest, whole)
+    (manifest.root / "texts" / "glossary.toml").write_text(glossary)
+    assert [term.says for term in Texts(manifest).terms] == ["In our words."]
+    assert len(Texts(manifest).hints) > 10
+    own = course.load(manifest).questions
+    assert own is not None
+    own.write_text(own.read_text().replace("What waiting costs", "Waiting"))
+    answers.begin(manifest.root, own)
+    assert "## 4. Waiting" in (manifest.root / answers.FILE).read_text()
+    own.write_text(own.read_text().replace('number = "p99"', ""))
+    with pytest.raises(ManifestError, match="question 8"):
+        course.load(manifest)
+
+
+def test_a_text_that_replaces_nothing_is_named(manifest: Manifest, whole: str) -> None:
+    (manifest.root / "texts" / "hint.toml").write_text("")
+    with pytest.raises(ManifestError, match=r"hint\.toml replaces nothing"):
+        write(manifest, whole)
+
+
+def test_a_class_is_marked_anew_without_running(manifest: Manifest, tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    folder.mkdir()
+    chosen = write(manifest, "[points]\ndoor-narrow = 13\nscale_to = 100\n")
+    with pytest.raises(UsageError, match="no results"):
+        course_words.moved(manifest, chosen, folder)
+    names = [line.id for line in course.rubric(manifest)]
+    for student, lost in (("ada", ()), ("bob", ("door-narrow",)), ("cy", ("door-open",))):
+        lines = [{"id": name, "verdict": {"fraction": float(name not in lost)}} for name in names]
+        (folder / f"{student}.json").write_text(json.dumps({"lines": lines}))
+    (folder / "other.json").write_text("[]")
+    assert course_words.moved(manifest, chosen, folder).startswith(
+        "2 of 3 marks would move, the largest by 8.8"
+    )
+    assert course_words.marks(manifest, chosen, folder)["ada.json"] == 100
+    assert course_words.moved(manifest, course.Course(), folder) == "None of 3 marks would move."
+
+
+def test_the_contact_is_read_beside_any_error(manifest: Manifest) -> None:
+    assert course.contact(manifest.root) == ""
+    for text, asked in (("[course]\ncontact = 'a@b'\n", "a@b"), ("[course\n", ""), ("course = 3\n", "")):
+        (manifest.root / course_file.NAME).write_text(text)
+        assert course.contact(manifest.root) == asked

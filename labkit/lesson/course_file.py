@@ -1,0 +1,123 @@
+"""The keys of course.toml: which there are, of which kind, and which values can be.
+
+What belongs here: refusing a table, key or value, naming it and what would do. What does not: what the choices
+mean together (labkit.lesson.course), their words (labkit.lesson.course_words).
+"""
+
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from labkit.errors import ManifestError
+
+NAME = "course.toml"
+TARGETS = ("local", "aws", "learner-lab")
+TIERS = ("namespaces", "landlock", "posix")
+#: "10 % a day, 3 days": what a late hand-in loses, and for how long one is taken
+LATE = re.compile(r"(\d+(?:\.\d+)?) ?% a day, (\d+) days?")
+GRACE = re.compile(r"(\d+) ?(min|minutes?|h|hours?|days?)")
+
+#: says what a value must be, "" when it is fine
+Rule = Callable[[Any], str]
+
+
+def wrong(what: str) -> ManifestError:
+    """The refusal of something in the file."""
+    return ManifestError(
+        f"{NAME} {what}.", hint="docs/instructor.md lists every key. Check: ./lab course check"
+    )
+
+
+def _kind(words: str, *kinds: type) -> Rule:
+    def rule(value: Any) -> str:
+        fits = isinstance(value, kinds) and not (isinstance(value, bool) and bool not in kinds)
+        return "" if fits else f"is of the wrong kind; it must be {words}"
+
+    return rule
+
+
+def _one_of(*names: str) -> Rule:
+    return lambda value: "" if value in names else f"must be one of {', '.join(names)}"
+
+
+def _some_of(*names: str) -> Rule:
+    def rule(value: Any) -> str:
+        if not isinstance(value, list):
+            return "is of the wrong kind; it must be a list"
+        unknown = [entry for entry in value if entry not in names]
+        return f"has {unknown[0]!r}; there are {', '.join(names)}" if unknown else ""
+
+    return rule
+
+
+def _between(low: float, high: float, *kinds: type) -> Rule:
+    def rule(value: Any) -> str:
+        if not isinstance(value, kinds or (int,)) or isinstance(value, bool):
+            return "is of the wrong kind; it must be a number"
+        return "" if low <= float(str(value)) <= high else f"must be {low:g} to {high:g}"
+
+    return rule
+
+
+def _like(pattern: re.Pattern[str], example: str) -> Rule:
+    def rule(value: Any) -> str:
+        return "" if isinstance(value, str) and pattern.fullmatch(value) else f"must be like {example!r}"
+
+    return rule
+
+
+def _zone(value: Any) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, TypeError, ValueError, OSError):
+        return "is no time zone; it must be a name like 'Asia/Kolkata'"
+    return ""
+
+
+def _limits(value: Any) -> str:
+    engines = ("terraform", "cloudformation")
+    fits = isinstance(value, dict) and all(
+        key in engines and isinstance(seconds, int) and 10 <= seconds <= 7200
+        for key, seconds in value.items()
+    )
+    return "" if fits else "must give seconds (10 to 7200) by engine, like { terraform = 600 }"
+
+
+_TEXT, _FLAG = _kind("text", str), _kind("true or false", bool)
+_TEXTS, _DATE = _kind("a list", list), _kind("a date or a date with time", datetime, date)
+
+KEYS: Mapping[str, Mapping[str, Rule]] = {
+    "course": {"name": _TEXT, "term": _TEXT, "timezone": _zone, "contact": _TEXT, "language": _TEXT},
+    "lab": {"preset": _TEXT, "given": _TEXTS, "engines": _TEXTS, "targets": _some_of(*TARGETS)},
+    "points": {"scale_to": _between(1, 1000)},
+    "dates": {"release": _DATE, "due": _DATE, "setup_due": _DATE, "extensions": _TEXT,
+              "grace": _like(GRACE, "30 min"), "late": _like(LATE, "10 % a day, 3 days")},
+    "uploads": {"per_day": _between(1, 1000), "counts": _one_of("best", "last")},
+    "hints": {"tiers": _between(1, 3), "cost": _between(0, 10, int, float), "tier3_after": _between(0, 600)},
+    "feedback": {"hidden_lines": _one_of("name", "reason", "all"), "after_due": _one_of("name", "reason", "all")},
+    "questions": {"file": _TEXT, "points": _between(0, 100), "required": _TEXTS},
+    "break": {"pool": _TEXTS, "how_many": _between(1, 10)},
+    "variants": {"on": _FLAG, "unit": _one_of("student", "group"), "reuse_across_semesters": _FLAG},
+    "texts": {"folder": _TEXT, "logo": _TEXT},
+    "grading": {"kit_versions": _TEXTS, "mode": _one_of("fresh", "deployed"), "tier": _one_of(*TIERS),
+                "time_limits": _limits},
+    "lms": {"gradescope_total": _between(1, 1000), "canvas_column": _TEXT, "roster_id": _TEXT},
+}  # fmt: skip
+
+
+def refuse_unknown(data: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """Raise ManifestError for a table, a key or a value that can't be; `lines` are the rubric's."""
+    for table, values in data.items():
+        if table not in KEYS or not isinstance(values, dict):
+            raise wrong(f"has no table [{table}]; there are {', '.join(KEYS)}")
+        for key, value in values.items():
+            rule = _between(0, 100) if table == "points" and key in lines else KEYS[table].get(key)
+            if rule is None:
+                more = ["a line of the rubric"] if table == "points" else []
+                raise wrong(
+                    f"[{table}] has no key {key!r}; there are {', '.join([*sorted(KEYS[table]), *more])}"
+                )
+            if said := rule(value):
+                raise wrong(f"[{table}] {key} = {value!r} {said}")

@@ -1,0 +1,112 @@
+"""The screens that STEPS.md shows come from runs: every line of every example is seen again, numbers and ids aside.
+
+With LAB_WRITE_SCREENS=FOLDER the screens of this run are written there, for whoever renews the document.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labkit
+from labkit.manifest import load
+
+ROOT = Path(labkit.__file__).parent.parent
+STEPS = (ROOT / "STEPS.md").read_text()
+MANIFEST = load(ROOT)
+ADA = ("--student", "ada@uni.edu")
+#: what differs from one machine or run to the next: ids, digests, numbers, times of day
+_CHANGING = re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b|\b[A-Z][a-z]{2} \d\d\b|\d+(?:[.,:]\d+)*")
+pytestmark = [pytest.mark.slow, pytest.mark.verify, pytest.mark.timeout(600)]
+
+
+def plain(line: str) -> str:
+    """A line without what changes and without its spaces."""
+    return "".join(_CHANGING.sub("#", line).split())
+
+
+def examples(step: str) -> Iterator[list[str]]:
+    """The example screens of one step's section; pictures, tables and commands to type are none."""
+    section = re.search(rf"(?ms)^## Step {step}: .*?(?=^## |\Z)", STEPS)
+    assert section is not None
+    for block in re.findall(r"(?s)```\n(.*?)```", section[0]):
+        if "client ──>" not in block:
+            yield [line for line in block.splitlines() if line.strip() and line.strip() != "…"]
+
+
+def missing(step: str, screen: str) -> list[str]:
+    """The lines of the examples of a step that its screen does not have."""
+    seen = {plain(line) for line in screen.splitlines()}
+    return [line for block in examples(step) for line in block if plain(line) not in seen]
+
+
+@pytest.fixture(scope="module")
+def screens(new_lab: Any, fill: Any) -> dict[str, str]:
+    """A student's way with everything written at once after step 04: the screens by step."""
+    lab, shown = new_lab(), dict[str, str]()
+
+    def see(step: str, *arguments: str) -> str:
+        output = str(lab.run(*arguments, timeout=400).output)
+        shown[step] = shown.get(step, "") + output
+        return output
+
+    see("00", "doctor", "--plain")
+    see("01", "generate", *ADA, "--plain")
+    see("03", "deploy", "--plain")
+    see("04", "wire", "--plain")
+    lab.run("generate", *ADA, "--solution")
+    mine = lab.workspace("ada@uni.edu")
+    for gap in MANIFEST.gaps:
+        fill(gap.name, mine, lab.workspace("ada@uni.edu.solution"))
+    lab.run("deploy", *ADA)
+    lab.run("generate", *ADA)
+    see("04", "wire", "--plain")
+    see("04", "shell", "server")
+    see("04", "shell", "server", "--", "journalctl", "-u", "flask-app", "-n", "3", "--no-pager")
+    see("05", "process", "--plain")
+    see("06", "break", "--fault", "route-gone", "--plain")
+    while lab.run("break", "--undo").status:
+        pass
+    see("07", "measure", "--expect", "300", "--plain")
+    kept = str(mine / "measurements" / "rate-1-like-aws.json")
+    see("07", "measure", "--like", "AWS", "--plain")
+    lab.run("measure")
+    see("07", "measure", "--check", "--compare", kept, "--plain")
+    if shutil.which("terraform"):
+        see("08", "compare", "--plain")
+    see("10", "destroy", "--plain")
+    assert lab.run("cloud", "stop").status == 0
+    if folder := os.environ.get("LAB_WRITE_SCREENS"):
+        for step, text in shown.items():
+            (Path(folder) / f"{step}.txt").write_text(text)
+    return shown
+
+
+@pytest.mark.parametrize(
+    "step", [s.number for s in MANIFEST.steps if s.number not in ("00", "02", "09", "11")]
+)
+def test_every_line_of_an_example_is_seen_in_a_run(screens: dict[str, str], step: str) -> None:
+    if step == "08" and step not in screens:
+        pytest.skip("no Terraform here")
+    assert missing(step, screens.get(step, "")) == []
+
+
+def test_the_doctor_says_the_same_things_of_any_machine(screens: dict[str, str]) -> None:
+    """Its values are the machine's own; its lines and their order are the kit's."""
+
+    def heads(text: str) -> list[str]:
+        return re.findall(r"(?m)^[✓!✗] (\w+)\b(?= )", text)
+
+    (block,) = (lines for lines in examples("00"))
+    assert [h for h in heads("\n".join(block)) if h != "This"] == [
+        h for h in heads(screens["00"]) if h != "This"
+    ]
+
+
+def test_a_line_that_nobody_printed_would_be_found() -> None:
+    assert missing("01", "01 Make your own files from the templates\n")
+    assert plain("✓ stored (26,471 bytes, 131 ms)") == plain("✓ stored (1 bytes,   2.5 ms)")
