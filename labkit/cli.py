@@ -254,6 +254,7 @@ def _show(result: StepResult, console: Console, context: "Context") -> None:
     console.result(
         {
             "passed": result.passed, "checks": checks, "facts": dict(result.facts),
+            "commands": list(result.commands),
             "tier": endpoint.tier if endpoint else "", **result.data,
         }
     )  # fmt: skip

@@ -286,10 +286,12 @@ def _shell(context: "Context", arguments: argparse.Namespace, console: Console) 
 def _server_shell(context: "Context", words: list[str], console: Console) -> int:
     from labkit import terminal
 
-    instance = context.deployed().outputs["InstanceId"]
+    instance, port = context.deployed().outputs["InstanceId"], context.workspace.variant.port
     if not words:
         console.line(f"Inside your server {instance} (local cloud), as root. Try:", style="strong")
-        console.line("  journalctl -u flask-app    systemctl status flask-app    curl localhost:PORT/health")
+        console.line(
+            f"  journalctl -u flask-app    systemctl status flask-app    curl localhost:{port}/health"
+        )
         console.line("Leave it with: exit")
     return terminal.hand_on(lambda descriptors: context.cloud.run_inside(instance, words, descriptors))
 
@@ -307,6 +309,7 @@ def local_shell(context: "Context", console: Console) -> int:
         "LAB_TARGET": "local cloud", "NO_PROXY": loopback, "no_proxy": loopback, "AWS_PAGER": "",
     }  # fmt: skip
     console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
+    os.chdir(context.places.base)  # where the printed commands' paths begin
     return terminal.shell(environment)
 
 

@@ -6,7 +6,7 @@ contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
 
 from labkit.errors import UsageError
 from labkit.events import Event
-from labkit.lesson import attack, breaking, contract, course, faults, freshness, path
+from labkit.lesson import attack, breaking, byhand, contract, course, faults, freshness, path
 from labkit.lesson.breaking import Hunt, Hunts
 from labkit.lesson.context import Context
 from labkit.lesson.faults import Bench
@@ -33,7 +33,9 @@ def run(context: Context) -> StepResult:
     else:
         broken = []
     hunted = _hunt(context, bench, hunts)
-    return StepResult((*broken, *hunted.checks), hunted.facts)
+    return StepResult(
+        (*broken, *hunted.checks), hunted.facts, commands=byhand.look(context.deployed().outputs)
+    )
 
 
 def check(context: Context) -> StepResult:
@@ -160,7 +162,7 @@ def _verdict(hunt: Hunt) -> CheckResult:
 _ANSWER = './lab break --hop HOP --evidence "one line, rule or id"   (hops: ' + ", ".join(path.NAMES) + ")"
 _LOOK = (
     "look by hand: ./lab logs function   ./lab logs server   ./lab shell server",
-    "./lab shell  and there: aws ec2 describe-security-groups, describe-route-tables, …",
+    "./lab shell, and there the commands below",
 )
 _REPAIR = (
     "Terraform: ./lab deploy sees the drift and repairs it. CloudFormation compares templates only:\n"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
-from labkit.lesson import drift
+from labkit.lesson import byhand, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
@@ -63,7 +63,7 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     started = time.monotonic()
     boot = context.cloud.await_boot(deployment.outputs["InstanceId"])
     context.note(f"waited {time.monotonic() - started:.1f} s for the server's boot script")
-    return StepResult((complete, outputs, _booted(boot)), facts)
+    return StepResult((complete, outputs, _booted(boot)), facts, commands=byhand.deploy(context))
 
 
 def _booted(boot: Mapping[str, Any]) -> CheckResult:

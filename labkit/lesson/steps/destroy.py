@@ -4,10 +4,11 @@ What belongs here: this step's work and checks. What does not: how an engine del
 leftovers are found (labkit.deploy).
 """
 
+from labkit import state
 from labkit.deploy import cleanup, survivors
 from labkit.errors import LabError
 from labkit.events import Event
-from labkit.lesson import drift
+from labkit.lesson import byhand, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 
@@ -21,7 +22,9 @@ def run(context: Context) -> StepResult:
     )
     drift.forget(context)
     context.workspace.save_deployed(engine=engine.engine, target="local", outputs={})
-    return check(context)
+    result = check(context)
+    _keep_proof(context, engine.engine, result.checks[0])
+    return result
 
 
 def check(context: Context) -> StepResult:
@@ -35,8 +38,20 @@ def check(context: Context) -> StepResult:
                 "nothing is left", not left, f"still there: {found}" if left else "",
                 hint="Run the step again:  ./lab destroy" if left else "", expected="nothing", found=found,
             ),
-        )
+        ),
+        commands=byhand.destroy(context),
     )  # fmt: skip
+
+
+def _keep_proof(context: Context, engine: str, listed: CheckResult) -> None:
+    """What was looked for and found, for the pack: .lab/destroyed.json."""
+    workspace, variant = context.workspace, context.workspace.variant
+    proof = {
+        "format": 1, "at": workspace.clock().isoformat(timespec="seconds"), "engine": engine,
+        "target": context.clients.target.name, "name": variant.name, "tag": variant.code,
+        "left": listed.found, "fingerprint": workspace.fingerprint(),
+    }  # fmt: skip
+    state.write_json(workspace.path / ".lab" / "destroyed.json", proof)
 
 
 def _build_again(context: Context) -> None:

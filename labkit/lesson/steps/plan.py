@@ -10,7 +10,7 @@ from labkit.deploy import areas, policy, prices
 from labkit.deploy.model import Finding, Plan
 from labkit.errors import DeployError
 from labkit.events import Event
-from labkit.lesson import drift
+from labkit.lesson import byhand, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.state import write_text
@@ -31,7 +31,7 @@ def run(context: Context) -> StepResult:
         return StepResult(checks)
     _show(context, plan)
     counts = {action: plan.count(action) for action in areas.SIGNS}
-    return StepResult(checks, _facts(context, plan), {"plan": counts})
+    return StepResult(checks, _facts(context, plan), {"plan": counts}, byhand.plan(context))
 
 
 def check(context: Context) -> StepResult:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.lesson import diagnosis, freshness, likeaws, pictures
+from labkit.lesson import byhand, diagnosis, freshness, likeaws, pictures
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -43,7 +43,8 @@ def run(context: Context) -> StepResult:
         checks.append(_judge(context, outputs, sent))
         context.progress(picture.name, number, len(chosen))
     data = {"seconds": [round(t, 4) for t in times]}
-    return StepResult(tuple(checks), _facts(outputs, times, sent.answer.request_id), data)
+    facts = _facts(outputs, times, sent.answer.request_id)
+    return StepResult(tuple(checks), facts, data, byhand.process(outputs, sent.url))
 
 
 def check(context: Context) -> StepResult:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit import state
-from labkit.lesson import diagnosis, freshness, logs, path, prediction
+from labkit.lesson import byhand, diagnosis, freshness, logs, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -41,12 +41,7 @@ def look(context: Context, outputs: Mapping[str, str]) -> StepResult:
     server = f"{scene.address}:{scene.port}"
     drawing = path.draw(hops, context.workspace.variant.vpc_cidr, server)
     facts = (*_labelled("Path", drawing), *_facts(context, scene, boot, answer))
-    commands = (
-        f"aws lambda invoke --function-name {outputs['LambdaFunctionName']} \\",
-        '  --cli-binary-format raw-in-base64-out --payload \'{"action": "health"}\' \\',
-        "  answer.json && cat answer.json",
-    )
-    return StepResult(checks, facts, {"hops": [vars(h) for h in hops]}, commands)
+    return StepResult(checks, facts, {"hops": [vars(h) for h in hops]}, byhand.wire(outputs))
 
 
 check = run
