@@ -331,6 +331,7 @@ def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -
 def _open(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson import page
 
+    _ = context.workspace  # refuses now, on the terminal, and not later in the browser
     with page.serve(context) as url:
         console.line(f"Your lab on one page: {url}", style="strong")
         console.line("It shows what stands now; reload it to look again. End it with Ctrl-C.")

@@ -54,6 +54,12 @@ class Context:
         """Where to deploy: the lab's region, or the account's usual one where that is not open to it."""
         return self.cloud.account.region(self.manifest.region)
 
+    @property
+    def target_words(self) -> str:
+        """Where this deploys to, as every screen says it; the cloud need not run for that."""
+        account = self.cloud.account
+        return f"local cloud, {account.name} account" if account.role else "local cloud"
+
     @functools.cached_property
     def source(self) -> Source:
         """What is deployed: the workspace's files and its choices.

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from labkit.lesson import answers, faults
 from labkit.lesson.course_file import NAME, refuse_unknown, wrong
@@ -62,6 +61,8 @@ class Course:
 
     def moment(self, value: datetime | date) -> datetime:
         """A date of the file with its time and zone: a date alone means its last minute."""
+        from zoneinfo import ZoneInfo
+
         whole = value if isinstance(value, datetime) else datetime.combine(value, time(23, 59))
         zone = self.data.get("course", {}).get("timezone")
         return whole if whole.tzinfo or not zone else whole.replace(tzinfo=ZoneInfo(zone))
@@ -150,7 +151,7 @@ def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> 
     if course.points and not course.scale_to and total != 100:
         raise wrong(f"[points] sums to {total}, not 100; change other lines, or say scale_to = 100")
     _refuse_dates(course)
-    _refuse_files(course)
+    _refuse_files(course, manifest)
 
 
 def _all_known(where: str, names: Sequence[str], known: Sequence[str]) -> None:
@@ -169,22 +170,45 @@ def _refuse_dates(course: Course) -> None:
             raise wrong(f"[dates] {first} is not before {second}")
 
 
-def _refuse_files(course: Course) -> None:
-    """Files that the course names must be there, and hold what is asked of them."""
-    root = (course.path or Path()).parent
-    for table, key in (("texts", "logo"), ("dates", "extensions")):
+def _refuse_files(course: Course, manifest: Manifest) -> None:
+    """Files that the course names must be in the lab's folder, and hold what is asked of them.
+
+    The list of own deadlines is not in the hand-out, where nobody asks for it.
+    """
+    for table, key in (
+        ("questions", "file"),
+        ("texts", "folder"),
+        ("texts", "logo"),
+        ("dates", "extensions"),
+    ):
         name = course.data.get(table, {}).get(key)
-        if name and not (root / name).is_file():
+        if name is not None:
+            _refuse_elsewhere(manifest.root, name, f"[{table}] {key} = {name!r}")
+    handed_out = not (manifest.root / "solution").is_dir()
+    for table, key in (("texts", "logo"), *([] if handed_out else [("dates", "extensions")])):
+        name = course.data.get(table, {}).get(key)
+        if name is not None and not (manifest.root / name).is_file():
             raise wrong(f"[{table}] {key} = {name!r}: there is no such file beside {NAME}")
-    if course.texts is not None and not course.texts.is_dir():
-        raise wrong(f"[texts] folder = {course.texts.name!r}: there is no such folder beside {NAME}")
-    for path in sorted(course.texts.iterdir()) if course.texts else ():
-        if path.name not in TEXT_FILES and not path.match("step-[0-9][0-9].md"):
-            raise wrong(
-                f"[texts] folder: {path.name} replaces nothing; there are {', '.join(TEXT_FILES)}, step-NN.md"
-            )
+    _refuse_texts(course.texts)
     asked = _questions(course)
     _all_known("[questions] required", course.required, [question.id for question in asked])
+
+
+def _refuse_elsewhere(root: Path, name: str, what: str) -> None:
+    path = (root / name).resolve()
+    if path == root.resolve() or not path.is_relative_to(root.resolve()):
+        raise wrong(f"{what} is not inside the lab's folder; put it beside {NAME}")
+
+
+def _refuse_texts(folder: Path | None) -> None:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise wrong(f"[texts] folder = {folder.name!r}: there is no such folder beside {NAME}")
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or (path.name not in TEXT_FILES and not path.match("step-[0-9][0-9].md")):
+            known = ", ".join(TEXT_FILES)
+            raise wrong(f"[texts] folder: {path.name} replaces nothing; there are {known}, step-NN.md")
 
 
 def _questions(course: Course) -> Sequence[answers.Question]:

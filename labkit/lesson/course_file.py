@@ -5,7 +5,6 @@ mean together (labkit.lesson.course), their words (labkit.lesson.course_words).
 """
 
 import re
-import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -69,6 +68,8 @@ def _like(pattern: re.Pattern[str], example: str) -> Rule:
 
 
 def _zone(value: Any) -> str:
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, TypeError, ValueError, OSError):

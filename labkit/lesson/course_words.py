@@ -5,7 +5,7 @@ What belongs here: words. What does not: refusing what can't be (labkit.lesson.c
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,6 @@ from labkit.lesson.course import Course, Line, rubric
 from labkit.lesson.course_file import NAME
 from labkit.manifest import Manifest
 
-#: tables that are agreed upon here and acted upon elsewhere
-_NOTED = ("uploads", "feedback", "variants", "grading", "lms")
 _TOLD = {"name": "only its name", "reason": "the reason too", "all": "reason and inputs"}
 
 
@@ -25,8 +23,7 @@ def explain(manifest: Manifest, course: Course) -> list[str]:
         return [f"There is no {NAME}: the full lab as lab.toml has it, 100 points."]
     return [
         *_about_lab(manifest, course), *_about_points(manifest, course), *_about_work(course),
-        *_about_time(course), *_about_marking(course), *_about_words(course),
-        *_about_what_only_stands_there(course),
+        *_about_time(course), *_about_words(course), *_written_down(course),
     ]  # fmt: skip
 
 
@@ -115,44 +112,58 @@ def _about_time(course: Course) -> Iterator[str]:
             zone = course.data.get("course", {}).get("timezone", "")
             moment = course.moment(dates[key])
             yield f"{said} {moment:%A, %d %B %Y %H:%M}{' ' + zone if zone else ''}."
-    if "grace" in dates:
-        yield f"Up to {dates['grace']} later counts as in time."
-    if "late" in dates:
-        yield f"After that: minus {dates['late']}."
-    if "extensions" in dates:
-        yield f"Own deadlines stand in {dates['extensions']}."
     if "due" in dates:
         yield "`./lab` shows students the deadline; lateness is judged where they hand in, by that clock."
 
 
-def _about_marking(course: Course) -> Iterator[str]:
-    uploads, feedback, grading = (course.data.get(name, {}) for name in ("uploads", "feedback", "grading"))
+def _written_down(course: Course) -> Iterator[str]:
+    """What is agreed upon here and acted upon elsewhere."""
+    agreed = [*_lateness(course.data.get("dates", {})), *_uploads(course), *_grading(course), *_lms(course)]
+    if agreed:
+        yield "Nothing in the kit acts on what follows. It is written down for whoever sets up the platform:"
+        yield from (f"- {sentence}" for sentence in agreed)
+
+
+def _lateness(dates: Mapping[str, Any]) -> Iterator[str]:
+    if "grace" in dates:
+        yield f"Up to {dates['grace']} after the deadline counts as in time."
+    if "late" in dates:
+        yield f"After that: minus {dates['late']}."
+    if "extensions" in dates:
+        yield f"Own deadlines stand in {dates['extensions']}; the hand-out does not have it."
+
+
+def _uploads(course: Course) -> Iterator[str]:
+    uploads, feedback = course.data.get("uploads", {}), course.data.get("feedback", {})
     if uploads:
         often = f"{uploads['per_day']} a day" if "per_day" in uploads else "as often as they like"
-        yield f"Students may upload {often}; the {uploads.get('counts', 'best')} one counts. Set the same on your platform."
+        yield f"Students may upload {often}; the {uploads.get('counts', 'best')} one counts."
     for key, when in (("hidden_lines", "before"), ("after_due", "after")):
         if key in feedback:
-            yield f"Of a hidden line that fails, students are told {_TOLD[feedback[key]]} {when} the deadline."
+            yield f"Of a hidden line that fails, students are to be told {_TOLD[feedback[key]]} {when} the deadline."
+
+
+def _grading(course: Course) -> Iterator[str]:
+    grading = course.data.get("grading", {})
     if "kit_versions" in grading:
-        yield f"Packs made with kit {', '.join(map(str, grading['kit_versions']))} are taken."
+        yield f"Packs made with kit {', '.join(map(str, grading['kit_versions']))} are to be taken."
     if "mode" in grading:
-        yield f"Marks come from a {'fresh cloud' if grading['mode'] == 'fresh' else 'look at what stands'}."
+        whence = {"fresh": "a fresh cloud, as `lab grade` makes it", "deployed": "a look at what stands"}
+        yield f"Marks are to come from {whence[grading['mode']]}."
     if "tier" in grading:
-        yield f"Grading asks for the sandbox {grading['tier']}: run it with --require-tier {grading['tier']}."
+        yield f"Grading needs the sandbox {grading['tier']}: run it with --require-tier {grading['tier']}."
     for engine, seconds in grading.get("time_limits", {}).items():
-        yield f"A deployment with {engine} may take {seconds} s."
+        yield f"A deployment with {engine} is to take {seconds} s at most."
+
+
+def _lms(course: Course) -> Iterator[str]:
     lms = course.data.get("lms", {})
     if "gradescope_total" in lms:
-        yield f"Gradescope is told a total of {lms['gradescope_total']}."
+        yield f"Gradescope's total is {lms['gradescope_total']}."
     if "canvas_column" in lms:
         yield f"Canvas has the mark in the column {lms['canvas_column']}."
     if "roster_id" in lms:
-        yield f"Students are found in your roster by {lms['roster_id']}."
-
-
-def _about_what_only_stands_there(course: Course) -> Iterator[str]:
-    if tables := [f"[{name}]" for name in _NOTED if name in course.data]:
-        yield f"Written down for whoever sets up the platform, nothing in the kit acts on it: {', '.join(tables)}."
+        yield f"Students stand in your roster by {lms['roster_id']}."
 
 
 def _about_words(course: Course) -> Iterator[str]:

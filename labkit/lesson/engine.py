@@ -59,7 +59,8 @@ def run_step(context: Context, name: str) -> StepResult:
     module: StepModule = importlib.import_module(f"labkit.lesson.steps.{_module(step.name)}")
     busy = "Another step of this lab is running (in another terminal, perhaps)."
     with exclusive(context.places.state / "step.lock", busy=busy):
-        context.emit(Event("step", f"{step.number} {step.title}", {"step": step.number}))
+        title = f"{step.number} {step.title} · {context.target_words}"
+        context.emit(Event("step", title, {"step": step.number, "target": context.target_words}))
         with _aws_in_words():
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, unquote
 
+from labkit.errors import LabError
 from labkit.lesson import freshness, logs, path
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import invoke
@@ -59,7 +60,7 @@ def gather(context: Context) -> View:
             "store", "ok" if objects and rows else "unknown", f"{len(objects)} objects, {len(rows)} rows"
         )
     return View(
-        title=f"{variant.student} · {variant.name}", target="local cloud", hops=hops,
+        title=f"{variant.student} · {variant.name}", target=context.target_words, hops=hops,
         facts=(("Network", variant.vpc_cidr), ("Server", f"{scene.address}:{scene.port}"), *outputs.items()),
         objects=objects, rows=rows,
         logs={
@@ -132,7 +133,7 @@ def _section(title: str, content: str) -> str:
 
 
 def _log(lines: Sequence[str]) -> str:
-    return "<pre>" + (_e("\n".join(lines)) or "nothing yet") + "</pre>"
+    return "<pre tabindex=0>" + (_e("\n".join(lines)) or "nothing yet") + "</pre>"
 
 
 def _path(hops: Sequence[path.Hop]) -> str:
@@ -160,7 +161,9 @@ def _thumbnails(objects: Sequence[Mapping[str, Any]]) -> str:
     return f"<div class=images>{items}</div>"
 
 
-_COLUMNS = ("image_id", "status", "file_extension", "file_size", "sha256", "created_at", "original_url")
+_COLUMNS = ("image_id", "status", "file_extension", "file_size", "created_at", "sha256", "original_url")
+#: so much of a value is enough to tell it from others
+_SHOWN = {"sha256": 12}
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:
@@ -168,10 +171,15 @@ def _table(rows: Sequence[Mapping[str, str]]) -> str:
         return "<p>None yet: ./lab process</p>"
     head = "".join(f"<th scope=col>{name}</th>" for name in _COLUMNS)
     lines = "".join(
-        "<tr>" + "".join(f"<td>{_e(row.get(name, '–'))[:80]}</td>" for name in _COLUMNS) + "</tr>"
+        "<tr>" + "".join(f"<td>{_e(_short(name, row.get(name, '–')))}</td>" for name in _COLUMNS) + "</tr>"
         for row in rows
     )
-    return f"<div class=wide><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+    return f"<div class=wide tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+
+
+def _short(name: str, value: str) -> str:
+    most = _SHOWN.get(name, 80)
+    return value if len(value) <= most else f"{value[:most]}…"
 
 
 # ---- Serving ------------------------------------------------------------------------------------------
@@ -229,6 +237,16 @@ def _headers(kind: str, data: bytes) -> Mapping[str, str]:
     }  # fmt: skip
 
 
+def _page(context: Context) -> tuple[int, str, bytes]:
+    """The page as things stand, or what keeps it from being made and the next thing to do."""
+    try:
+        status, view = 200, gather(context)
+    except LabError as error:
+        said = f"{error.message} {error.hint}"
+        status, view = 503, View(context.workspace.variant.student, context.target_words, warnings=[said])
+    return status, "text/html; charset=utf-8", render(view).encode()
+
+
 def _answer(context: Context, token: str, asked: str) -> tuple[int, str, bytes]:
     """(status, type, bytes) for a path; the token stands first in each."""
     _, given, *rest = [*asked.partition("?")[0].split("/", 2), ""]
@@ -236,7 +254,7 @@ def _answer(context: Context, token: str, asked: str) -> tuple[int, str, bytes]:
     if not secrets.compare_digest(given.encode(), token.encode()):
         return 404, "text/plain", b"not found\n"
     if name == "":
-        return 200, "text/html; charset=utf-8", render(gather(context)).encode()
+        return _page(context)
     if name == "style.css":
         return 200, "text/css; charset=utf-8", (context.manifest.root / "lesson" / "page.css").read_bytes()
     if name.startswith("object/"):

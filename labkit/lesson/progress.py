@@ -30,7 +30,7 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
     if chosen.due:
         yield f"due {chosen.moment(chosen.due):%A, %d %B %Y %H:%M %Z}".rstrip(), ""
     running = context.cloud.running()
-    yield f"target: local cloud, {'running' if running else 'not running (a step starts it)'}", ""
+    yield f"target: {context.target_words}, {'running' if running else 'not running (a step starts it)'}", ""
     yield "", ""
     for step in context.manifest.steps:
         optional = " (optional)" if step.optional else ""

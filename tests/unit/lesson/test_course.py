@@ -16,7 +16,9 @@ ROOT = Path(labkit.__file__).parent.parent
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
+    """A kit that has the solution: the instructor's."""
     shutil.copy(ROOT / "lab.toml", tmp_path)
+    (tmp_path / "solution").mkdir()
     return load(tmp_path)
 
 
@@ -87,6 +89,10 @@ def test_the_deadline_the_hints_and_the_faults_are_told(manifest: Manifest) -> N
         ("[dates]\nlate = 'much'\n", "10 % a day, 3 days"),
         ("[dates]\nrelease = 2027-02-01\ndue = 2027-01-01\n", "release is not before due"),
         ("[dates]\nextensions = 'none.csv'\n", "none.csv"),
+        ("[dates]\nextensions = '../own.csv'\n", "not inside the lab's folder"),
+        ("[texts]\nlogo = '/etc/hostname'\n", "not inside the lab's folder"),
+        ("[texts]\nfolder = '.'\n", "not inside the lab's folder"),
+        ("[questions]\nfile = '../../own.toml'\n", "not inside the lab's folder"),
         ("[uploads]\nper_day = 0\n", "per_day"),
         ("[uploads]\ncounts = 'worst'\n", "best, last"),
         ("[feedback]\nafter_due = 'nothing'\n", "after_due"),
@@ -182,10 +188,10 @@ def test_every_key_is_taken_and_has_its_sentence(manifest: Manifest, whole: str)
     for words in (
         "Cloud 2027, spring", "cloud-lab@uni.edu", "speaks English", "5 of 10 gaps", "deploy with terraform", "Step 08",
         "local, learner-lab", "door-narrow counts 5", "04 January 2027 23:59 Asia/Kolkata", "Set-up is due on Sunday",
-        "31 January 2027 23:59", "30 min later", "minus 10 % a day", "extensions.csv", "10 a day; the best", "0.5 points each",
+        "31 January 2027 23:59", "30 min after the deadline", "minus 10 % a day", "extensions.csv", "10 a day; the best", "0.5 points each",
         "only its name before", "reason and inputs after", "own.toml", "up to 10 points", "3, 4, 8", "1 faults",
         "stands for a group", "change `salt`", "step-04.md", "logo.svg", "kit 1.2", "fresh cloud", "--require-tier namespaces",
-        "terraform may take 600 s", "total of 110", "column Lab 3", "by email",
+        "terraform is to take 600 s", "total is 110", "column Lab 3", "by email",
     ):  # fmt: skip
         assert words in text, words
 
@@ -219,6 +225,14 @@ def test_own_texts_and_questions_take_the_kits_place(manifest: Manifest, whole: 
     own.write_text(own.read_text().replace('number = "p99"', ""))
     with pytest.raises(ManifestError, match="question 8"):
         course.load(manifest)
+
+
+def test_a_hand_out_has_no_list_of_own_deadlines_and_is_not_refused_for_it(
+    manifest: Manifest, whole: str
+) -> None:
+    (manifest.root / "solution").rmdir()
+    (manifest.root / "extensions.csv").unlink()
+    assert write(manifest, whole).name == "Cloud 2027"
 
 
 def test_a_text_that_replaces_nothing_is_named(manifest: Manifest, whole: str) -> None:

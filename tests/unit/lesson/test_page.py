@@ -35,6 +35,14 @@ def test_an_empty_lab_says_what_to_do() -> None:
     assert page.render(View("t", "local cloud")).count("./lab process") == 2
 
 
+def test_a_long_value_is_cut_and_says_so() -> None:
+    text = page.render(
+        View("t", "local cloud", rows=[{"sha256": "0123456789abcdef", "image_id": "0123456789abcdef"}])
+    )
+    assert "<td>0123456789ab…</td>" in text
+    assert "<td>0123456789abcdef</td>" in text
+
+
 def test_the_policy_lets_nothing_run() -> None:
     headers = page._headers("text/html", b"x")
     assert "script-src" not in headers["Content-Security-Policy"]
