@@ -133,6 +133,9 @@ class Image:
             links[f"{_PYTHON}/{name}/{_RELEASE}"] = os.path.join(sys.base_prefix, name, _RELEASE)
             # first on the interpreter's path, before the standard library: what replaces parts of it
             links[f"{_PYTHON}/{name}/{_RELEASE.replace('.', '')}.zip"] = "/usr/share/lab/stdlib"
+        # an interpreter that can be moved looks for its library beside itself
+        for library in Path(sys.base_prefix, "lib").glob("libpython*.so*"):
+            links[f"{_PYTHON}/lib/{library.name}"] = str(library)
         return {**links, "/run/lab/site": sysconfig.get_path("purelib")}
 
 
