@@ -1,27 +1,17 @@
 """Life of stacks: statuses, events, rollback, updates, deletion, change sets, exports."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-
-def _door() -> Any:
-    path = Path(__file__).parents[1] / "unit/cloud/cloudformation/door.py"
-    spec = importlib.util.spec_from_file_location("cloudformation_door_aws", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.unit.cloud.cloudformation import door
 
 
 @pytest.fixture(scope="module")
 def _cloud() -> Iterator[Any]:
-    with _door().serving() as cloud:
+    with door.serving() as cloud:
         yield cloud
 
 

@@ -1,15 +1,11 @@
 """Real packets in generated networks meet what the decision foretells."""
 
 import contextlib
-import importlib.util
 import os
 import random
 import select
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -19,22 +15,10 @@ from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.network.model import Flow, Topology
 from labkit.cloud.records import InterfaceRecord, NetworkState
 from labkit.sandbox.host import SandboxHost
+from tests.unit.cloud.network import worlds
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 _LOST = 0.4
-
-
-@pytest.fixture(scope="module")
-def worlds() -> ModuleType:
-    """The generator that the property test of the rules uses."""
-    path = Path(__file__).parents[1] / "unit/cloud/network/worlds.py"
-    spec = importlib.util.spec_from_file_location("worlds", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +33,7 @@ DEFAULT, ALL = 20, 200
 @pytest.mark.parametrize(
     "number", [n if n < DEFAULT else pytest.param(n, marks=pytest.mark.verify) for n in range(ALL)]
 )
-def test_packets_arrive_exactly_where_the_decision_says(
-    host: SandboxHost, worlds: ModuleType, number: int
-) -> None:
+def test_packets_arrive_exactly_where_the_decision_says(host: SandboxHost, number: int) -> None:
     """VPC user guide, Route tables, Internet gateways and Security groups: all of it at once."""
     rng = random.Random(SEED + number)
     topology = worlds.make(rng)

@@ -5,17 +5,17 @@ The whole table is made by `make verify`; LAB_WRITE_DOCS=1 puts it into the docu
 
 import contextlib
 import glob
-import importlib.util
 import os
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.functional import test_sandbox_battery as battery
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="the tiers are Linux's")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,21 +68,10 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
 }  # fmt: skip
 
 
-def _battery() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "battery_tests", Path(__file__).with_name("test_sandbox_battery.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @contextlib.contextmanager
 def graders(column: str) -> Iterator[Callable[[], Any]]:
     """Makes graders under attack; each has its own files and is ended afterwards."""
-    battery, (tier, as_root) = _battery(), COLUMNS[column]
+    tier, as_root = COLUMNS[column]
     identity: dict[str, Any] = {}
     if as_root and os.getuid() != 0:
         pytest.skip("only root can be root")

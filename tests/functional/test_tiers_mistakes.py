@@ -3,34 +3,18 @@
 Part of `make verify`: all 42 lines of each, and one line of one mistake.
 """
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from labkit.sandbox import tiers
+from tests.functional import test_submissions as SUBMISSIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def _submissions() -> ModuleType:
-    """The submissions, as test_submissions.py makes them."""
-    place = Path(__file__).with_name("test_submissions.py")
-    spec = importlib.util.spec_from_file_location("lab_submissions_by_tier", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SUBMISSIONS = _submissions()
 MISTAKES = [name for name in SUBMISSIONS.CASES if name.startswith("M")]
 SAMPLE = "M04-open-to-the-network"
 WHOLE = [pytest.param(name, "", marks=pytest.mark.verify) for name in MISTAKES]

@@ -2,44 +2,44 @@
 
 import json
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.grading.model import NOT_YET, Verdict, best, from_json, to_json, worst_first
+from tests.unit.grading import results
 
 PASSED, FAILED, TROUBLE = Verdict("passed", 1.0), Verdict("failed"), Verdict()
 PART = Verdict("failed", 0.5)
 
 
-def test_a_new_result_is_no_mark(results: ModuleType) -> None:
+def test_a_new_result_is_no_mark() -> None:
     result = results.nothing()
     assert (result.score, result.total, result.is_final) == (0, 100, False)
     assert all(line.verdict == NOT_YET for line in result.lines)
 
 
-def test_the_denominator_never_shrinks(results: ModuleType) -> None:
+def test_the_denominator_never_shrinks() -> None:
     result = results.nothing().with_line("deploys", PASSED)
     assert (result.score, result.total) == (10, 100)
     assert not result.is_final
 
 
-def test_parts_of_points(results: ModuleType) -> None:
+def test_parts_of_points() -> None:
     result = results.mixed()
     assert result.line("row-hash").earned == 15
     assert result.score == 25
     assert [line.id for line in worst_first(result.lines)] == ["door-open", "row-hash"]
 
 
-def test_thirds_are_rounded_to_cents(results: ModuleType) -> None:
+def test_thirds_are_rounded_to_cents() -> None:
     result = results.nothing().with_line("deploys", Verdict("failed", 1 / 3))
     assert result.line("deploys").earned == 3.33
     assert result.line("deploys").lost == 6.67
 
 
-def test_all_judged_but_not_to_the_end_is_no_mark(results: ModuleType) -> None:
+def test_all_judged_but_not_to_the_end_is_no_mark() -> None:
     assert results.mixed().is_final
     assert not replace(results.mixed(), complete=False).is_final
 
@@ -68,7 +68,7 @@ def test_of_equal_attempts_the_one_alone_is_told() -> None:
     assert best([first, second]).reason == "alone"
 
 
-def test_json_and_back(results: ModuleType) -> None:
+def test_json_and_back() -> None:
     result = results.mixed()
     again = from_json(json.loads(json.dumps(to_json(result))))
     assert again == result
@@ -82,7 +82,7 @@ def test_json_and_back(results: ModuleType) -> None:
         {"lines": [{"id": "x"}]},
     ],
 )
-def test_what_is_no_result_is_refused(results: ModuleType, broken: dict[str, object]) -> None:
+def test_what_is_no_result_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"result|argument|None"):
         from_json({**to_json(results.mixed()), **broken})
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from xml.etree import ElementTree
 
 import jsonschema
@@ -15,6 +14,7 @@ import pytest
 import labkit.grading
 from labkit.grading.model import Result, Verdict, to_json
 from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal
+from tests.unit.grading import results
 
 Render = Callable[..., str]
 SCHEMA = json.loads((Path(labkit.grading.__file__).parent / "result.schema.json").read_text())
@@ -40,7 +40,7 @@ def render(request: pytest.FixtureRequest) -> Render:
     return rendered
 
 
-def test_hidden_lines_are_named_without_what_they_saw(render: Render, results: ModuleType) -> None:
+def test_hidden_lines_are_named_without_what_they_saw(render: Render) -> None:
     text = render(results.mixed())
     assert "row-hash" in text
     for secret in ("4711", "4712", "secret"):
@@ -49,13 +49,13 @@ def test_hidden_lines_are_named_without_what_they_saw(render: Render, results: M
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "gradescope"])
-def test_what_was_not_judged_is_no_pass(name: str, results: ModuleType) -> None:
+def test_what_was_not_judged_is_no_pass(name: str) -> None:
     text = ALL[name](results.nothing())
     assert "not" in text.lower()
     assert "100 of 100" not in text
 
 
-def test_gradescope_gets_no_document_without_a_mark(results: ModuleType) -> None:
+def test_gradescope_gets_no_document_without_a_mark() -> None:
     with pytest.raises(ValueError, match="no mark"):
         gradescope.render(results.nothing())
 
@@ -73,7 +73,7 @@ class Tags(HTMLParser):
         self.links += [value for name, value in attrs if name in ("href", "src", "onclick")]
 
 
-def test_html_holds_nothing_of_what_others_wrote_as_code(results: ModuleType) -> None:
+def test_html_holds_nothing_of_what_others_wrote_as_code() -> None:
     page = html.render(results.mixed(), hidden=True)
     tags = Tags()
     tags.feed(page)
@@ -84,7 +84,7 @@ def test_html_holds_nothing_of_what_others_wrote_as_code(results: ModuleType) ->
     assert "&lt;script&gt;" in page
 
 
-def test_html_says_states_in_words_and_has_one_of_each_landmark(results: ModuleType) -> None:
+def test_html_says_states_in_words_and_has_one_of_each_landmark() -> None:
     page = html.render(results.mixed())
     tags = Tags()
     tags.feed(page)
@@ -95,14 +95,14 @@ def test_html_says_states_in_words_and_has_one_of_each_landmark(results: ModuleT
     assert 'name="viewport"' in page
 
 
-def test_markdown_makes_no_links_mentions_or_html(results: ModuleType) -> None:
+def test_markdown_makes_no_links_mentions_or_html() -> None:
     text = markdown.render(results.mixed(), hidden=True)
     outside = re.sub(r"(`+) .*? \1|`[^`\n]*`", "", text)
     for live in (r"(?<!\\)<", r"(?<!\\)\]\(", r"(?<!\\)@"):
         assert not re.search(live, outside)
 
 
-def test_junit_counts_and_is_xml_with_any_text(results: ModuleType) -> None:
+def test_junit_counts_and_is_xml_with_any_text() -> None:
     result = replace(results.mixed(), complete=True).with_line(
         "deploys", Verdict(reason="\x00\x1b\ud800 broke")
     )
@@ -112,7 +112,7 @@ def test_junit_counts_and_is_xml_with_any_text(results: ModuleType) -> None:
     assert len(suite.findall("testcase")) == 3
 
 
-def test_gradescope_adds_up(results: ModuleType) -> None:
+def test_gradescope_adds_up() -> None:
     document = gradescope.render(results.mixed())
     assert document["score"] == sum(test["score"] for test in document["tests"]) == 25
     assert sum(test["max_score"] for test in document["tests"]) == 100
@@ -122,7 +122,7 @@ def test_gradescope_adds_up(results: ModuleType) -> None:
     assert {test["status"] for test in document["tests"]} == {"passed", "failed"}
 
 
-def test_terminal_is_80_columns_wide_costliest_first(results: ModuleType) -> None:
+def test_terminal_is_80_columns_wide_costliest_first() -> None:
     rows = [text for text, _ in terminal.render(results.mixed())]
     assert max(map(len, rows)) <= 80
     text = "\n".join(rows)
@@ -131,12 +131,12 @@ def test_terminal_is_80_columns_wide_costliest_first(results: ModuleType) -> Non
     assert "your text alone" in text
 
 
-def test_the_result_fits_its_schema(results: ModuleType) -> None:
+def test_the_result_fits_its_schema() -> None:
     for result in (results.nothing(), results.mixed()):
         jsonschema.validate(to_json(result), SCHEMA)
 
 
-def test_all_files_are_written_and_an_old_mark_does_not_stay(results: ModuleType, tmp_path: Path) -> None:
+def test_all_files_are_written_and_an_old_mark_does_not_stay(tmp_path: Path) -> None:
     bundle.write(results.mixed(), tmp_path)
     names = {"result.json", "report.html", "report.md", "junit.xml", "results.json"}
     assert {path.name for path in tmp_path.iterdir()} == names

@@ -4,7 +4,6 @@ import json
 import os
 import random
 from dataclasses import replace
-from types import ModuleType
 
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from labkit.cloud.network.compile import compile_internet, compile_vpc, membersh
 from labkit.cloud.network.decision import decide
 from labkit.cloud.network.model import Topology
 from labkit.cloud.records import GroupRecord, InterfaceRecord, NetworkState, Permission, VpcRecord
+from tests.unit.cloud.network import worlds
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 GROUP = GroupRecord("sg-1", "web", "vpc-1", (Permission("tcp", 80, 80, group_id="sg-2"),), ())
@@ -26,7 +26,7 @@ def _member(address: str, *groups: str) -> InterfaceRecord:
 @seed(SEED)
 @settings(max_examples=30, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
-def test_the_rules_pass_exactly_what_the_decision_lets_arrive(rng: random.Random, worlds: ModuleType) -> None:
+def test_the_rules_pass_exactly_what_the_decision_lets_arrive(rng: random.Random) -> None:
     topology = worlds.make(rng)
     simulation = worlds.Simulation(topology)
     flows = worlds.flows(rng, topology, ("tcp", "udp", "icmp"))
@@ -36,7 +36,7 @@ def test_the_rules_pass_exactly_what_the_decision_lets_arrive(rng: random.Random
         assert simulation.arrives(flow) == verdict.arrives, (flow, verdict.hops)
 
 
-def test_the_generated_networks_have_both_kinds_of_flows(worlds: ModuleType) -> None:
+def test_the_generated_networks_have_both_kinds_of_flows() -> None:
     rng = random.Random(SEED)
     kinds: dict[str, set[bool]] = {}
     for _ in range(60):
@@ -53,7 +53,7 @@ def test_the_generated_networks_have_both_kinds_of_flows(worlds: ModuleType) -> 
     assert 0.25 <= sum(arrivals) / len(arrivals) <= 0.75
 
 
-def test_a_rule_set_is_plain_json_and_does_not_depend_on_order(worlds: ModuleType) -> None:
+def test_a_rule_set_is_plain_json_and_does_not_depend_on_order() -> None:
     topology = worlds.make(random.Random(SEED))
     state = topology.state
     turned = replace(

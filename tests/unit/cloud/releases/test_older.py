@@ -1,15 +1,14 @@
 """Older releases of Python: what a program finds there, tried with the program `python3.N` itself."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from labkit.cloud import releases
+from tests.unit.cloud.releases import news
 
 FOLDER = Path(releases.__file__).parent
 OWN = sys.version_info[1]
@@ -22,17 +21,8 @@ def python(minor: int, *words: str, given: str = "", cwd: Path | None = None) ->
     return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
-def news() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("news", Path(__file__).with_name("news.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_list_of_news_is_what_the_stubs_say() -> None:
-    assert json.loads((FOLDER / "news.json").read_text()) == news().news()
+    assert json.loads((FOLDER / "news.json").read_text()) == news.news()
 
 
 @pytest.mark.parametrize(
