@@ -1,6 +1,6 @@
 """python -m bench [SECTION …]: measure the kit. Prints a table and writes .lab/bench.json.
 
-Sections: demo, commands, cloud, api, functions, path. All of these by default (about two minutes).
+Sections: demo, commands, cloud, decisions, api, functions, path. All of these by default (about two minutes).
 Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier),
 grading (LAB_BENCH_RUNS=20 submissions one by one, cold and warm, and LAB_BENCH_IN_A_ROW=50; half an hour).
 """
@@ -11,11 +11,12 @@ import sys
 import time
 
 from bench import sections
+from bench.decisions import decisions
 from bench.measuring import table
 from bench.peer import peer
 from bench.tiers import tiers
 
-KNOWN = ("commands", "demo", "cloud", "api", "functions", "path")
+KNOWN = ("commands", "demo", "cloud", "decisions", "api", "functions", "path")
 NAMED = ("engines", "tiers", "grading", "peer")
 
 
@@ -28,7 +29,7 @@ def main(chosen: list[str]) -> int:
     figures = []
     for name in chosen or KNOWN:
         print(f"measuring {name} …", file=sys.stderr)
-        section = {"tiers": tiers, "peer": peer}.get(name) or getattr(sections, name)
+        section = {"tiers": tiers, "peer": peer, "decisions": decisions}.get(name) or getattr(sections, name)
         figures += section()
     print(table(figures))
     folder = sections.ROOT / ".lab"
