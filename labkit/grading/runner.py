@@ -22,6 +22,7 @@ from labkit.grading import task as tasks
 from labkit.grading.model import Result, Verdict, best, to_json, verdict_of
 from labkit.grading.starting import Start, Started, Warm, execute
 from labkit.grading.task import Task
+from labkit.text import printable
 
 #: a check that says nothing for this long is ended, and its line is not judged
 LINE_SECONDS = 300.0
@@ -100,10 +101,10 @@ def judge(run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: War
     started = time.monotonic()
     remaining = task
     for _ in range(RESTARTS + 1):
-        ended_well = _one_process(run, remaining, line_seconds, warm)
-        if ended_well:
+        last_words = _one_process(run, remaining, line_seconds, warm)
+        if last_words is None:
             break
-        _after_death(run)
+        _after_death(run, last_words)
         left = tuple(name for name in remaining.lines if name not in run.attempts)
         if not left:
             break
@@ -114,17 +115,17 @@ def judge(run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: War
     return run.result
 
 
-def _after_death(run: Run) -> None:
+def _after_death(run: Run, last_words: str) -> None:
     """The process ended in the middle: what it was at is not judged, and that is our trouble."""
     if run.current:
         run.not_judged(run.current, "the judging process ended or stalled in this line")
         run.current = ""
     else:
-        run.trouble("the judging process ended before its time")
+        run.trouble(f"the judging process ended before its time: {last_words or 'it said nothing'}")
 
 
-def _one_process(run: Run, task: Task, line_seconds: float, warm: Warm | None) -> bool:
-    """Start a judging process and listen to its end; whether it came to its end by itself."""
+def _one_process(run: Run, task: Task, line_seconds: float, warm: Warm | None) -> str | None:
+    """Start a judging process and listen to its end; its last words where it did not come to its end by itself."""
     with tempfile.TemporaryDirectory(prefix="lab-judging-") as folder:
         own = replace(task, work=f"{folder}/work")
         (Path(folder) / "work").mkdir()
@@ -136,7 +137,12 @@ def _one_process(run: Run, task: Task, line_seconds: float, warm: Warm | None) -
                 run.heard(message)
             if not ended:
                 process.kill()
-            return ended
+        return None if ended else _last_line(Path(folder) / "log")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n")
+    return printable(next((line for line in reversed(lines) if line.strip()), ""))
 
 
 @contextlib.contextmanager

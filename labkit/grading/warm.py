@@ -116,10 +116,12 @@ def _become(program: str, arguments: Mapping[str, Any], descriptors: Mapping[str
 
 
 def _close_others(kept: set[int]) -> None:
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) not in kept:
-            with contextlib.suppress(OSError):  # the folder's own descriptor, closed by now
-                os.close(int(name))
+    """All other descriptors; /proc may be hidden, and other systems have none."""
+    first = 0
+    for descriptor in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
+        if first < descriptor:  # from 0 to 0 would mean all
+            os.closerange(first, descriptor)
+        first = descriptor + 1
 
 
 def _forget_randomness() -> None:

@@ -251,7 +251,7 @@ def test_a_distribution_is_importable_only_once_pip_has_installed_it(lab: Lab) -
         "pip3.11 install no-such-thing; echo none=$?; flask --version >/dev/null && echo command-ok\n"
     )
     assert "early-" not in console
-    assert "flask-ok" in console
+    assert "flask-ok" in console, console
     assert "ModuleNotFoundError: No module named 'boto3'" in console
     assert (
         "ERROR: Could not find a version that satisfies the requirement flask==0.1 (from versions: 3."
@@ -267,9 +267,12 @@ def test_a_virtual_environment_has_its_own_pip_and_packages(lab: Lab) -> None:
     _, console = lab.run(
         "set -e; dnf install -qy python3.11 >/dev/null; python3.11 -m venv /opt/app/venv\n"
         "/opt/app/venv/bin/pip install waitress; /opt/app/venv/bin/python -c 'import waitress'; echo inside-ok\n"
+        "/opt/app/venv/bin/python -c \"print(open('/etc/os-release').readline())\" >> said; cat /said\n"
         "python3.11 -c 'import waitress' 2>/dev/null || echo outside-no"
     )
-    assert "inside-ok" in console
+    assert "inside-ok" in console, console
+    assert 'NAME="Amazon Linux"' in console, console
+    assert not Path("/said").exists()
     assert "outside-no" in console
 
 
@@ -480,3 +483,17 @@ def test_a_killed_unit_comes_back(lab: Lab) -> None:
     instance = lab.launch(script + "systemctl kill -s KILL app; sleep 0.2; systemctl is-active app")
     assert lab.manager.wait_booted(instance, 20).exit_code == 0
     assert lab.manager.units(instance)["app.service"].restarts == 1
+
+
+def test_what_a_script_makes_at_the_root_is_the_instances(lab: Lab) -> None:
+    """EC2, "Run commands on your Linux instance at launch": a script begins in /; services find what it made there."""
+    _, console = lab.run(
+        "echo beside > beside; mkdir -p /lab-app/static && cd /lab-app\n"
+        "cat > app.py <<'PY'\nimport os\nopen('/lab-app/said', 'w').write(open('/beside').read() + os.getcwd())\n"
+        "os.makedirs('/lab-data/x'); open('/lab-data/x/y', 'w').write('made')\nPY\n"
+        + unit("/usr/bin/python3 /lab-app/app.py", "Type=oneshot\nWorkingDirectory=/lab-app")
+        + "systemctl start app; cat /lab-app/said; echo; cd /; ls lab-app; cat lab-data/x/y\n"
+    )
+    assert "beside\n/lab-app\n" in console, console
+    assert "app.py\nsaid\nstatic\nmade" in console, console
+    assert not [name for name in ("beside", "lab-app", "lab-data") if Path("/", name).exists()]

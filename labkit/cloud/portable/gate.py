@@ -79,13 +79,22 @@ class Gate:
         self._tickets: dict[int, tuple[_Streams, asyncio.TimerHandle]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._closed = False
 
     async def open(self, listener: socket.socket) -> None:
         """Begin to serve who connects to `listener`, which is the gate's from now on."""
-        self._server = await asyncio.start_server(self._accept, sock=listener)
+        try:
+            self._server = await asyncio.start_server(self._accept, sock=listener)
+        except BaseException:  # cancelled half-way: asyncio has lost it
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+            raise
+        if self._closed:
+            self._server.close()
 
     async def close(self) -> None:
-        """Serve no more, and cut what is carried."""
+        """Serve no more, and cut what is carried. May come before `open` is done."""
+        self._closed = True
         if self._server is not None:
             self._server.close()
         for task in self._tasks:

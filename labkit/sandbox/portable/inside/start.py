@@ -12,7 +12,7 @@ from typing import Any
 
 from . import files, sockets, trust
 from .translation import Translation
-from .world import World, of_this_interpreter
+from .world import PYTHON, World, of_this_interpreter
 
 #: Debian's interpreter looks here, whatever its prefix; an instance has packages of its own
 _DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
@@ -30,7 +30,40 @@ def translation_of(world: World) -> Translation:
     """The translation for `world`, whose root exists."""
     folder = f"{world.root}/usr/bin"
     programs = frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset()
-    return Translation(world.root, farm=world.farm, kept=world.kept, programs=programs)
+    return Translation(
+        world.root,
+        farm=world.farm,
+        kept=world.kept,
+        programs=programs,
+        made=_Entries(world.root),
+        free=_Free(),
+    )
+
+
+class _Entries:
+    """The names in a folder, at every look. It looks with the system's own function, before that is replaced."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._look = folder, os.lstat
+
+    def __contains__(self, name: object) -> bool:
+        if not name:
+            return False
+        try:
+            self._look(f"{self._folder}/{name}")
+        except OSError:
+            return False
+        return True
+
+
+class _Free:
+    """The names that this machine has not at its root."""
+
+    def __init__(self) -> None:
+        self._machine = _Entries("")
+
+    def __contains__(self, name: object) -> bool:
+        return bool(name) and name not in self._machine
 
 
 def install(world: World) -> Translation:
@@ -50,7 +83,15 @@ def in_instance() -> None:
     world = of_this_interpreter()
     if world is not None:
         sys.path[:] = [path for path in sys.path if path != _DEBIAN_PACKAGES]
+        _environments_come_from(world)
         install(world)
+
+
+def _environments_come_from(world: World) -> None:
+    """A virtual environment made here gets the instance's Python, with the hook, not this machine's behind it."""
+    program = f"{world.root}{PYTHON}/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    if os.path.exists(program) and not sys._base_executable.startswith(world.root):  # type: ignore[attr-defined]
+        sys._base_executable = program  # type: ignore[attr-defined]
 
 
 def _show_sources(translation: Translation) -> None:

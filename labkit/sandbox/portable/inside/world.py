@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 FILE = "/run/lab/world.json"
 #: what an instance's own interpreter is installed below (its base prefix ends in this)
 PYTHON = "/run/lab/python"
+#: … and that of the virtual environments of an older release
+OLDER_PYTHON = "/usr/share/lab/older"
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,9 @@ def from_json(text: str) -> World:
 
 def of_this_interpreter() -> World | None:
     """The world of the instance whose interpreter this is; None for any other interpreter."""
-    if not sys.base_prefix.endswith(PYTHON):
-        return None
-    root = sys.base_prefix[: -len(PYTHON)]
-    if not os.path.exists(root + FILE):
+    home = next((each for each in (PYTHON, OLDER_PYTHON) if sys.base_prefix.endswith(each)), "")
+    root = sys.base_prefix.removesuffix(home)
+    if not home or not os.path.exists(root + FILE):
         return None
     with open(root + FILE, encoding="utf-8") as file:
         return from_json(file.read())

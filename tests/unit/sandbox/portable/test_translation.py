@@ -10,6 +10,8 @@ PATHS = Translation(
     farm="/tmp/labx/bin0",
     kept=("/usr/local/lib/python3.13", "/home/me/.venv"),
     programs={"python3", "dnf"},
+    made={"app", "bin"},
+    free={"app", "data", "never"},
 )
 
 
@@ -20,6 +22,10 @@ PATHS = Translation(
         ("/etc/systemd/system", f"{ROOT}/etc/systemd/system"),
         ("/opt", f"{ROOT}/opt"),
         ("/option", "/option"),
+        ("/app/x", f"{ROOT}/app/x"),
+        ("/data", f"{ROOT}/data"),
+        ("/bin/x", "/bin/x"),
+        ("/", ROOT),
         ("/usr/bin/python3", f"{ROOT}/usr/bin/python3"),
         ("/usr/bin/python3.12", "/usr/bin/python3.12"),
         ("/usr/bin/env", "/usr/bin/env"),
@@ -50,6 +56,7 @@ def test_real_and_shown(path: str, real: str) -> None:
         ('curl "http://$HOST:$PORT/home"', 'curl "http://$HOST:$PORT/home"'),
         ('curl "${URL}/home"', 'curl "${URL}/home"'),
         ("/homestead /optional", "/homestead /optional"),
+        ("cp x /app/y; awk '/data/'", f"cp x {ROOT}/app/y; awk '/data/'"),
     ],
 )
 def test_shell_text(text: str, translated: str) -> None:
@@ -83,3 +90,13 @@ def test_the_path_has_the_sandbox_s_programs_before_this_machine_s() -> None:
     assert PATHS.path_variable(path) == (
         f"{ROOT}/usr/local/sbin:{ROOT}/usr/local/bin:{ROOT}/usr/bin:/tmp/labx/bin0"
     )
+
+
+def test_what_a_script_makes_at_the_root_is_the_sandboxs_from_then_on() -> None:
+    paths = Translation(ROOT, free={"srv1", "srv2", "data"})
+    script = "#!/bin/bash\ngrep -q /data x\nmkdir -p /srv1/a /srv2\ncp x /srv2/y\ncd / && pwd\n"
+    assert paths.script(script) == (
+        f"#!/bin/bash\ngrep -q /data x\nmkdir -p {ROOT}/srv1/a {ROOT}/srv2\ncp x {ROOT}/srv2/y\n"
+        f"cd {ROOT} && pwd | sed 's#^{ROOT}##; s#^$#/#'\n"
+    )
+    assert paths.text("cat /srv1/a /data") == f"cat {ROOT}/srv1/a /data"
