@@ -67,11 +67,12 @@ class _Sockets:
         self._connect, self._connect_ex, self._bind = kind.connect, kind.connect_ex, kind.bind
         self._getsockname, self._getpeername = kind.getsockname, kind.getpeername
         self._accept, self._real_close = kind.accept, kind._real_close  # type: ignore[attr-defined]
-        self._sendto, self._getaddrinfo = kind.sendto, socket.getaddrinfo
+        self._sendto, self._getaddrinfo, self._init = kind.sendto, socket.getaddrinfo, kind.__init__
         self._gate = _Gate(network.gate, self._connect)
         self._names: dict[int, tuple[Any, ...]] = {}
         self._peers: dict[int, tuple[Any, ...]] = {}
         self._bound: dict[int, socket.socket] = {}
+        self._stand_ins: set[int] = set()
 
     def install(self) -> None:
         """Replace what connects, listens, and tells addresses."""
@@ -79,10 +80,22 @@ class _Sockets:
         for name in ("connect", "connect_ex", "bind", "getsockname", "getpeername", "accept", "sendto"):
             method = getattr(self, name)
             setattr(kind, name, _as_method(method))
-        kind._real_close = _as_method(self.close)
+        kind.__init__, kind._real_close = _as_method(self.make), _as_method(self.close)
         socket.getaddrinfo = self.getaddrinfo
         socket.gethostname = lambda: self._hostname
         socket.gethostbyname = lambda name: self.getaddrinfo(name, 0)[0][4][0]
+
+    def make(
+        self, sock: socket.socket, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None
+    ) -> None:
+        """As socket.socket. Where the sandbox refuses datagram sockets, one that sends nothing stands in."""
+        try:
+            self._init(sock, family, type, proto, fileno)
+        except PermissionError:
+            if fileno is not None or type & _KIND != socket.SOCK_DGRAM:
+                raise
+            self._init(sock, family, socket.SOCK_STREAM)
+            self._stand_ins.add(sock.fileno())
 
     # -- connecting -----------------------------------------------------------------------------------
 
@@ -90,14 +103,14 @@ class _Sockets:
         """As socket.connect."""
         if not _is_ours(sock):
             return self._connect(sock, self._place(address))
-        if _is_datagram(sock):
+        if self._is_datagram(sock):
             return self._pretend_datagram(sock, address)
         real = self._prepared(sock, address)
         return self._connect(sock, real)
 
     def connect_ex(self, sock: socket.socket, address: Any) -> int:
         """As socket.connect_ex."""
-        if not _is_ours(sock) or _is_datagram(sock):
+        if not _is_ours(sock) or self._is_datagram(sock):
             return self._connect_ex(sock, self._place(address))
         try:
             real = self._prepared(sock, address)
@@ -137,9 +150,12 @@ class _Sockets:
         self._peers[sock.fileno()] = tuple(address)
         self._names[sock.fileno()] = (self._network.address or _LOOPBACK, 0)
 
+    def _is_datagram(self, sock: socket.socket) -> bool:
+        return sock.fileno() in self._stand_ins or sock.type & _KIND != socket.SOCK_STREAM
+
     def sendto(self, sock: socket.socket, data: Any, *rest: Any) -> int:
         """As socket.sendto: no datagram leaves."""
-        if _is_ours(sock) and _is_datagram(sock):
+        if _is_ours(sock) and self._is_datagram(sock):
             raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
         return self._sendto(sock, data, *rest)
 
@@ -147,7 +163,7 @@ class _Sockets:
 
     def bind(self, sock: socket.socket, address: Any) -> None:
         """As socket.bind: on another port than asked for, which the gate learns."""
-        if not _is_ours(sock) or _is_datagram(sock) or not self._network.gate:
+        if not _is_ours(sock) or self._is_datagram(sock) or not self._network.gate:
             return self._bind(sock, _loopback(sock, 0) if _is_ours(sock) else self._place(address))
         host = self._bindable(address[0])
         self._bind(sock, _loopback(sock, 0))
@@ -206,6 +222,7 @@ class _Sockets:
     def _forget(self, descriptor: int) -> None:
         self._names.pop(descriptor, None)
         self._peers.pop(descriptor, None)
+        self._stand_ins.discard(descriptor)
         held = self._bound.pop(descriptor, None)
         if held is not None:
             held.close()
@@ -237,10 +254,6 @@ def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _is_ours(sock: socket.socket) -> bool:
     return sock.family in (socket.AF_INET, socket.AF_INET6)
-
-
-def _is_datagram(sock: socket.socket) -> bool:
-    return sock.type & _KIND != socket.SOCK_STREAM
 
 
 def _loopback(sock: socket.socket, port: int) -> tuple[Any, ...]:
