@@ -2,6 +2,7 @@
 
 Sections: demo, commands, cloud, decisions, api, functions, path. All of these by default (about two minutes).
 Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier),
+lesson (first lines of the steps, saving a file to the next verdict; a minute),
 grading (LAB_BENCH_RUNS=20 submissions one by one, cold and warm, and LAB_BENCH_IN_A_ROW=50; half an hour).
 """
 
@@ -12,12 +13,13 @@ import time
 
 from bench import sections
 from bench.decisions import decisions
+from bench.lesson import lesson
 from bench.measuring import table
 from bench.peer import peer
 from bench.tiers import tiers
 
 KNOWN = ("commands", "demo", "cloud", "decisions", "api", "functions", "path")
-NAMED = ("engines", "tiers", "grading", "peer")
+NAMED = ("engines", "tiers", "grading", "peer", "lesson")
 
 
 def main(chosen: list[str]) -> int:
@@ -29,7 +31,8 @@ def main(chosen: list[str]) -> int:
     figures = []
     for name in chosen or KNOWN:
         print(f"measuring {name} …", file=sys.stderr)
-        section = {"tiers": tiers, "peer": peer, "decisions": decisions}.get(name) or getattr(sections, name)
+        own = {"tiers": tiers, "peer": peer, "decisions": decisions, "lesson": lesson}
+        section = own.get(name) or getattr(sections, name)
         figures += section()
     print(table(figures))
     folder = sections.ROOT / ".lab"

@@ -163,7 +163,7 @@ def _step_options(parser: argparse.ArgumentParser) -> None:
 def _engine_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=["cloudformation", "terraform"],
-        help="what deploys (default: what this workspace used last, at first cloudformation)",
+        help="what deploys (default: what you used last, at first cloudformation)",
     )  # fmt: skip
 
 

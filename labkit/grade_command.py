@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.console import Console
 from labkit.errors import UsageError
+from labkit.events import Event
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
     from labkit.grading.grade import Request
     from labkit.grading.model import Result
+    from labkit.workspace import Workspace
 
 #: graded: the mark is in the result. Something was not judged: try again; sysexits' EX_TEMPFAIL
 GRADED, NOT_JUDGED = 0, 75
 KEY_VARIABLE = "LAB_GRADER_KEY_FILE"
+_NUMBER = "09"
 
 
 def register(
     commands: Any, common: Callable[[argparse.ArgumentParser], None], places: Callable[[], Places]
 ) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("grade", help="step 09: judge your lab by its rubric")
+    parser = commands.add_parser("grade", help="step 09: see what your lab is worth, line by line")
     common(parser)
     options(parser)
     parser.set_defaults(command=lambda arguments, console: run(arguments, console, places()))
@@ -35,7 +38,7 @@ def register(
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
-    parser.add_argument("submission", nargs="?", help="a zip or folder (default: your own workspace)")
+    parser.add_argument("submission", nargs="?", help="a zip or folder (default: your own files)")
     parser.add_argument("--student", help="whose it is (default: the current one)")
     parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
     parser.add_argument("--engine", choices=["cloudformation", "terraform"], default=None)
@@ -60,6 +63,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     from labkit.grading.reports import terminal
 
     request = _request(arguments, places)
+    console.event(_banner(arguments, places))
     result = grade(request, console.event)
     for text, style in terminal.render(result, hidden=arguments.hidden):
         console.line(text, style=style)
@@ -67,7 +71,18 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
     console.result(to_json(result))
+    if result.is_final and not (arguments.submission or request.deployed):
+        _own_workspace(arguments, places).record_step(_NUMBER)
     return GRADED if _judged(result) else NOT_JUDGED
+
+
+def _banner(arguments: argparse.Namespace, places: Places) -> Event:
+    """The step's title and what it means by the lab's cloud, as every step begins."""
+    from labkit.manifest import load
+
+    title = next(step.title for step in load(places.root).steps if step.number == _NUMBER)
+    where = "your local cloud" if arguments.target == "deployed" else "a fresh local cloud"
+    return Event("step", f"{_NUMBER} {title} · {where}", {"step": _NUMBER, "target": where})
 
 
 def _judged(result: "Result") -> bool:
@@ -94,16 +109,20 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
 
 def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str]:
     """Student, where the files are, and the engine used last."""
-    from labkit.manifest import load
-    from labkit.workspace import Workspaces
-
     if arguments.submission:
         if not arguments.student:
             raise UsageError("Whose submission is it?", hint="Add:  --student ada@uni.edu")
         return arguments.student, Path(arguments.submission), "cloudformation"
-    workspaces = Workspaces(places.base, load(places.root))
-    workspace = workspaces.open(arguments.student, solution=arguments.solution)
+    workspace = _own_workspace(arguments, places)
     return workspace.variant.student, workspace.path, workspace.record.engine
+
+
+def _own_workspace(arguments: argparse.Namespace, places: Places) -> "Workspace":
+    from labkit.manifest import load
+    from labkit.workspace import Workspaces
+
+    workspaces = Workspaces(places.base, load(places.root))
+    return workspaces.open(arguments.student, solution=arguments.solution)
 
 
 def _key(path: Path) -> bytes:

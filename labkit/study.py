@@ -131,12 +131,14 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
             hint="Read the lines above the ✗ once more, then look inside:  ./lab wire   ./lab logs server",
         )
     given = trouble.give(hint, stuck)
-    console.line(f"Hint {given.tier} of 3{f' for the gap {name}' if name else ''}", style="strong")
+    console.line(
+        f"Hint {given.tier} of {chosen.hint_tiers}{f' for the gap {name}' if name else ''}", style="strong"
+    )
     for line in _wrapped(fill(given.text, _values(context))):
         console.line(line)
     if given.waiting:
         console.line(given.waiting, style="dim")
-    elif given.tier < 3:
+    elif given.tier < chosen.hint_tiers:
         console.line("Not enough?  ./lab hint", style="dim")
     price = f"each costs {chosen.hint_cost:g} points" if chosen.hint_cost else "free"
     console.line(f"Hints so far: {trouble.given()}. They are counted, and {price}.", style="dim")
@@ -223,7 +225,7 @@ def _diff(context: "Context", arguments: argparse.Namespace, console: Console) -
         style = {"+": "good", "-": "warn", "@": "dim"}.get(line[:1], "")
         console.line(printable(line), style=style)
     if not lines:
-        console.line("Nothing: your files are the starter's.")
+        console.line("Nothing: your files are as they were given to you.")
     console.result({"lines": lines})
     return 0
 

@@ -195,7 +195,7 @@ class Workspaces:
         workspace = self._workspace(name)
         if not workspace.path.is_dir():
             raise WorkspaceError(
-                f"There is no workspace work/{name}.", hint=f"Make it:\n  {workspace.generate_command}"
+                f"There is no folder work/{name}.", hint=f"Make it:\n  {workspace.generate_command}"
             )
         _ = workspace.record  # refuses a broken or foreign one now, not in the middle of a step
         return workspace
@@ -210,6 +210,17 @@ class Workspaces:
 
         texts = Renderer(self._manifest.root, self._manifest.files).render(workspace.variant.values())
         return {name: text.encode() for name, text in texts.items()}
+
+    def newer_templates(self, workspace: Workspace) -> tuple[str, ...]:
+        """Names of files whose template says something else than when the kit wrote them."""
+        before = workspace.record.rendered
+        now = self._render(workspace)
+        return tuple(name for name, data in now.items() if before.get(name) != _sha256(data))
+
+    def note_templates(self, workspace: Workspace) -> None:
+        """Remember that the workspace has the text of the templates as they are now."""
+        hashes = {name: _sha256(data) for name, data in self._render(workspace).items()}
+        workspace.save_record(rendered=hashes)
 
     def list(self) -> list[str]:
         """Names of the folders that are workspaces, in order."""
@@ -226,7 +237,9 @@ class Workspaces:
         try:
             return folder_name(student, solution=solution or student != name)
         except UsageError as error:
-            raise WorkspaceError(f"{self._work / 'current'} names no workspace.", hint=_START) from error
+            raise WorkspaceError(
+                f"{self._work / 'current'} names no folder of this lab.", hint=_START
+            ) from error
 
     def _workspace(self, name: str) -> Workspace:
         variant = make_variant(self._manifest.salt, name.removesuffix(SOLUTION_SUFFIX))
@@ -311,7 +324,7 @@ def _read_record(path: Path, generate_command: str) -> Record:
         raise WorkspaceError(error.message, hint=f"{hint}\n{_aside(path)}\n  {generate_command}") from error
     if data is None:
         raise WorkspaceError(
-            f"{path} is no workspace: it has no .lab/workspace.json.",
+            f"{path} is no folder of this lab: it has no .lab/workspace.json.",
             hint=f"Make it one; your files stay as they are:\n  {generate_command}",
         )
     known = {f.name: f for f in dataclasses.fields(Record)}

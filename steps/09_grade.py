@@ -1,4 +1,4 @@
-"""Step 09: Judge your lab by its rubric."""
+"""Step 09: See what your lab is worth, line by line."""
 
 from _launch import launch
 

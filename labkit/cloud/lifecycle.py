@@ -420,7 +420,7 @@ def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoin
         )
     if required and not tiers.suffices(endpoint.tier, required):
         raise CloudError(
-            f"The local cloud runs in the tier {endpoint.tier}, and {required} is required.",
+            f"The local cloud runs with the sandbox {endpoint.tier}, and {required} is required.",
             hint=f"./lab cloud stop   and again. {endpoint.tier_fix}",
         )
     return endpoint

@@ -12,7 +12,7 @@ from typing import Protocol
 from labkit.deploy import troubles
 from labkit.errors import UsageError
 from labkit.events import Event
-from labkit.lesson import doctor
+from labkit.lesson import doctor, freshness
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.trouble import Trouble
@@ -65,6 +65,8 @@ def run_step(context: Context, name: str) -> StepResult:
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
+        if not result.passed and step.number != doctor.NUMBER:
+            freshness.warn_of_templates(context)
         _remember(context, step, result)
     return result
 

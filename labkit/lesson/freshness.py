@@ -1,6 +1,6 @@
-"""Files against what runs: which of the student's files were saved after the deployment.
+"""Files against what runs, and against what they were made from.
 
-What belongs here: this comparison and its warning. What does not: deploying.
+What belongs here: these two comparisons and their warnings. What does not: deploying.
 """
 
 from datetime import datetime
@@ -45,3 +45,14 @@ def warn(context: Context) -> bool:
         context.emit(Event("warning", text, {"file": name}))
     context.emit(Event("warning", "This judges what runs.  To deploy your files:  ./lab deploy"))
     return True
+
+
+def warn_of_templates(context: Context) -> None:
+    """Say which templates changed since the student's files were made: an edit there changes nothing that runs."""
+    sources = {name: source for source, name in context.manifest.files.items()}
+    for name in context.workspaces.newer_templates(context.workspace):
+        text = (
+            f"templates/{sources[name]} has changed since your {name} was made from it. Only "
+            f"work/{context.workspace.path.name}/{name} counts: edit that one. For a newer version of the lab: ./lab update"
+        )
+        context.emit(Event("warning", text, {"file": name}))

@@ -70,7 +70,9 @@ def stated_by_plan(context: Context) -> Inventory:
     """What the workspace's Terraform files state, at the context's target. Raises DeployError."""
     engine, place = context.engine, _place(context)
     if not isinstance(engine, Terraform):
-        raise DeployError("This workspace's engine is not Terraform.", hint="Say --engine terraform.")
+        raise DeployError(
+            "Your files are deployed with another engine than Terraform.", hint="Say --engine terraform."
+        )
     return terraform.read(*overriding.plans(engine, place), place, context.workspace.path)
 
 

@@ -14,4 +14,6 @@ def update(workspaces: Workspaces, workspace: Workspace) -> dict[str, str]:
     """
     mine = workspace.files()
     renewed = gaps.carry(mine, workspaces.starter(workspace))
-    return {name: workspace.write(name, data) for name, data in renewed.items() if mine.get(name) != data}
+    backups = {name: workspace.write(name, data) for name, data in renewed.items() if mine.get(name) != data}
+    workspaces.note_templates(workspace)
+    return backups

@@ -3,6 +3,7 @@
 AWS: STS API reference, AssumeRole (DurationSeconds, Expiration); IAM user guide, "Temporary security credentials".
 """
 
+import io
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from labkit.cloud.lifecycle import LocalCloud
+from labkit.console import PlainConsole
 from labkit.deploy import credentials
 from labkit.deploy.engines import NAMES, make_engine
 from labkit.deploy.model import Source
@@ -155,6 +157,11 @@ def test_no_engine_begins_with_an_ended_session(
     for act in (engine.plan, engine.apply, engine.destroy):
         with pytest.raises(DeployError, match="have expired") as caught:
             act()
+        screen = io.StringIO()
+        PlainConsole(screen).error(caught.value)
+        lines = screen.getvalue().splitlines()
+        assert len(lines) <= 8, lines
+        assert max(map(len, lines)) <= 80, lines
         assert "fresh" in caught.value.hint
     assert seen == []
     assert not (tmp_path / ".terraform").exists()

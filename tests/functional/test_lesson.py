@@ -1,8 +1,13 @@
 """The lesson as a student meets it: screens for wrong turns, looking inside, hints, faults, measuring, packing."""
 
+import functools
 import itertools
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +15,7 @@ from typing import Any
 import pytest
 
 from labkit.grading.intake import take_in
+from labkit.targets import Clients, Target
 
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")
@@ -236,6 +242,116 @@ def test_words_cards_and_tasks_have_own_values(lab: Any) -> None:
     assert "Must hold" in task
     assert "The check will" in task
     assert lab.run("what", "no-such-word").status == 2
+
+
+def test_another_id_and_a_step_out_of_order(lab: Any) -> None:
+    lab.run("generate", *ADA)
+    other = lab.run("generate", "--student", "bob@uni.edu", "--plain")
+    assert "Until now you were ada@uni.edu" in other.output
+    assert "./lab generate --student ada@uni.edu" in other.output
+    assert "Until now" not in lab.run("generate", "--student", "bob@uni.edu").output
+    assert "Do step 03 first:  ./lab deploy" in screen(lab, "wire")
+
+
+@pytest.mark.verify
+def test_an_edited_template_is_told_when_a_check_fails(lab: Any) -> None:
+    """A copy of the kit of its own, because its templates are edited."""
+    copy = lab.base / "kit"
+    _copy_of_the_kit(copy)
+    run = functools.partial(_in_copy, copy, lab.base)
+    assert run("generate", *ADA)[0] == 0
+    edit(copy / "templates" / "app" / "flask_app.py", 'version="1.0"', 'version="1.1"')
+    status, said = run("plan", "--plain")
+    assert status == 1
+    assert "templates/app/flask_app.py has changed since your flask_app.py was made" in said
+    assert "work/ada@uni.edu/flask_app.py counts" in said
+    assert run("update")[0] == 0
+    assert "has changed since" not in run("plan", "--plain")[1]
+
+
+def _copy_of_the_kit(folder: Path) -> None:
+    root = _image().parent.parent
+    for name in ("labkit", "templates", "lesson", "images", "grader"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("lab.toml", "STEPS.md"):
+        shutil.copy(root / name, folder)
+
+
+def _in_copy(copy: Path, base: Path, *arguments: str) -> tuple[int, str]:
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(copy),
+        "HOME": str(base),
+        "LAB_BASE": str(base),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "labkit", *arguments],
+        cwd=copy,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, " ".join(done.stdout.split()) + done.stderr
+
+
+@pytest.mark.verify
+def test_an_interface_that_aws_has_not_released(lab: Any) -> None:
+    """What AWS keeps for a while after a function in a network is deleted stands in a network that is tagged."""
+    lab.run("generate", *ADA)
+    lab.run("cloud", "start")
+    variant = json.loads((lab.workspace("ada@uni.edu") / ".lab" / "workspace.json").read_text())["code"]
+    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
+    ec2 = Clients(Target("local", "ap-south-1", f"http://127.0.0.1:{state['port']}")).client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "lab:variant", "Value": variant}])
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    ec2.create_network_interface(SubnetId=subnet)
+    shown = " ".join(" ".join(message(screen(lab, "destroy", "--check"))).split())
+    for words in (
+        "still there: network interface",
+        "within 45 min",
+        "costs nothing",
+        "Safe to close the laptop",
+        "./lab destroy",
+    ):
+        assert words in shown, shown
+    assert lab.run("destroy").status == 0, "here AWS lets go at once"
+
+
+def test_a_slip_in_the_shell_is_an_error_and_no_bill(deployed_solution: Any) -> None:
+    """Whoever takes the endpoint away asks the real AWS with keys that are nobody's."""
+    shell = deployed_solution.base / "slip"
+    shell.write_text('#!/bin/sh\nenv | grep ^AWS_\nenv | grep -E "^(PS1|PROMPT)="\n')
+    shell.chmod(0o755)
+    run = deployed_solution.with_variables(
+        SHELL=str(shell), AWS_PROFILE="work", AWS_ACCESS_KEY_ID="AKIAREAL", AWS_SECRET_ACCESS_KEY="real"
+    ).run("shell")
+    values = dict(line.partition("=")[::2] for line in run.output.splitlines() if "=" in line)
+    assert values["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(values)
+    assert "AKIAREAL" not in run.output
+    assert "real" not in (values["AWS_SECRET_ACCESS_KEY"], values.get("AWS_ACCESS_KEY_ID"))
+    for file in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        assert not Path(values[file]).exists() or not Path(values[file]).read_text(), file
+    assert "local cloud" in values["PS1"]
+    assert "local cloud" in values["PROMPT"]
+
+
+@pytest.mark.verify
+def test_saving_a_file_deploys_and_checks_again(deployed_solution: Any, mine: Path, restored: None) -> None:
+    process = deployed_solution.start("wire", *SOLUTION, "--watch", "--json")
+    try:
+        events = (json.loads(line).get("event", {}) for line in process.stdout)
+        next(e for e in events if e.get("name") == "hop 6 of 7, health")
+        edit(mine / "flask_app.py", 'version="1.0"', 'version="1.1"')
+        seen = [
+            e["text"] for e in itertools.takewhile(lambda e: e.get("name") != "hop 6 of 7, health", events)
+        ]
+        assert "your deployment is complete" in " ".join(seen)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 # ---- Steps 06, 07, 11 ---------------------------------------------------------------------------------

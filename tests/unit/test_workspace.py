@@ -115,7 +115,7 @@ def test_files_that_were_there_before_the_kit_are_kept(tmp_path: Path, workspace
     folder = tmp_path / "work" / ADA
     folder.mkdir(parents=True)
     (folder / "a.txt").write_text("older\n")
-    with pytest.raises(WorkspaceError, match="is no workspace"):
+    with pytest.raises(WorkspaceError, match="is no folder of this lab"):
         workspaces.open(ADA)
     assert workspaces.generate(ADA).kept == ("a.txt",)
     assert (folder / "a.txt").read_text() == "older\n"
@@ -138,7 +138,7 @@ def test_before_there_is_anything(workspaces: Workspaces) -> None:
 
 
 def test_another_student_is_told_how_to_begin(workspaces: Workspaces, ada: Workspace) -> None:
-    with pytest.raises(WorkspaceError, match="no workspace work/bob") as refused:
+    with pytest.raises(WorkspaceError, match="no folder work/bob") as refused:
         workspaces.open("bob")
     assert refused.value.hint.endswith("--student bob")
     with pytest.raises(WorkspaceError) as refused:
@@ -180,7 +180,7 @@ def test_anothers_workspace_is_refused(
 def test_a_current_file_that_names_nonsense_is_refused(tmp_path: Path, workspaces: Workspaces) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "current").write_text("../../etc\n")
-    with pytest.raises(WorkspaceError, match="names no workspace"):
+    with pytest.raises(WorkspaceError, match="names no folder of this lab"):
         workspaces.current()
 
 

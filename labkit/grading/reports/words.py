@@ -25,7 +25,13 @@ def circumstances(result: Result) -> list[str]:
     """What a reader must know about this result, one sentence each."""
     about, said = result.about, []
     if about.get("self_check"):
-        said.append("This is a self-check: the mark comes from your instructor, with inputs of its own.")
+        said.append("This is a self-check: the mark comes from your instructor.")
+        if elsewhere := [line for line in result.lines if line.hidden]:
+            at_stake = points(sum(line.points for line in elsewhere))
+            said.append(
+                f"{at_stake} of the points are tried there with inputs that nobody knows before the deadline, so they "
+                f"may come out otherwise: {', '.join(line.id for line in elsewhere)}."
+            )
     if not about.get("reference", True):
         said.append("Judged only as submitted: the reference solution is not in this copy of the lab.")
     if about.get("target") == "deployed":

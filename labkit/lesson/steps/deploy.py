@@ -55,7 +55,7 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     missing = [name for name in OUTPUTS if name not in deployment.outputs]
     outputs = CheckResult(
         "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
-        hint="Compare the outputs in your files with those of a fresh workspace.",
+        hint="Compare the outputs in your file with:  ./lab diff",
     )  # fmt: skip
     facts = tuple((name, value) for name, value in deployment.outputs.items())
     if missing:

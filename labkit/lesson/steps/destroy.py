@@ -4,13 +4,24 @@ What belongs here: this step's work and checks. What does not: how an engine del
 leftovers are found (labkit.deploy).
 """
 
+from collections.abc import Sequence
+
 from labkit import state
 from labkit.deploy import cleanup, survivors
+from labkit.deploy.model import Survivor
 from labkit.errors import LabError
 from labkit.events import Event
 from labkit.lesson import byhand, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
+
+#: what AWS lets go of late, and what cannot go before it
+_HELD = ("network interface", "security group", "subnet", "VPC")
+_LATER = (
+    "AWS releases a function's network interface by itself, usually within 45 min. It costs nothing; what it "
+    "blocks (subnet, group, VPC) costs nothing either. Safe to close the laptop.\n"
+    "Later, it goes on where it was:\n  ./lab destroy"
+)
 
 
 def run(context: Context) -> StepResult:
@@ -31,16 +42,23 @@ def check(context: Context) -> StepResult:
     """Nothing of this lab is left: looked for by name and by tag, in every service it used."""
     variant = context.workspace.variant
     left = survivors.find(context.clients, prefix=variant.name, tag_value=variant.code)
+    left.sort(key=lambda survivor: survivor.kind != "network interface")  # what keeps the others comes first
     found = "; ".join(f"{s.kind} {s.identifier} (by {s.found_by})" for s in left)
     return StepResult(
         (
             CheckResult(
                 "nothing is left", not left, f"still there: {found}" if left else "",
-                hint="Run the step again:  ./lab destroy" if left else "", expected="nothing", found=found,
+                hint=_next(left), expected="nothing", found=found,
             ),
         ),
         commands=byhand.destroy(context),
     )  # fmt: skip
+
+
+def _next(left: Sequence[Survivor]) -> str:
+    kinds = {survivor.kind for survivor in left}
+    waiting = "network interface" in kinds and kinds <= set(_HELD)
+    return _LATER if waiting else "Run the step again:  ./lab destroy" if left else ""
 
 
 def _keep_proof(context: Context, engine: str, listed: CheckResult) -> None:

@@ -5,16 +5,18 @@ What belongs here: this step's work and checks. What does not: how files are ren
 
 from labkit.build import build
 from labkit.deploy.engines import TITLES
-from labkit.errors import TemplateError, UsageError
+from labkit.errors import TemplateError, UsageError, WorkspaceError
 from labkit.lesson import prediction
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.variant import student_id
 
 
 def run(context: Context) -> StepResult:
     """Write the files; those that the student changed stay as they are unless `--force`."""
     options = context.options
     student, solution = _whose(context)
+    _tell_of_another(context, student)
     made = context.workspaces.generate(student, solution=solution, force=options.force)
     if context.options.extra.get("predict"):
         prediction.store(context, str(context.options.extra["predict"]))
@@ -52,6 +54,21 @@ def _whose(context: Context) -> tuple[str, bool]:
             hint="For example:  python steps/01_generate.py --student ada@uni.edu",
         )
     return current.variant.student, options.solution or current.solution
+
+
+def _tell_of_another(context: Context, student: str) -> None:
+    """Another id than before: its files stay, and so does what was deployed from them."""
+    try:
+        before = context.workspaces.current()
+    except WorkspaceError:
+        return  # what is broken there is told when it is opened
+    if before is None or before.variant.student == student_id(student):
+        return
+    stands = ", and what they deployed stands on" if before.record.deployed else ""
+    context.note(
+        f"Until now you were {before.variant.student}. Those files stay in work/{before.path.name}/{stands}. "
+        f"Back to them:  {before.generate_command}"
+    )
 
 
 def _files_there(context: Context) -> CheckResult:

@@ -41,5 +41,5 @@ def _result(context: Context, name: str, names: list[str]) -> StepResult:
         CheckResult("nothing is left of what you deployed", destroyed, "your lab still stands, or was never destroyed",
                     hint="./lab destroy"),
     )  # fmt: skip
-    facts = (("Hand in", f"work/{name}"), ("In it", f"{len(names)} files and manifest.json"))
+    facts = (("Hand in", f"work/{name}"), ("In it", f"{len(names)} files, and the list of them"))
     return StepResult(checks, facts, {"pack": name, "names": names})

@@ -24,8 +24,14 @@ def test_a_section_has_its_command_and_the_step_its_launcher(step) -> None:
     assert f"./lab {step.name}" in SECTIONS[step.number]
     launcher = (ROOT / "steps" / f"{step.number}_{step.name}.py").read_text()
     assert step.number in launcher
-    if step.number != "09":
-        assert re.search(r"\*\*(Goal|Checked)\.?\*\*", SECTIONS[step.number])
+
+
+@pytest.mark.parametrize("part", ["Goal", "Picture", "Time", "By hand", "Checked", "Look at"])
+@pytest.mark.parametrize("number", SECTIONS)
+def test_a_section_has_each_of_its_parts(number: str, part: str) -> None:
+    assert f"**{part}" in SECTIONS[number]
+    if part == "Picture":
+        assert re.search(r"\*\*Picture\.\*\*[^\n]*\n\n```\n[^`]*──", SECTIONS[number])
 
 
 def test_the_steps_of_the_command_line_are_those_of_the_manifest() -> None:
