@@ -52,7 +52,7 @@ def test_a_gap_is_found_by_name() -> None:
         ('number = "03"', 'number = "01"', ("[[step]] number", "'number'", "used twice")),
         ('number = "03"', "number = 3", ("'number'", "text")),
         ('number = "03"', 'number = "3"', ("'number'", "two digits")),
-        ('name = "unit"', 'name = "Unit 4"', ("[[gap]] number 4", "'name'", "lower-case")),
+        ('name = "unit"', 'name = "Unit 4"', ("[[gap]] number 6", "'name'", "lower-case")),
         ('name = "unit"', 'name = "store"', ("'name'", "used twice")),
         ("minutes = 60", "minutes = true", ("[[step]] number", "'minutes'")),
         ("minutes = 60", 'minutes = "long"', ("'minutes'", "whole number")),

@@ -71,7 +71,8 @@ def _all(result: Result) -> Iterator[Row]:
         mark = _MARKS[line.verdict.outcome]
         score = f"{words.points(line.earned)}/{line.points}" if mark != "?" else f"?/{line.points}"
         style = {"✓": "good", "✗": "bad", "?": "warn"}[mark]
-        yield f"{mark} {score:>6}  {line.id:<18} {line.title}"[:WIDTH], style
+        row = f"{mark} {score:>6}  {line.id:<18} {line.title}"
+        yield row if len(row) <= WIDTH else f"{row[: WIDTH - 1]}…", style
 
 
 def _foot(result: Result) -> Iterator[Row]:
