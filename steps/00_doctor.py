@@ -16,9 +16,13 @@ def main():
 
     from labkit.lesson import doctor
 
+    as_json = "--json" in sys.argv[1:]
+    if not as_json:
+        sys.stdout.write("00 Is this machine fit for the lab?\n\n")
+        sys.stdout.flush()  # looking takes a second or two
     findings = doctor.examine(ROOT)
     doctor.remember(Path(os.environ.get("LAB_BASE", ROOT)) / ".lab", findings)
-    if "--json" in sys.argv[1:]:
+    if as_json:
         import json
 
         sys.stdout.write(
@@ -28,7 +32,7 @@ def main():
             + "\n"
         )
     else:
-        sys.stdout.write("00 Is this machine fit for the lab?\n\n" + "\n".join(doctor.lines(findings)) + "\n")
+        sys.stdout.write("\n".join(doctor.lines(findings)) + "\n")
     return 0 if doctor.passed(findings) else 1
 
 

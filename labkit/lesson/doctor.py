@@ -85,9 +85,9 @@ def lines(findings: list[Finding]) -> Iterator[str]:
     """The findings for people, each with what to do, in 80 columns."""
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
     for finding in findings:
-        yield f"{marks[finding.state]} {finding.name:<8} {finding.text}"
+        yield f"{marks[finding.state]} {finding.name:<9} {finding.text}"
         if finding.do:
-            yield f"           Do:  {finding.do}"
+            yield f"            Do:  {finding.do}"
     yield ""
     if passed(findings):
         yield "✓ This machine is fit for the lab. Next:  ./lab generate --student YOUR-ID"

@@ -111,7 +111,7 @@ def render(view: View) -> str:
             f"<header><h1>{_e(view.title)}</h1><p class=target>target: {_e(view.target)}</p></header>",
             *(f"<p class=warning>! {_e(text)}</p>" for text in view.warnings),
             _section("Path", _path(view.hops)),
-            _section("Your values", _facts(view.facts)),
+            _section("Your own values", _facts(view.facts)),
             _section("Images in S3", _thumbnails(view.objects)),
             _section("Rows in DynamoDB", _table(view.rows)),
             *(_section(name, _log(lines)) for name, lines in view.logs.items()),
