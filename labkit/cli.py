@@ -5,7 +5,9 @@ Everything heavy is imported by the command that needs it, so that `--help` is q
 """
 
 import argparse
+import difflib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,9 +105,16 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose refusals look like all others: what is wrong, and what to type."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise UsageError."""
-        what = f"{message[:1].upper()}{message[1:]}."
-        raise UsageError(what, hint=f"What can be typed:  ./{self.prog} --help")
+        """Raise UsageError; for a command that does not exist, with those that look like it."""
+        what, hint = f"{message[:1].upper()}{message[1:]}.", f"What can be typed:  ./{self.prog} --help"
+        if unknown := re.match(
+            r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL
+        ):
+            what = f"There is no command {unknown[1]}."
+            known = re.findall(r"[\w-]+", unknown[2])
+            if close := difflib.get_close_matches(unknown[1], known, 2):
+                hint = f"Perhaps:  {'   '.join(f'./lab {name}' for name in close)}      All:  ./lab --help"
+        raise UsageError(what, hint=hint)
 
 
 def _parser() -> argparse.ArgumentParser:

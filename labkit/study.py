@@ -190,13 +190,16 @@ def _card(context: "Context", arguments: argparse.Namespace, console: Console) -
 
     texts = Texts(context.manifest)
     if not arguments.resource:
-        console.line("The cards: " + ", ".join(card.name for card in texts.cards))
+        for line in _wrapped(", ".join(card.name for card in texts.cards)):
+            console.line(line)
         return 0
     card, values = texts.card(arguments.resource), _values(context)
     console.line(card.name, style="strong")
     for label, text in (("Terraform       ", card.terraform), ("CloudFormation  ", card.cloudformation)):
         if text:
-            console.line(f"  {label}{text}")
+            console.line(f"  {label}{text}" if len(text) < 60 else f"  {label.strip()}")
+            for line in _wrapped(text, 74) if len(text) >= 60 else ():
+                console.line(f"  {line}")
     for line in _wrapped(fill(card.says, values)):
         console.line(line)
     width = max(len(name) for name in card.arguments)

@@ -95,7 +95,7 @@ def student_id(text: str) -> str:
         return wanted
     raise UsageError(
         f"{text[: _LONGEST_ID + 16]!r} can't be a student id: {reason}.",
-        hint="For example:  python steps/01_generate.py --student ada@uni.edu",
+        hint="For example:  ./lab generate --student ada@uni.edu",
     )
 
 

@@ -44,6 +44,8 @@ def explain(context: Context, outputs: Mapping[str, str], answer: Answer) -> Dia
     text = f"{answer.message} {answer.body}".lower()
     gap = next((gap for words, gap in _WORDS if any(word in text for word in words)), "")
     reason = f"status {answer.status}: {answer.message or 'no reason given'}"
+    if _RAISED.match(answer.problem):
+        return of_function(context, outputs, answer)
     if gap == "server-policy":
         return _denied(context, outputs, answer, reason)
     if gap == "unit":
@@ -51,7 +53,7 @@ def explain(context: Context, outputs: Mapping[str, str], answer: Answer) -> Dia
     if '"body" must be text' in answer.problem:
         return Diagnosis("lambda-answers", "shape", 'your function must return text in "body"', SHAPE)
     if not gap and answer.status in (0, 500, 502):
-        return Diagnosis("", "", reason, crash(logs.server(context, outputs)))
+        return Diagnosis("", "code", reason, crash(logs.server(context, outputs)))
     return Diagnosis(gap, "", reason)
 
 
@@ -133,6 +135,39 @@ def environment_lines(context: Context, outputs: Mapping[str, str]) -> tuple[str
         f"your boot script had     {shortened(' '.join(exported), 40)} (line {first})",
         f"missing in the service   {' '.join(missing) or 'nothing'}",
         "systemd gives a program its own environment.",
+    )
+
+
+# ---- The function's own code ------------------------------------------------------------------------------
+
+_FUNCTION = "lambda_function.py"
+#: "KeyError: …", "Runtime.UserCodeSyntaxError: …": what AWS says when a function's code raised
+_RAISED = re.compile(r"(?:Runtime\.)?\w+(?:Error|Exception)\b")
+_PLACE = re.compile(r"\b(?:index|lambda_function)\.py\"?, line (\d+)")
+
+
+def of_function(context: Context, outputs: Mapping[str, str], answer: Answer) -> Diagnosis:
+    """Which line of the student's function raised, and in which gap that line stands.
+
+    With CloudFormation the code is inline: its index.py is lambda_function.py, line by line.
+    """
+    from labkit.lesson import gaps
+
+    errors = [line for line in logs.function(context, outputs) if line.startswith("[ERROR]")]
+    places = _PLACE.findall(answer.problem) or _PLACE.findall(errors[-1] if errors else "")
+    reason = f"your function's own code: {answer.problem}"
+    if not places:
+        return Diagnosis("", "code", reason)
+    number, text = int(places[-1]), context.workspace.files().get(_FUNCTION, b"").decode(errors="replace")
+    within = (
+        r.name for r in gaps.regions(text).values() if r.line < number <= text.count("\n", 0, r.end) + 1
+    )
+    code = (text.splitlines()[number - 1 :] or [""])[0].strip()
+    absent = (
+        ("A function has Python's own modules, boto3 and urllib3.",) if "ModuleNotFound" in reason else ()
+    )
+    return Diagnosis(
+        next(within, ""), "code", reason, (shortened(f"{_FUNCTION} line {number}:   {code}", 76), *absent)
     )
 
 

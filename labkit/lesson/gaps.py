@@ -80,10 +80,15 @@ def with_body(text: str, gap: str, body: str) -> str:
 
 
 def find(manifest: Manifest, name: str) -> Gap:
-    """The gap of this name, or with this number. Raises UsageError listing the names."""
-    for gap in manifest.gaps:
-        if name in (gap.name, str(gap.order)):
-            return gap
+    """The gap of this name or with this number; the beginning of one gap's name will do.
+
+    Raises UsageError listing the names.
+    """
+    exact = [gap for gap in manifest.gaps if name in (gap.name, str(gap.order))]
+    begun = [gap for gap in manifest.gaps if name and gap.name.startswith(name)]
+    for found in (exact, begun):
+        if len(found) == 1:
+            return found[0]
     known = ", ".join(gap.name for gap in manifest.gaps)
     raise UsageError(f"There is no gap {name}.", hint=f"The gaps are: {known}")
 

@@ -5,6 +5,7 @@ the function (invoking), what to do about a failing hop (hints, labkit.lesson.tr
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ State = Literal["ok", "bad", "unknown"]
 
 #: the hops in the order of the way, as every screen names them
 NAMES = ("client", "function", "vpc", "door", "boot", "health", "store")
+_SILENT = re.compile(r"tim(?:e|ed)[ -]?out", re.IGNORECASE)
 MARKS: Mapping[State, str] = {"ok": "✓", "bad": "✗", "unknown": "·"}
 
 
@@ -102,8 +104,8 @@ def follow(scene: Scene, status: int, message: str, seconds: float) -> list[Hop]
 
     What the network decides comes before what the answer says: silence has its cause on the way.
     """
-    if not status and message and "time" not in message.lower():
-        seen = f"AWS could not run your function: {message}"
+    if not status and message and not _SILENT.search(message):
+        seen = f"your function gave no usable answer: {message}"
         bad = Hop("function", "bad", seen, "a function that loads and may run", "", "code", "lambda")
         return [Hop("client", "ok", ""), bad, *(Hop(name, "unknown", "") for name in NAMES[2:])]
     hops: list[Hop] = []
@@ -214,6 +216,9 @@ def _door(scene: Scene) -> Hop | None:
         ranges = [r["CidrIp"] for r in rule.get("IpRanges", [])]
         if _covers(rule, scene.port) and (named & mine or any(_reaches(scene, cidr) for cidr in ranges)):
             return None
+    if mine & {group["GroupId"] for group in scene.server_groups}:
+        seen = f"your function is in {', '.join(sorted(mine))}, the server's own group"
+        return Hop("door", "bad", seen, "a group of its own", "lambda-network", "group", "security group")
     found = "; ".join(map(rule_words, rules)) or "no rule at all"
     symptom = "empty" if not rules else "port" if not any(_covers(r, scene.port) for r in rules) else "source"
     needed = f"tcp {scene.port} from {', '.join(sorted(mine))} (your function's group)"

@@ -3,6 +3,7 @@
 What belongs here: lines (text, style) from lab.toml and the student's files. What does not: the texts.
 """
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,7 +29,8 @@ def overview(context: Context) -> tuple[Lines, Mapping[str, Any]]:
         )
     if given:
         lines.append(("= given in your course, written already", "dim"))
-    lines.append(("✓ you changed it (whether it is right, the steps say)    One gap:  ./lab gap NAME", "dim"))
+    lines.append(("✓ you changed it (whether it is right, the steps say)", "dim"))
+    lines.append(("One gap:  ./lab gap NAME", "dim"))
     return lines, {"gaps": [{"name": p.gap.name, "written": p.written, "line": p.line} for p in found]}
 
 
@@ -40,14 +42,22 @@ def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:
     place = gaps.place(gap, files, starter, engine_of(context))
     lines: Lines = [
         (f"Gap {gap.order} of {len(context.manifest.gaps)}: {gap.title}", "strong"),
-        (f"  {gap.concept} · {gap.level} · about {gap.minutes} min · {place.file} line {place.line}", "dim"),
+        (f"  {gap.concept} · {gap.level} · about {gap.minutes} min", "dim"),
+        (f"  {place.file} line {place.line}", "dim"),
         ("Now", "strong"),
-        (f"  {gap.fails}", ""),
+        *_item("  ", gap.fails),
         ("Must hold", "strong"),
-        *((f"  - {text}", "") for text in gap.holds),
+        *(line for text in gap.holds for line in _item("  - ", text)),
         ("The check will", "strong"),
-        *((f"  - {text}", "") for text in gap.tries),
+        *(line for text in gap.tries for line in _item("  - ", text)),
         ("  ".join(f"./lab card {card}" for card in gap.cards), "dim"),
-        (f"Begin it anew:  ./lab reset {gap.name}      Stuck:  ./lab hint {gap.name}", "dim"),
+        (f"Begin it anew:  ./lab reset {gap.name}", "dim"),
+        (f"Stuck:          ./lab hint {gap.name}", "dim"),
     ]
     return lines, {"gap": gap.name, "file": place.file, "line": place.line, "holds": list(gap.holds)}
+
+
+def _item(lead: str, text: str) -> Lines:
+    """The text after its lead, in lines of at most 78 columns."""
+    wrapped = textwrap.wrap(text, 78 - len(lead), break_long_words=False, break_on_hyphens=False)
+    return [((lead if number == 0 else " " * len(lead)) + line, "") for number, line in enumerate(wrapped)]

@@ -105,9 +105,10 @@ class Texts:
         return found
 
     def hint(self, gap: str, symptom: str = "") -> Hint | None:
-        """The hint for a failing check: for its symptom, else for its gap, else None."""
-        fitting = [h for h in self.hints if h.gap == gap and h.symptom in (symptom, "")]
-        return max(fitting, key=lambda h: bool(h.symptom), default=None)
+        """The hint for a failing check: for its symptom in this gap or in any, else for its gap, else None."""
+        wanted = ((gap, symptom), ("", symptom), (gap, "")) if symptom else ((gap, ""),)
+        by_place = {(h.gap, h.symptom): h for h in self.hints}
+        return next((by_place[place] for place in wanted if place in by_place), None)
 
     def _tables(self, which: str, table: str) -> list[dict[str, Any]]:
         path = self.manifest.texts.get(which)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from labkit.grading.intake import take_in
+from labkit.lesson.texts import Texts
+from labkit.manifest import load
 from labkit.targets import Clients, Target
 
 ADA = ("--student", "ada@uni.edu")
@@ -212,6 +214,37 @@ def test_own_code_that_does_not_start(deployed_solution: Any, mine: Path, restor
 
 
 @pytest.mark.verify
+@pytest.mark.parametrize("step", ["wire", "process"])
+def test_a_function_that_does_not_load_names_its_line(
+    deployed_solution: Any, mine: Path, restored: None, step: str
+) -> None:
+    edit(
+        mine / "lambda_function.py",
+        "return response.status, result_of(response)",
+        "return response.status result_of(response)",
+    )
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    text = " ".join(message(screen(deployed_solution, step, *SOLUTION)))
+    assert "UserCodeSyntaxError" in text
+    assert re.search(r"lambda_function\.py line \d+: +return response\.status result_of", text), text
+    assert "gap lambda-call, lambda_function.py" in text
+    assert "code" in deployed_solution.run("hint", "--json").result["symptom"]
+
+
+@pytest.mark.verify
+def test_a_module_that_the_function_does_not_have(deployed_solution: Any, mine: Path, restored: None) -> None:
+    edit(
+        mine / "lambda_function.py",
+        "    started = time.perf_counter()\n\n",
+        "    import requests\n\n    started = time.perf_counter()\n\n",
+    )
+    assert deployed_solution.run("deploy", *SOLUTION).status == 0
+    text = " ".join(message(screen(deployed_solution, "process", *SOLUTION, "--image", str(_image()))))
+    for words in ("No module named 'requests'", "import requests", "boto3 and urllib3", "./lab hint"):
+        assert words in text, text
+
+
+@pytest.mark.verify
 def test_the_right_answer_in_the_wrong_shape(deployed_solution: Any, mine: Path, restored: None) -> None:
     edit(mine / "lambda_function.py", '"body": json.dumps(body)}', '"body": body}')
     assert deployed_solution.run("deploy", *SOLUTION).status == 0
@@ -242,6 +275,22 @@ def test_words_cards_and_tasks_have_own_values(lab: Any) -> None:
     assert "Must hold" in task
     assert "The check will" in task
     assert lab.run("what", "no-such-word").status == 2
+    assert "Gap 3 of 10" in lab.run("gap", "server-d").output
+
+
+@pytest.mark.verify
+def test_everything_that_is_looked_up_fits_80_columns(lab: Any) -> None:
+    lab.run("generate", *ADA)
+    manifest = load(_image().parent.parent)
+    texts = Texts(manifest)
+    asked = [("gap",), ("what",), ("card",), ("diff",), ()]
+    asked += [("gap", gap.name) for gap in manifest.gaps] + [("hint", gap.name) for gap in manifest.gaps] * 3
+    asked += [("card", card.name) for card in texts.cards] + [("what", term.name) for term in texts.terms]
+    for words in asked:
+        run = lab.run(*words, "--plain")
+        assert run.status == 0, run
+        wide = [line for line in run.output.splitlines() if len(line) > 80 and "https://" not in line]
+        assert wide == [], words
 
 
 def test_another_id_and_a_step_out_of_order(lab: Any) -> None:

@@ -28,7 +28,8 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("frobnicate", "✗ Argument COMMAND: invalid choice: 'frobnicate'"),
+        ("frobnicate", "✗ There is no command frobnicate"),
+        ("generat --student ada", "Perhaps: ./lab generate"),
         ("generate --student", "✗ Argument --student: expected one argument."),
         ("deploy --bogus", "✗ Unrecognized arguments: --bogus."),
         ("cloud", "✗ The following arguments are required: action."),

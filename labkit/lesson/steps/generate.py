@@ -51,7 +51,7 @@ def _whose(context: Context) -> tuple[str, bool]:
     if current is None:
         raise UsageError(
             "Who are you? The step needs your id.",
-            hint="For example:  python steps/01_generate.py --student ada@uni.edu",
+            hint="For example:  ./lab generate --student ada@uni.edu",
         )
     return current.variant.student, options.solution or current.solution
 

@@ -62,6 +62,8 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
     name = f"hop {hop.number} of {len(path.NAMES)}, {hop.name}"
     if hop.state == "ok":
         return CheckResult(name, True)
+    if hop.name == "function" and hop.symptom == "code":
+        return _raised(context, name, scene, answer)
     variant = context.workspace.variant
     server = f"{scene.address}:{scene.port}"
     way = path.one_line(_with(hop), variant.vpc_cidr, server)
@@ -72,6 +74,23 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
         name, False, hop.seen + _silence(answer), hint=where(context, hop.gap) + more, expected=hop.needed,
         found=hop.seen, gap=hop.gap, symptom=hop.symptom, details=tuple(d for d in details if d),
     )  # fmt: skip
+
+
+def _raised(context: Context, name: str, scene: path.Scene, answer: Answer) -> CheckResult:
+    outputs = {
+        "LambdaFunctionName": str(scene.function["FunctionName"]),
+        "InstanceId": str(scene.instance["InstanceId"]),
+    }
+    found = diagnosis.explain(context, outputs, answer)
+    return CheckResult(
+        name,
+        False,
+        found.reason,
+        where(context, found.gap),
+        gap=found.gap,
+        symptom=found.symptom,
+        details=found.details,
+    )
 
 
 def _cause(context: Context, hop: path.Hop, scene: path.Scene) -> tuple[str, ...]:
@@ -107,7 +126,7 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     """What to look at next, by hand."""
     facts = [
-        ("Boot log", " ⏎ ".join(list(boot.get("log", []))[-1:])[:60] or "empty"),
+        ("Boot log", " ⏎ ".join(list(boot.get("log", []))[-1:])[:54] or "empty"),
         ("Look inside", "./lab shell server    then: journalctl -u flask-app"),
     ]
     return tuple(facts) if answer.status == 200 else (*facts, *_labelled("Four symptoms", MEANING.values()))

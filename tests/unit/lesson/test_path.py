@@ -62,6 +62,8 @@ ENVIRONMENT = {"Variables": {"EC2_FLASK_URL": "http://10.30.1.254:5760"}}
         (replace(GOOD, subnets={"subnet-1": SUBNET | {"VpcId": "vpc-2"}}), "vpc", "lambda-network", ""),
         (replace(GOOD, function_groups=[{"GroupId": "sg-f", "IpPermissionsEgress": []}]), "vpc", "", "egress"),
         (replace(GOOD, server_groups=[{"GroupId": "sg-s", "IpPermissions": []}]), "door", "server-door", "empty"),
+        (replace(door(FromPort=5000, ToPort=5000), function_groups=[{"GroupId": "sg-s", "IpPermissionsEgress": [EGRESS]}]),
+         "door", "lambda-network", "group"),
         (door(FromPort=5000, ToPort=5000), "door", "server-door", "port"),
         (door(UserIdGroupPairs=[{"GroupId": "sg-x"}]), "door", "server-door", "source"),
         (door(IpProtocol="udp"), "door", "server-door", "port"),
