@@ -79,14 +79,14 @@ for url in sys.argv[1:]:
 # -- choosing, on a machine that refuses -------------------------------------------------------------------
 
 
-def refused(how: str, command: list[str]) -> "subprocess.CompletedProcess[str]":
+def refused(how: str, command: list[str], *, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
     """Run a command where namespaces are refused, in a lab of its own."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as base:
         environment = {"PATH": os.environ["PATH"], "HOME": base, "LAB_BASE": base, "LANG": "C.UTF-8",
                        "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
         done = subprocess.run(
             [sys.executable, str(REFUSING), how, *command], env=environment, cwd=base, text=True,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
         subprocess.run([sys.executable, "-m", "labkit", "cloud", "stop"], env=environment, cwd=base, check=True,
                        capture_output=True)  # fmt: skip
@@ -129,6 +129,29 @@ def test_the_lab_goes_through_however_the_machine_refuses(how: str) -> None:
     tier, cure = REFUSALS[how]
     assert banner["text"].startswith(f"Sandbox: {tier}.") or how == "no-proc"
     assert cure in banner["details"][0]
+
+
+#: generate and grade the reference solution, and show the result
+GRADE = """lab() { "$0" -m labkit "$@" --student ada@uni.edu --solution; }
+lab generate > log && lab grade --result r.json >> log 2>&1
+cat r.json"""
+#: what is judged by files that only somebody who did the lab has
+EVIDENCE = {"log-reading", "fault-1", "fault-2", "benchmark"}
+
+
+@pytest.mark.verify
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can imitate it")
+@pytest.mark.parametrize(
+    ("how", "hidden"), [("container", set()), ("no-proc", {"unit-env", "crash-restart"})]
+)
+def test_the_reference_loses_nothing_where_the_machine_refuses(how: str, hidden: set[str]) -> None:
+    """What a hidden /proc does not show is not judged; nobody loses it."""
+    done = refused(how, ["/bin/sh", "-c", GRADE, sys.executable], seconds=500)
+    lines = json.loads(done.stdout)["lines"]
+    outcomes = {line["id"]: line["verdict"]["outcome"] for line in lines}
+    assert {name for name, outcome in outcomes.items() if outcome == "failed"} == EVIDENCE
+    assert {name for name, outcome in outcomes.items() if outcome == "not judged"} == hidden
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give capabilities away")
