@@ -2,8 +2,8 @@
 
 Sections: demo, commands, cloud, decisions, api, functions, path. All of these by default (about two minutes).
 Named only: engines (three minutes more; needs Terraform), tiers (rows 3 to 8 of the figures in every tier),
-lesson (first lines of the steps, saving a file to the next verdict; a minute),
-grading (LAB_BENCH_RUNS=20 submissions one by one, cold and warm, and LAB_BENCH_IN_A_ROW=50; half an hour).
+lesson (first lines of the steps, saving a file to the next verdict; a minute), gaps (the verdict on one gap; two),
+grading (LAB_BENCH_RUNS=20 submissions one by one, cold, then warm; twenty minutes), many (LAB_BENCH_IN_A_ROW=50).
 """
 
 import dataclasses
@@ -13,13 +13,14 @@ import time
 
 from bench import sections
 from bench.decisions import decisions
+from bench.gaps import gaps
 from bench.lesson import lesson
 from bench.measuring import table
 from bench.peer import peer
 from bench.tiers import tiers
 
 KNOWN = ("commands", "demo", "cloud", "decisions", "api", "functions", "path")
-NAMED = ("engines", "tiers", "grading", "peer", "lesson")
+NAMED = ("engines", "tiers", "grading", "many", "gaps", "peer", "lesson")
 
 
 def main(chosen: list[str]) -> int:
@@ -31,7 +32,7 @@ def main(chosen: list[str]) -> int:
     figures = []
     for name in chosen or KNOWN:
         print(f"measuring {name} …", file=sys.stderr)
-        own = {"tiers": tiers, "peer": peer, "decisions": decisions, "lesson": lesson}
+        own = {"tiers": tiers, "peer": peer, "decisions": decisions, "lesson": lesson, "gaps": gaps}
         section = own.get(name) or getattr(sections, name)
         figures += section()
     print(table(figures))

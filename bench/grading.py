@@ -6,11 +6,13 @@ CPU is that of every process a grading starts: orphans come to us (we are their 
 
 import contextlib
 import ctypes
+import json
 import os
 import statistics
 import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +21,7 @@ import labkit
 from bench.measuring import Figure
 from labkit import manifest
 from labkit.grading.grade import Request, grade
-from labkit.grading.model import Result
+from labkit.grading.model import Result, to_json
 from labkit.grading.starting import Warm
 from labkit.rendering import Renderer
 from labkit.variant import make_variant
@@ -33,29 +35,41 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def grading() -> list[Figure]:
-    """One submission, cold and warm, where its time goes; many in a row, and what they leave."""
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
-        os.environ["TMPDIR"] = tempfile.tempdir = folder  # whatever a grading leaves, it leaves here
-        submission = _submission(Path(folder))
+    """One submission, cold and warm, and where its time goes."""
+    with _prepared() as submission:
         cold = [_measured(lambda: _graded(submission, None)) for _ in range(RUNS)]
         with _warm() as (warm, spent):
             warmed = [_measured(lambda: _graded(submission, warm), spent) for _ in range(RUNS)]
-            row = _in_a_row(submission, warm)
+            where = _by_process(lambda: _graded(submission, warm))
     return [
         *_both("graded, cold", cold, "< 1 s CPU"), *_both("graded, warm", warmed, "< 1 s CPU"),
-        *_slowest([result for *_, result in warmed]), *row,
+        *where, *_slowest([result for *_, result in warmed]),
     ]  # fmt: skip
 
 
+def many() -> list[Figure]:
+    """Many submissions in a row, some at once, and what they leave."""
+    with _prepared() as submission, _warm() as (warm, _):
+        return _in_a_row(submission, warm)
+
+
+@contextlib.contextmanager
+def _prepared() -> Iterator[Path]:
+    """A submission; all that gradings start and leave comes to us."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder  # whatever a grading leaves, it leaves here
+        yield _submission(Path(folder))
+
+
 def _submission(folder: Path) -> Path:
-    """The reference solution of a student, without evidence files."""
+    """The zip of a student's reference solution, without evidence files."""
     lab = manifest.load(ROOT)
     values = make_variant(lab.salt, "bench@lab.example").values()
-    source = folder / "submission"
-    source.mkdir()
-    for name, text in Renderer(lab.root, lab.files).render(values, solution=True).items():
-        (source / name).write_text(text)
+    source = folder / "submission.zip"
+    with zipfile.ZipFile(source, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in Renderer(lab.root, lab.files).render(values, solution=True).items():
+            archive.writestr(name, text)
     return source
 
 
@@ -116,26 +130,90 @@ def _slowest(results: list[Result]) -> list[Figure]:
     ]
 
 
+def _by_process(act: Callable[[], object]) -> list[Figure]:
+    """CPU of one more grading by kind of process, looked at 20 times a second (the last moments are missed)."""
+    spent: dict[int, tuple[str, float]] = {}
+    before = _below()
+
+    def look() -> None:
+        spent.update({pid: told for pid in _below() - before if (told := _spent(pid))})
+
+    with _repeating(0.05, look):
+        act()
+    kinds: dict[str, list[float]] = {}
+    for kind, seconds in spent.values():
+        kinds.setdefault(kind, []).append(seconds)
+    return [
+        Figure(f"  of its CPU {kind}", "s", sum(all_of), max(all_of), len(all_of))
+        for kind, all_of in sorted(kinds.items(), key=lambda item: -sum(item[1]))
+        if sum(all_of) >= 0.1
+    ]  # fmt: skip
+
+
+#: what stands in a process's command line; of those forked from the warm parent its folder tells
+_KINDS = (
+    ("waitress", "the server's program"), ("cloud.functions", "sandboxes and functions"),
+    ("instances", "the server's other programs"),
+)  # fmt: skip
+
+
+def _spent(pid: int) -> tuple[str, float] | None:
+    """A process's kind and processor seconds; None of one that has ended."""
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        if not command:
+            return None
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        forked = "the cloud" if os.readlink(f"/proc/{pid}/cwd") == "/" else "the judging process"
+        kind = next((name for words, name in _KINDS if words in command), "the server's other programs")
+        return forked if "grading.warm" in command else kind, sum(map(int, fields[11:13])) / _TICKS
+    return None
+
+
+@contextlib.contextmanager
+def _repeating(seconds: float, look: Callable[[], object]) -> Iterator[None]:
+    """Calls `look` again and again while the body runs."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(seconds):
+            look()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
 def _in_a_row(source: Path, warm: Warm) -> list[Figure]:
     """Many gradings, some at once: per minute, memory at most, processes and files left."""
     processes, files = _below(), set(os.listdir(tempfile.gettempdir()))
-    peak, over = [0.0], threading.Event()
-    watcher = threading.Thread(target=_watch, args=(peak, over))
-    watcher.start()
-    began = time.perf_counter()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda _: _graded(source, warm), range(IN_A_ROW)))
+    memory, began = [0.0], time.perf_counter()
+    with (
+        _repeating(0.5, lambda: memory.append(sum(map(_proportional, _below())))),
+        ThreadPoolExecutor(AT_ONCE) as pool,
+    ):
+        results = list(pool.map(lambda _: _graded(source, warm), range(IN_A_ROW)))
     minutes = (time.perf_counter() - began) / 60
-    over.set()
-    watcher.join()
     _cpu()
     left = len(_below() - processes)
     files_left = len(set(os.listdir(tempfile.gettempdir())) - files)
     values = (
-        (f"{IN_A_ROW} in a row: per minute", "", IN_A_ROW / minutes, "100"), ("  memory at most", "MB", peak[0], ""),
+        (f"{IN_A_ROW} in a row: per minute", "", IN_A_ROW / minutes, "100"), ("  memory at most", "MB", max(memory), ""),
         ("  processes left", "", left, "0"), ("  files left", "", files_left, "0"),
+        ("  results that differ, but for times", "", len(set(map(_timeless, results))) - 1, "0"),
     )  # fmt: skip
     return [Figure(name, unit, value, value, 1, None, aim) for name, unit, value, aim in values]
+
+
+def _timeless(result: Result) -> str:
+    """A result's bytes without what must differ."""
+    value = to_json(result)
+    lines = [{**line, "seconds": 0} for line in (*value["lines"], *value["bonus"]["lines"])]
+    return json.dumps({**value, "timing": {}, "lines": lines, "bonus": {}})
 
 
 def _below() -> set[int]:
@@ -149,12 +227,6 @@ def _below() -> set[int]:
         more = {pid for pid, parent in parents.items() if parent in found} - found
         found, grown = found | more, bool(more)
     return found - {os.getpid()}
-
-
-def _watch(peak: list[float], over: threading.Event) -> None:
-    """Proportional memory of all processes below, twice a second."""
-    while not over.wait(0.5):
-        peak[0] = max(peak[0], sum(map(_proportional, _below())))
 
 
 def _proportional(pid: int) -> float:

@@ -18,6 +18,7 @@ import labkit
 from bench.engines import engines as engines
 from bench.floor import Floor
 from bench.grading import grading as grading
+from bench.grading import many as many
 from bench.measuring import Figure, figure, paired, stopwatch, timed
 from labkit.cloud.lifecycle import LocalCloud
 from labkit.events import ignore

@@ -296,6 +296,8 @@ def _cloud(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(
             "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"
         )
+    if arguments.action == "stop":
+        grade_command.forget(_places(), console)
     cloud = _local_cloud(_places(), arguments.account)
     action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
     return action[arguments.action](cloud, console)

@@ -115,9 +115,8 @@ class PlainConsole:
             return
         if event.kind == "resource" and str(event.data.get("status", "")).endswith("IN_PROGRESS"):
             return  # for people the end of each is news enough
-        passed = event.data.get("passed")
-        mark = MARKS.get(event.kind, "") if event.kind != "check" else ("✓" if passed else "✗")
-        style = {"✓": "good", "✗": "bad", "!": "warn", " ": "dim", "·": "dim"}.get(mark, "")
+        mark = _mark_of_check(event) if event.kind == "check" else MARKS.get(event.kind, "")
+        style = {"✓": "good", "✗": "bad", "!": "warn", "?": "warn", " ": "dim", "·": "dim"}.get(mark, "")
         self._marked(mark, printable(event.text), style)
         details = event.data.get("details")
         for detail in details if isinstance(details, list) else ():
@@ -210,3 +209,10 @@ class RichConsole(PlainConsole):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _mark_of_check(event: Event) -> str:
+    """Passed or failed; or neither, where it could not be judged."""
+    if event.data.get("outcome") == "not judged":
+        return "?"
+    return "✓" if event.data.get("passed") else "✗"

@@ -1,4 +1,4 @@
-"""The commands about engines and what they leave: parity, sweep.
+"""The commands about engines and what they leave: parity, sweep, evidence.
 
 What belongs here: their command line and how their results are shown. What does not: work (labkit.lesson).
 """
@@ -27,6 +27,7 @@ def register(
     )
     parser.set_defaults(command=lambda arguments, console: _parity(arguments, places(), console))
     _sweep_parser(commands, common, places)
+    _evidence_parser(commands, common, places)
 
 
 def _parity(arguments: argparse.Namespace, places: Places, console: Console) -> int:
@@ -143,3 +144,39 @@ def _as_data(each: "Swept") -> dict[str, Any]:
         "ttl": each.lab.ttl, "things": [asdict(thing) for thing in each.lab.things],
         "deleted": each.deleted, "left": [asdict(thing) for thing in each.left],
     }  # fmt: skip
+
+
+# ---- Evidence -----------------------------------------------------------------------------------------
+
+
+def _evidence_parser(
+    commands: Any, common: Callable[[argparse.ArgumentParser], None], places: Callable[[], Places]
+) -> None:
+    parser = commands.add_parser("evidence", help="write down that your lab stands on AWS, for the bonus")
+    common(parser)
+    parser.add_argument("--student", help="whose lab (default: the current one)")
+    parser.add_argument(
+        "--region", default="", metavar="NAME", help="where it stands (default: the lab's region)"
+    )
+    parser.set_defaults(command=lambda arguments, console: _evidence(arguments, places(), console))
+
+
+def _evidence(arguments: argparse.Namespace, places: Places, console: Console) -> int:
+    from labkit import state
+    from labkit.deploy import aws_evidence
+    from labkit.manifest import load
+    from labkit.targets import Clients, Target
+    from labkit.workspace import Workspaces
+
+    manifest = load(places.root)
+    workspace = Workspaces(places.base, manifest).open(arguments.student)
+    clients = Clients(Target("aws", arguments.region or manifest.region))
+    value = aws_evidence.collect(clients, workspace.variant)
+    state.write_json(workspace.path / aws_evidence.FILE, value)
+    console.line(
+        f"✓ {len(value['inventory'])} things stand in {value['region']}; kept in {aws_evidence.FILE}",
+        style="good",
+    )
+    console.line("It goes into your pack by itself:  ./lab submit")
+    console.result(value)
+    return 0

@@ -78,3 +78,7 @@ class CloudError(LabError):
 
 class DeployError(LabError):
     """An engine refused or failed to create, change or destroy resources."""
+
+
+class EngineError(DeployError):
+    """The engine itself is not here, is too old, or broke: whatever the files say, it is not their fault."""

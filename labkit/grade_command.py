@@ -53,6 +53,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--reports", metavar="FOLDER", help="where report.html, .md, junit.xml, results.json go"
     )
     parser.add_argument("--key", metavar="FILE", help=f"the grader key (default: ${KEY_VARIABLE})")
+    parser.add_argument(
+        "--gradescope-points", type=int, metavar="N", help="what Gradescope is set to; refused when it is not the rubric's"
+    )  # fmt: skip
     parser.add_argument("--hidden", action="store_true", help="tell what hidden lines saw (instructors)")
 
 
@@ -63,6 +66,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     from labkit.grading.reports import terminal
 
     request = _request(arguments, places)
+    _refuse_points(arguments.gradescope_points, places)
     console.event(_banner(arguments, places))
     result = grade(request, console.event)
     for text, style in terminal.render(result, hidden=arguments.hidden):
@@ -85,10 +89,34 @@ def _banner(arguments: argparse.Namespace, places: Places) -> Event:
     return Event("step", f"{_NUMBER} {title} · {where}", {"step": _NUMBER, "target": where})
 
 
+def forget(places: Places, console: Console) -> None:
+    """End the cloud that the judging of a gap keeps for the next one, and say so."""
+    if (places.state / "grading").exists():
+        from labkit.grading.grade import KEPT
+        from labkit.grading.kept import Kept
+
+        if Kept(places.state / "grading" / KEPT).stop():
+            console.line("✓ The cloud that was kept for judging gaps is stopped.")
+
+
+def _refuse_points(configured: int | None, places: Places) -> None:
+    """Gradescope takes no results whose sum is not what it is set to."""
+    from labkit.grading import rubric
+
+    total = rubric.load(places.root).total
+    if configured not in (None, total):
+        raise UsageError(
+            f"Gradescope is set to {configured} autograder points, and the rubric has {total}.",
+            hint=f"Set the assignment's autograder points to {total}.",
+        )
+
+
 def _judged(result: "Result") -> bool:
     """Whether everything that was asked for has been judged."""
-    missing = [line for line in result.not_judged if line.verdict.reason != "not asked for"]
-    return result.complete and not missing
+    from labkit.grading.reports.words import asked_for
+
+    open_lines = [line for line in result.all if line.verdict.outcome == "not judged" and asked_for(line)]
+    return result.complete and not open_lines
 
 
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":
@@ -101,7 +129,7 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     key = arguments.key or os.environ.get(KEY_VARIABLE)
     return Request(
         root=places.root, student=student, source=source, engine=arguments.engine or engine,
-        only=tuple(arguments.only), gap=arguments.gap, result=result,
+        only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
         key=_key(Path(key)) if key else SELF_CHECK_KEY,
     )  # fmt: skip

@@ -30,6 +30,8 @@ from labkit.state import write_json
 
 #: how often the server looks whether its folder is still there
 FOLDER_SECONDS = 2.0
+#: where this file lies in the folder, the server ends when nobody has touched it for so long
+LAST_USED, IDLE_SECONDS = "last-used", 600.0
 LOCK_SECONDS = 1.0
 #: set when this server is run by a copy of the interpreter
 _COPIED = "LAB_READABLE_COPY"
@@ -153,10 +155,18 @@ def _follow(leash: int, stop: threading.Event) -> None:
 
 
 def _await_end(folder: Path, stop: threading.Event) -> None:
-    """Until asked to stop, or until the folder was deleted: nobody could find this cloud any more."""
+    """Until asked to stop, or until the folder was deleted (nobody could find this cloud any more), or idle."""
     while not stop.wait(FOLDER_SECONDS):
-        if not (folder / "lock").exists():
+        if not (folder / "lock").exists() or _is_idle(folder):
             return
+
+
+def _is_idle(folder: Path) -> bool:
+    """Whether this cloud is kept for whoever comes next, and nobody has come for long."""
+    try:
+        return time.time() - (folder / LAST_USED).stat().st_mtime > IDLE_SECONDS
+    except OSError:
+        return False
 
 
 def _say(descriptor: int, value: object) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import state
-from labkit.errors import DeployError
+from labkit.errors import EngineError
 from labkit.processes import Completed, run
 from labkit.targets import Keys, Target
 
@@ -55,30 +55,30 @@ class Setup:
         return self.environment.get("LAB_TF_MIRROR", "")
 
     def program(self) -> str:
-        """Terraform, or OpenTofu where that is what there is. Raises DeployError when there is neither."""
+        """Terraform, or OpenTofu where that is what there is. Raises EngineError when there is neither."""
         for name in ("terraform", "tofu"):
             found = self.which(name)
             if found:
                 return found
-        raise DeployError("Terraform is not installed here.", hint=_INSTALL)
+        raise EngineError("Terraform is not installed here.", hint=_INSTALL)
 
     def check(self) -> None:
         """Refuse to start what can't end well: Terraform too old, no mirror, too little memory."""
         program = Path(self.program())
         version, oldest = self._version(str(program)), OLDEST[program.name]
         if version < oldest:
-            raise DeployError(
+            raise EngineError(
                 f"{program.name} {'.'.join(map(str, version))} is too old: the lab needs "
                 f"{'.'.join(map(str, oldest))} or newer.", hint=_INSTALL,
             )  # fmt: skip
         if self.mirror and not Path(self.mirror).is_dir():
-            raise DeployError(
+            raise EngineError(
                 f"LAB_TF_MIRROR names {self.mirror}, which is no folder.",
                 hint="Name a folder with a filesystem mirror, or unset LAB_TF_MIRROR to use the registry.",
             )
         free = self.memory()
         if free is not None and free < MEMORY_NEEDED:
-            raise DeployError(
+            raise EngineError(
                 f"Terraform with the AWS provider takes about {MEMORY_NEEDED >> 20} MB of memory; "
                 f"{free >> 20} MB are free.",
                 hint="Close some programs and try again, or use --engine cloudformation.",
@@ -153,14 +153,14 @@ def _plain(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def version_of(done: Completed, program: str) -> tuple[int, int]:
-    """Major and minor version from what `version -json` left. Raises DeployError when it left something else."""
+    """Major and minor version from what `version -json` left. Raises EngineError when it left something else."""
     try:
         found = re.match(r"(\d+)\.(\d+)", json.loads(done.output)["terraform_version"])
     except (ValueError, KeyError, TypeError):
         found = None
     if found is None:
         last = (done.errors or done.output).strip().splitlines()[-1:] or ["nothing"]
-        raise DeployError(f"{program} does not say its version. It said: {last[0]}", hint=_INSTALL)
+        raise EngineError(f"{program} does not say its version. It said: {last[0]}", hint=_INSTALL)
     return int(found[1]), int(found[2])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from labkit.deploy.terraform_stream import Diagnostic
 from labkit.deploy.troubles import COMMON, Trouble, known
-from labkit.errors import DeployError
+from labkit.errors import DeployError, EngineError
 
 _TROUBLES = (
     Trouble(
@@ -16,9 +16,15 @@ _TROUBLES = (
         "Wait until it has ended, then run the same command again.",
     ),
     Trouble(
+        r"no available releases match|no versions? matching",
+        "There is no such version of the AWS provider: {0}",
+        "Compare required_providers in main.tf with a fresh one:  ./lab generate",
+    ),
+    Trouble(
         r"query available provider packages|Failed to install provider|registry service|provider registry",
         "The AWS provider can't be fetched: {0}",
         "Connect to the internet, or let LAB_TF_MIRROR name a folder with a filesystem mirror.",
+        EngineError,
     ),
     Trouble(
         r"Unsupported (Terraform|OpenTofu) Core version",
@@ -42,7 +48,7 @@ def failed(what: str, errors: Sequence[Diagnostic], other: Sequence[str], log: s
     """
     if not errors:
         last = other[-1] if other else "it was ended from outside"
-        return DeployError(
+        return EngineError(
             f"terraform {what} ended without a reason: {last}",
             hint=f"Run it again. Its own words are in {log}",
         )

@@ -12,11 +12,15 @@ from labkit.errors import DeployError
 
 @dataclass(frozen=True)
 class Trouble:
-    """A pattern in what was said, what it means, and what to do. {0} is what was said."""
+    """A pattern in what was said, what it means, and what to do. {0} is what was said.
+
+    `error`: whose trouble it is; EngineError where it has nothing to do with the files.
+    """
 
     pattern: str
     means: str
     hint: str
+    error: type[DeployError] = DeployError
 
 
 COMMON = (
@@ -58,5 +62,5 @@ def known(said: str, troubles: Sequence[Trouble] = COMMON) -> DeployError | None
     """The error for the first trouble that fits what was said; None when nobody knows it."""
     for trouble in troubles:
         if re.search(trouble.pattern, said, re.IGNORECASE):
-            return DeployError(trouble.means.format(said), hint=trouble.hint)
+            return trouble.error(trouble.means.format(said), hint=trouble.hint)
     return None

@@ -56,6 +56,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.cloud.image_requests import Behaviour, Visit
+from labkit.deploy.inventory import Inventory
 from labkit.deploy.template import Declared, declared
 from labkit.grading.failure import Failed
 from labkit.grading.probes.function import Answer, Function
@@ -76,7 +77,7 @@ __all__ = [
 
 
 #: where else the same files may be deployed for a check
-Deployed = Literal["abroad", "doomed"]
+Deployed = Literal["abroad", "doomed", "other engine"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Lab:
     #: seeded by grader key, submission hash and line
     random: random.Random
     system: "System"
-    #: another deployment of the same files; see `fresh`, `abroad`, `doomed`
+    #: another deployment of the same files; see `abroad`, `doomed`, `by_the_other_engine`
     _another: Callable[["Deployed"], "Lab"]
     _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _names: int = 0
@@ -236,6 +237,10 @@ class Lab:
         """The table: name, rows(), row(image_id) -> DynamoDB item with types, or None."""
         return Table(self.clients, self.output("TableName"))
 
+    def inventory(self) -> Inventory:
+        """What stands, by its role, in the form that both engines share (labkit.deploy.inventory)."""
+        return self.system.inventory()
+
     def calls(self, operation: str = "") -> list[Call]:
         """The newest successful writes to S3 and DynamoDB, oldest first; of one operation, if named.
 
@@ -264,6 +269,13 @@ class Lab:
         Only for the check of a line that says `ends`. Raises Failed when the files don't deploy.
         """
         return self._another("doomed")
+
+    def by_the_other_engine(self) -> "Lab":
+        """The same files deployed by the other engine, in the same region of an empty cloud.
+
+        Raises Failed when they don't deploy; anything else when the other engine can't be run here.
+        """
+        return self._another("other engine")
 
     def destroy(self, *, stop_after: int = 0) -> None:
         """Delete this deployment (a `doomed()` lab). `stop_after` events: walk away in the middle, as a kill would.

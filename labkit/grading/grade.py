@@ -6,8 +6,8 @@ What belongs here: the order of these, and what a result says of its circumstanc
 import contextlib
 import hashlib
 import hmac
+import os
 import platform
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,17 +18,20 @@ import labkit
 from labkit import manifest
 from labkit.errors import LabError, UsageError
 from labkit.events import Emit, Event, ignore
-from labkit.grading import intake, refusal, rubric, runner
-from labkit.grading.model import Result, Verdict, empty
+from labkit.grading import intake, kept, refusal, rubric, runner, scratch
+from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
 from labkit.grading.rubric import Rubric
 from labkit.grading.starting import Warm, warm_parent
 from labkit.grading.task import Task
+from labkit.sandbox import tiers
 from labkit.variant import make_variant
 
 #: at home, where the hidden inputs need not be secret
 SELF_CHECK_KEY = b"self-check"
 #: where a submission is deployed that should work everywhere
 REGIONS = ("us-east-1", "us-west-2", "eu-central-1", "eu-north-1")
+#: a name that no student can have
+KEPT = ".kept"
 CHECKS = ("grader/checks", "grader/hidden")
 
 
@@ -37,7 +40,8 @@ class Request:
     """What is to be graded, and how.
 
     source: zip or folder. only: ids of lines (empty: all). gap: judge this gap alone. deployed: the folder of the
-    cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). key: the
+    cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). state: where
+    gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
     grader key; without it hidden inputs can be foreseen, and the result says so.
     """
 
@@ -49,6 +53,7 @@ class Request:
     gap: str = ""
     deployed: Path | None = None
     result: Path | None = None
+    state: Path | None = None
     key: bytes = SELF_CHECK_KEY
     limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
 
@@ -66,9 +71,9 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     started = time.monotonic()
     run = runner.Run(empty(lines, _about(request, lines)), request.result, emit)
     run.keep()
-    with tempfile.TemporaryDirectory(prefix="lab-grade-") as folder:
+    with scratch.folder(request.state) as folder:
         try:
-            taken = intake.take_in(request.source, Path(folder) / "submission", request.limits)
+            taken = intake.take_in(request.source, folder / "submission", request.limits)
         except intake.IntakeError as error:
             return _refused(run, lines, wanted, [error.message], error.hint)
         seed = seed_of(request.key, taken.sha256)
@@ -81,12 +86,36 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         home = manifest.load(request.root).region
         task = _task(request, taken, wanted, seed, home)
         task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
-        with contextlib.nullcontext(warm) if warm else warm_parent() as parent:
-            result = runner.judge(run, task, warm=parent)
+        if request.gap and request.state and not request.deployed:
+            result = _judged_where_kept(run, task, request.state / KEPT, taken)
+        else:
+            with contextlib.nullcontext(warm) if warm else warm_parent() as parent:
+                result = runner.judge(run, task, warm=parent, place=folder)
     timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
     run.result = _only(replace(result, timing=timing), request, wanted)
     run.keep()
     return run.result
+
+
+def _judged_where_kept(run: runner.Run, task: Task, place: Path, taken: intake.Submission) -> Result:
+    """Judge in the cloud that is kept, where earlier judgings have left their traces: so with inputs of its own.
+
+    What is kept has imported all that a warm parent would, so there is none.
+    """
+    tier = {
+        name: value for name, value in os.environ.items() if name in (tiers.VARIABLE, tiers.REQUIRED_VARIABLE)
+    }
+    whose = {
+        "student": task.student, "engine": task.engine, "files": taken.files, "kit": labkit.__version__, **tier,
+    }  # fmt: skip
+    with kept.use(place, whose) as keeping:
+        own = replace(
+            task, kept=str(keeping.folder), abroad="", seed=seed_of(task.seed.encode(), os.urandom(8).hex())
+        )
+        result = runner.judge(run, own, place=taken.folder.parent)
+        if result.complete and not any(run.result.line(name) in result.not_judged for name in task.lines):
+            keeping.is_good()
+    return result
 
 
 def seed_of(key: bytes, submission: str) -> str:
@@ -103,7 +132,7 @@ def abroad(task: Task, home: str, texts: Iterable[str]) -> str:
 
 
 def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:
-    known = [line.id for line in lines.lines]
+    known = [line.id for line in lines.all]
     for name in request.only:
         if name not in known:
             raise UsageError(f"There is no line {name}.", hint=f"The lines are: {', '.join(known)}")
@@ -126,9 +155,14 @@ def _about(request: Request, lines: Rubric) -> dict[str, Any]:
         "student": request.student, "variant": code, "engine": request.engine, "kit": labkit.__version__,
         "target": "deployed" if request.deployed else "fresh", "only": list(request.only), "gap": request.gap,
         "rubric": rubric_hash(lines), "python": platform.python_version(),
-        "reference": (request.root / "solution").is_dir(),
+        "reference": has_reference(request),
         "self_check": request.key == SELF_CHECK_KEY,
     }  # fmt: skip
+
+
+def has_reference(request: Request) -> bool:
+    """Whether gaps can be judged alone: not in a hand-out."""
+    return (request.root / "solution").is_dir()
 
 
 def rubric_hash(lines: Rubric) -> str:
@@ -141,7 +175,9 @@ def _texts(taken: intake.Submission) -> Mapping[str, str]:
 
 
 def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], seed: str, region: str) -> Task:
-    attempts = "alone" if request.gap else "submitted" if request.deployed else "both"
+    attempts = (
+        "submitted" if request.deployed else "alone" if request.gap and has_reference(request) else "both"
+    )
     return Task(
         root=str(request.root), student=request.student, files=str(taken.folder), work="", lines=tuple(wanted),
         seed=seed, checks=tuple(str(request.root / folder) for folder in CHECKS), engine=request.engine,
@@ -167,7 +203,7 @@ def _only(result: Result, request: Request, wanted: Sequence[str]) -> Result:
     """With some lines only: the others say that nobody asked for them."""
     if not request.only and not request.gap:
         return result
-    for line in result.lines:
+    for line in result.all:
         if line.id not in wanted:
-            result = result.with_line(line.id, Verdict(reason="not asked for"))
+            result = result.with_line(line.id, Verdict(reason=NOT_ASKED))
     return result

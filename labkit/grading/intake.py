@@ -4,6 +4,7 @@ What belongs here: size, count, ratio, depth, names, links, devices; the submiss
 files mean (refusal, session). Nothing is mended: what does not fit is refused, naming the entry.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from labkit.errors import LabError
+from labkit.errors import LabError, StateError, UsageError
 from labkit.text import printable, shortened
 
 #: never part of a submission: caches, versions, what tools leave (skipped in folders and zips alike)
@@ -73,8 +74,10 @@ class _Sink:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        except OSError as error:  # a file where a folder should be, or the other way round
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise _refused(name, "it clashes with another entry") from error
+        except OSError as error:
+            raise _unwritable(error) from error
         with os.fdopen(handle, "wb") as out:
             self._copy(name, source, out, packed)
 
@@ -95,29 +98,53 @@ class _Sink:
                 raise _refused(name, "it is too large when unpacked")
             if packed is not None and size > _PIECE and size > self.limits.ratio * max(packed, 1):
                 raise _refused(name, f"it unpacks to more than {self.limits.ratio} times its size")
-            out.write(piece)
+            try:
+                out.write(piece)
+                out.flush()
+            except OSError as error:
+                raise _unwritable(error) from error
 
 
 def take_in(source: Path, folder: Path, limits: IntakeLimits | None = None) -> Submission:
     """Copy the submission `source` (a folder or a zip) into the empty `folder`.
 
-    A single folder at the top of a zip is looked through. Raises IntakeError, naming the entry and the reason.
+    A single folder at the top of a zip is looked through. Raises IntakeError, naming the entry and the reason;
+    UsageError when `source` is not there or can't be read, StateError when the disk takes no more: neither is the
+    student's fault.
     """
     sink = _Sink(folder, limits or IntakeLimits())
     folder.mkdir(parents=True, exist_ok=True)
     try:
         kind = os.stat(source, follow_symlinks=True).st_mode
     except OSError as error:
-        raise IntakeError(
-            f"{source} can't be read: {error.strerror}.", hint="Name a zip or a folder."
-        ) from error
+        raise _unreadable(source, error) from error
+    if not os.access(source, os.R_OK):
+        raise _unreadable(source, PermissionError(errno.EACCES, "Permission denied"))
     if stat.S_ISDIR(kind):
-        _from_folder(source, sink)
+        try:
+            _from_folder(source, sink)
+        except OSError as error:
+            raise _unreadable(source, error) from error
     elif stat.S_ISREG(kind) and zipfile.is_zipfile(source):
         _from_zip(source, sink)
     else:
         raise IntakeError(f"{source} is neither a zip nor a folder.", hint="Pack it again:  ./lab submit")
     return described(folder)
+
+
+def _unreadable(source: Path, error: OSError) -> UsageError:
+    name = error.filename if isinstance(error.filename, str) else ""
+    where = source if name in ("", str(source)) else source / name
+    return UsageError(
+        f"{where} can't be read: {error.strerror}.", hint="Name a zip or a folder that you may read."
+    )
+
+
+def _unwritable(error: OSError) -> StateError:
+    return StateError(
+        f"The submission can't be unpacked here: {error.strerror}.",
+        hint="Free some disk space, then run the command again.",
+    )
 
 
 def described(folder: Path) -> Submission:
@@ -174,7 +201,7 @@ def _from_zip(source: Path, sink: _Sink) -> None:
             for name, entry in entries:
                 with archive.open(entry) as file:
                     sink.put(name.removeprefix(top), file, entry.compress_size)  # type: ignore[arg-type]
-    except IntakeError:
+    except (IntakeError, StateError):
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = printable(str(error))

@@ -27,7 +27,7 @@ from labkit.grading.starting import Warm
 #: no settings, plug-ins, conftest, cache or collector but ours
 _PYTEST = (
     "-c", os.devnull, "--noconftest", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:warnings",
-    "-p", "no:python", "--import-mode=importlib", "-q", "--no-header",
+    "-p", "no:python", "-p", "no:unraisableexception", "-p", "no:threadexception", "--import-mode=importlib", "--assert=plain", "-q", "--no-header",
 )  # fmt: skip
 
 
@@ -78,8 +78,11 @@ def _judge(session: Session, report: Reporter) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
     os.environ.pop("PYTEST_PLUGINS", None)
-    plugin = GradingPlugin(session, [line for line in wanted if line not in missing], report)
-    arguments = [*_PYTEST, f"--rootdir={session.task.root}", *map(str, files)]
+    plugin = GradingPlugin(session, [line for line in wanted if line not in missing], files, report)
+    folders = sorted(
+        {str(file.parent) for file in files}
+    )  # pytest looks through a folder once for each argument
+    arguments = [*_PYTEST, f"--rootdir={session.task.root}", *folders]
     return int(pytest.main(arguments, plugins=[_Named(plugin)]))
 
 

@@ -40,6 +40,8 @@ class Verdict:
         return self.outcome == "passed"
 
 
+#: the reason of lines that a run was not to judge
+NOT_ASKED = "not asked for"
 NOT_YET = Verdict(reason="the grading has not come to this line")
 
 
@@ -71,13 +73,32 @@ class LineResult:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of one grading. `about`: student, submission hash, engine, kit … ; `trouble`: ours, for staff."""
+    """The result of one grading. `about`: student, submission hash, engine, kit … ; `trouble`: ours, for staff.
+
+    `bonus` lines are apart from the points: they neither lower nor raise the mark, nor keep it from being final.
+    """
 
     about: Mapping[str, Any]
     lines: tuple[LineResult, ...]
     complete: bool = False
     trouble: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
+    bonus: tuple[LineResult, ...] = ()
+
+    @property
+    def all(self) -> tuple[LineResult, ...]:
+        """The lines and those of the bonus."""
+        return (*self.lines, *self.bonus)
+
+    @property
+    def bonus_score(self) -> float:
+        """Bonus points earned."""
+        return round(sum(line.earned for line in self.bonus), 2)
+
+    @property
+    def bonus_total(self) -> int:
+        """All bonus points that there are."""
+        return sum(line.points for line in self.bonus)
 
     @property
     def score(self) -> float:
@@ -101,22 +122,25 @@ class Result:
 
     def with_line(self, name: str, verdict: Verdict, *, why: str = "", seconds: float = 0.0) -> "Result":
         """The same result with this line's verdict."""
-        changed = tuple(
-            replace(line, verdict=verdict, why=why or line.why, seconds=round(line.seconds + seconds, 3))
-            if line.id == name
-            else line
-            for line in self.lines
-        )
-        return replace(self, lines=changed)
+
+        def changed(line: LineResult) -> LineResult:
+            if line.id != name:
+                return line
+            return replace(
+                line, verdict=verdict, why=why or line.why, seconds=round(line.seconds + seconds, 3)
+            )
+
+        return replace(self, lines=tuple(map(changed, self.lines)), bonus=tuple(map(changed, self.bonus)))
 
     def line(self, name: str) -> LineResult:
         """The line of this id; raises KeyError for another."""
-        return {line.id: line for line in self.lines}[name]
+        return {line.id: line for line in self.all}[name]
 
 
 def empty(rubric: Rubric, about: Mapping[str, Any]) -> Result:
     """A result in which nothing has been judged: what stands in the file from the first moment."""
-    return Result(dict(about), tuple(_unjudged(line) for line in rubric.lines))
+    lines, bonus = (tuple(map(_unjudged, each)) for each in (rubric.lines, rubric.bonus))
+    return Result(dict(about), lines, bonus=bonus)
 
 
 def _unjudged(line: Line) -> LineResult:
@@ -139,6 +163,11 @@ def to_json(result: Result) -> dict[str, Any]:
         "trouble": list(result.trouble),
         "timing": dict(result.timing),
         "lines": [_line_json(line) for line in result.lines],
+        "bonus": {
+            "score": result.bonus_score,
+            "total": result.bonus_total,
+            "lines": [_line_json(line) for line in result.bonus],
+        },
     }
 
 
@@ -160,6 +189,7 @@ def from_json(value: Mapping[str, Any]) -> Result:
             bool(value["complete"]),
             tuple(value["trouble"]),
             dict(value["timing"]),
+            tuple(_line_of(line) for line in value["bonus"]["lines"]),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"a result without {error}") from error

@@ -58,10 +58,15 @@ NAME = "labkit-grading"
 
 
 class GradingPlugin:
-    """Joins pytest to one session; `report` is told when an attempt begins and what came of it."""
+    """Joins pytest to one session; `report` is told when an attempt begins and what came of it.
 
-    def __init__(self, session: Session, lines: Sequence[Line], report: Report) -> None:
-        self.session, self.report = session, report
+    `files` are the checks of `lines`: nothing else beside them is collected.
+    """
+
+    def __init__(
+        self, session: Session, lines: Sequence[Line], files: Sequence[Path], report: Report
+    ) -> None:
+        self.session, self.report, self._files = session, report, frozenset(each.resolve() for each in files)
         self.lines = {line.module: line for line in lines}
         self._slow: list[Attempt] = []
         self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
@@ -77,7 +82,7 @@ class GradingPlugin:
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> CheckFile | None:
         """Only files of lines that are to be judged."""
-        if file_path.name not in self.lines:
+        if file_path.resolve() not in self._files:
             return None
         return CheckFile.from_parent(parent, path=file_path)
 

@@ -1,4 +1,4 @@
-"""The rubric: the [[line]] tables of lab.toml as frozen records, refused when they don't fit together.
+"""The rubric: the [[line]] and [[bonus]] tables of lab.toml as frozen records, refused when they don't fit together.
 
 What belongs here: lines, their points, and what each is judged on. What does not: the checks (grader/checks).
 """
@@ -57,9 +57,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Rubric:
-    """All lines, in the order in which people read them."""
+    """All lines, in the order in which people read them. `bonus` lines are apart from the denominator."""
 
     lines: tuple[Line, ...]
+    bonus: tuple[Line, ...] = ()
+
+    @property
+    def all(self) -> tuple[Line, ...]:
+        """Everything that has a check."""
+        return (*self.lines, *self.bonus)
 
     @property
     def total(self) -> int:
@@ -68,11 +74,11 @@ class Rubric:
 
     def line(self, name: str) -> Line:
         """The line of this id; raises KeyError for another."""
-        return {line.id: line for line in self.lines}[name]
+        return {line.id: line for line in self.all}[name]
 
     def in_order(self) -> list[Line]:
         """The lines in the order in which they are judged: each after those that it needs."""
-        return _order(self.lines)
+        return _order(self.all)
 
 
 def load(root: Path) -> Rubric:
@@ -81,15 +87,22 @@ def load(root: Path) -> Rubric:
         data = tomllib.loads((root / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _broken(f"can't be read: {error}") from error
-    return parse(data.get("line", []), _units(data))
+    return parse(data.get("line", []), _units(data), bonus=data.get("bonus", []))
 
 
-def parse(tables: Sequence[Mapping[str, Any]], units: Iterable[str], total: int = TOTAL) -> Rubric:
+def parse(
+    tables: Sequence[Mapping[str, Any]], units: Iterable[str], total: int = TOTAL, *,
+    bonus: Sequence[Mapping[str, Any]] = (),
+) -> Rubric:  # fmt: skip
     """The rubric in these tables; `units` are what `alone` and `gap` may name. Raises ManifestError."""
     known = set(units)
-    lines = tuple(_line(number, table, known) for number, table in enumerate(tables, 1))
-    _refuse_unfit(lines, total)
-    return Rubric(lines)
+    rubric = Rubric(
+        *(tuple(_line(n, table, known) for n, table in enumerate(each, 1)) for each in (tables, bonus))
+    )
+    _refuse_unfit(rubric.all)
+    if rubric.total != total:
+        raise _broken(f"has lines for {rubric.total} points, not {total}")
+    return rubric
 
 
 def _units(data: Mapping[str, Any]) -> set[str]:
@@ -137,7 +150,7 @@ def _refuse_values(line: Line, units: set[str]) -> None:
         raise _wrong(line.id, "alone", "can't stand beside whole = true")
 
 
-def _refuse_unfit(lines: Sequence[Line], total: int) -> None:
+def _refuse_unfit(lines: Sequence[Line]) -> None:
     names = [line.id for line in lines]
     for line in lines:
         if names.count(line.id) > 1:
@@ -149,8 +162,6 @@ def _refuse_unfit(lines: Sequence[Line], total: int) -> None:
         _order(lines)
     except graphlib.CycleError as error:
         raise _wrong(str(error.args[1][0]), "needs", "leads back to itself") from error
-    if (found := sum(line.points for line in lines)) != total:
-        raise _broken(f"has lines for {found} points, not {total}")
 
 
 def _order(lines: Sequence[Line]) -> list[Line]:

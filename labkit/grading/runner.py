@@ -91,17 +91,20 @@ class Run:
         self.keep()
 
 
-def judge(run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: Warm | None = None) -> Result:
+def judge(
+    run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: Warm | None = None, place: Path | None = None
+) -> Result:  # fmt: skip
     """Have the task judged, keeping the result on disk from the first moment; returns it.
 
-    The judging process is forked from `warm`, or started as a program of its own. Lines on which the judging process dies or stalls are "not judged"; the others go on in a new one. Raises
+    The judging process is forked from `warm`, or started as a program of its own; it works in `place` (None: where
+    the system keeps temporary files). Lines on which the judging process dies or stalls are "not judged"; the others go on in a new one. Raises
     StateError when the result can't be written.
     """
     run.keep()
     started = time.monotonic()
     remaining = task
     for _ in range(RESTARTS + 1):
-        last_words = _one_process(run, remaining, line_seconds, warm)
+        last_words = _one_process(run, remaining, line_seconds, warm, place)
         if last_words is None:
             break
         _after_death(run, last_words)
@@ -124,9 +127,11 @@ def _after_death(run: Run, last_words: str) -> None:
         run.trouble(f"the judging process ended before its time: {last_words or 'it said nothing'}")
 
 
-def _one_process(run: Run, task: Task, line_seconds: float, warm: Warm | None) -> str | None:
+def _one_process(
+    run: Run, task: Task, line_seconds: float, warm: Warm | None, place: Path | None
+) -> str | None:  # fmt: skip
     """Start a judging process and listen to its end; its last words where it did not come to its end by itself."""
-    with tempfile.TemporaryDirectory(prefix="lab-judging-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lab-judging-", dir=place) as folder:
         own = replace(task, work=f"{folder}/work")
         (Path(folder) / "work").mkdir()
         tasks.write(own, Path(folder) / "task.json")

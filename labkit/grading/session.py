@@ -13,11 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
+from labkit.deploy.engines import NAMES as ENGINES
+from labkit.deploy.engines import TITLES
 from labkit.deploy.model import Deployment
-from labkit.errors import LabError
+from labkit.errors import CloudError, LabError
 from labkit.grading import gaps
 from labkit.grading.api import Deployed, Lab
 from labkit.grading.failure import Failed
+from labkit.grading.kept import Kept
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
 from labkit.grading.rubric import Line, Rubric
@@ -145,6 +148,8 @@ class Session:
             chosen = system()
             new_faults = chosen.new_faults()
             names = Names(chosen.deployment.outputs, "\n".join(self.texts.values()))
+            if self.task.deployed and chosen.deployment.status == "absent" and (line.needs or line.whole):
+                raise _nothing_stands()
             if line.needs and chosen.deployment.status != "complete":
                 raise _undeployed(chosen.deployment)
             with _lab(self, line, chosen) as lab:
@@ -186,9 +191,11 @@ class Session:
 
     def _standing(self) -> System:
         cloud = LocalCloud(Path(self.task.deployed))
-        endpoint = cloud.ensure()
+        endpoint = cloud.running()
+        if endpoint is None:
+            raise CloudError("The local cloud is not running, so nothing stands in it.", hint="./lab deploy")
         self.told(endpoint)
-        system = self._made(cloud, endpoint.url, self.task.region, "standing")
+        system = self._made(cloud, endpoint.url, self.task.region, Path(self.task.work) / "standing")
         system.folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.files.items():
             (system.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -214,34 +221,46 @@ class Session:
         self._kept = _Reference(kept.system, texts)
         return kept.system
 
-    def _system(self, region: str) -> System:
+    def _system(self, region: str, engine: str = "") -> System:
         """A system in an empty cloud of its own, not yet deployed."""
         ground = self._spare.pop() if self._spare else self._new_ground()
-        system = self._made(ground.cloud, ground.url, region, f"system-{len(self._under)}-{region}")
+        folder = Path(self.task.work) / f"system-{len(self._under)}-{region}"
+        if self.task.kept and not self._under:
+            folder = Kept(Path(self.task.kept)).system
+        system = self._made(ground.cloud, ground.url, region, folder, engine)
         self._under[id(system)] = ground
         return system
 
     def _new_ground(self) -> Ground:
         self._grounds += 1
-        folder = Path(self.task.work) / f"cloud-{self._grounds}"
-        ground = self._ending.enter_context(Ground(folder, self.launch))
+        keeps = bool(self.task.kept) and self._grounds == 1
+        folder = (
+            Kept(Path(self.task.kept)).cloud if keeps else Path(self.task.work) / f"cloud-{self._grounds}"
+        )
+        ground = self._ending.enter_context(Ground(folder, self.launch, kept=keeps))
         self.told(ground.endpoint)
         return ground
 
-    def _made(self, cloud: object, url: str, region: str, folder: str) -> System:
+    def _made(self, cloud: object, url: str, region: str, folder: Path, engine: str = "") -> System:
         return System(
             cloud=cloud, url=url, region=region, variant=self.variant, submitted=self.texts,  # type: ignore[arg-type]
-            folder=Path(self.task.work) / folder, engine_name=self.task.engine,
+            folder=folder, engine_name=engine or self.task.engine,
         )  # fmt: skip
 
-    def _another(self, lab: Lab, region: str, undo: contextlib.ExitStack) -> Lab:
+    def _another(self, lab: Lab, region: str, undo: contextlib.ExitStack, engine: str = "") -> Lab:
         """The files of this lab's system, deployed once more into an empty cloud. Raises Failed."""
-        system = self._system(region)
+        system = self._system(region, engine)
         undo.callback(self._give_back, system)
         deployment = system.deploy(lab.system.files(self.manifest.files.values()))
         if deployment.status != "complete":
-            raise Failed(f"your files do not deploy into an empty cloud: {deployment.reason}")
+            by = f" by {TITLES[engine]}" if engine else ""
+            raise Failed(f"your files do not deploy into an empty cloud{by}: {deployment.reason}")
         return Lab(lab.line, lab.random, system, lab._another, lab._cleanups)
+
+    def other_engine(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
+        """The files of this lab's system, deployed by the other engine in the same region. Raises Failed."""
+        other = next(name for name in ENGINES if name != lab.engine)
+        return self._another(lab, lab.region, undo, other)
 
     def abroad(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
         """The files of this lab's system, deployed in another region than the student's own. Raises Failed."""
@@ -293,7 +312,12 @@ def _lab(session: Session, line: Line, system: System) -> Iterator[Lab]:
         lab: Lab
 
         def another(kind: Deployed) -> Lab:
-            return (session.abroad if kind == "abroad" else session.doomed)(lab, undo)
+            makers = {
+                "abroad": session.abroad,
+                "doomed": session.doomed,
+                "other engine": session.other_engine,
+            }
+            return makers[kind](lab, undo)
 
         lab = Lab(line.id, session.task.random_of(line.id), system, another)
         if line.disturbs:
@@ -314,6 +338,13 @@ def _of_fraction(fraction: object) -> Verdict:
     if fraction == 1:
         return Verdict("passed", 1.0)
     return Verdict("failed", float(fraction), reason="only a part of it holds")
+
+
+def _nothing_stands() -> Failed:
+    return Failed(
+        "nothing of your lab stands now", hint="./lab deploy, then the same command again",
+        expected="your lab", found="nothing",
+    )  # fmt: skip
 
 
 def _undeployed(deployment: Deployment) -> Failed:

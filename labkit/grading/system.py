@@ -16,11 +16,11 @@ from typing import Any
 
 from labkit.build import FOLDER, build, write_build
 from labkit.cloud.lifecycle import Launch, LocalCloud, execute
-from labkit.deploy import survivors
+from labkit.deploy import inventory, survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import CloudError, DeployError, TemplateError
+from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
 from labkit.grading.failure import Failed
 from labkit.targets import ANONYMOUS, Clients, Keys, Target
@@ -30,13 +30,12 @@ TEMPLATE = "cloudformation-template.yaml"
 
 
 class Ground:
-    """A local cloud of our own, that ends with us however we end. Also a context manager."""
+    """A local cloud of our own, that ends with us however we end, unless `kept`. Also a context manager."""
 
-    def __init__(self, folder: Path, launch: Launch = execute) -> None:
-        """Starts it. Raises CloudError when it does not start."""
-        self._reader, self._writer = os.pipe()
-        self._is_open = True
-        self.folder = folder
+    def __init__(self, folder: Path, launch: Launch = execute, *, kept: bool = False) -> None:
+        """Starts it; a kept one may be running. Raises CloudError when it does not start."""
+        self._is_open, self.folder = not kept, folder
+        self._reader, self._writer = (-1, -1) if kept else os.pipe()
         self.cloud = LocalCloud(folder, leash=self._reader, launch=launch)
         try:
             self.endpoint = self.cloud.ensure()
@@ -100,7 +99,7 @@ class System:
         """Build and deploy these files; the server may still be booting when this returns (see `await_boot`).
 
         A refusal (of the build, of the engine) is the deployment's status "failed" with its reason, not an error.
-        Raises CloudError and the like when the trouble is ours.
+        Raises CloudError, DeployError when the trouble is ours: the cloud's, or an engine that is not here.
         """
         with contextlib.suppress(AttributeError):
             del self.template_text
@@ -109,6 +108,8 @@ class System:
             self._write(files)
             self._booted = False
             self.deployment = self._engine.apply()
+        except EngineError:
+            raise
         except (TemplateError, DeployError) as error:
             self.deployment = Deployment(
                 self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
@@ -142,7 +143,7 @@ class System:
         try:
             return self._engine.apply().changed
         except DeployError as error:
-            raise Failed(error.message, hint=error.hint) from error
+            raise _whose(error) from error
 
     def destroy(self, *, stop_after: int = 0) -> None:
         """Delete everything; after `stop_after` events (if not 0) walk away. Raises Failed when it can't be."""
@@ -153,7 +154,11 @@ class System:
         except _Left:
             return
         except DeployError as error:
-            raise Failed(error.message, hint=error.hint) from error
+            raise _whose(error) from error
+
+    def inventory(self) -> inventory.Inventory:
+        """What stands, by its role."""
+        return inventory.read(self.clients, prefix=self.variant.name, tag_value=self.variant.code)
 
     def survivors(self) -> list[str]:
         """What is still there that belongs to the student."""
@@ -170,7 +175,7 @@ class System:
         try:
             return self._engine.plan()
         except DeployError as error:
-            raise Failed(error.message, hint=error.hint) from error
+            raise _whose(error) from error
 
     def _write(self, files: Mapping[str, bytes]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -199,8 +204,12 @@ class System:
             self.clients,
             source,
             emit,
-            self.setup or Setup(self.folder.parent / "terraform"),
+            self._setup,
         )
+
+    @property
+    def _setup(self) -> Setup:
+        return self.setup or Setup(self.folder.parent / "terraform")
 
     # -- after a check that disturbed it ------------------------------------------------------------------
 
@@ -276,6 +285,11 @@ class System:
     @property
     def _target(self) -> Target:
         return Target("local", self.region, self.url)
+
+
+def _whose(error: DeployError) -> Exception:
+    """The files' failure; or ours, as it is."""
+    return error if isinstance(error, EngineError) else Failed(error.message, hint=error.hint)
 
 
 class _Left(Exception):

@@ -16,7 +16,7 @@ class Task:
     """One judging of one submission.
 
     root: the kit. student: id. files: folder with the submission, already taken in. work: an empty folder of our
-    own. lines: ids to judge, in any order. seed: hex, from grader key and submission hash. checks: folders with
+    own. kept: folder of a cloud that is kept between judgings of a gap, "" for a new one. lines: ids to judge, in any order. seed: hex, from grader key and submission hash. checks: folders with
     check_*.py, public ones first. deployed: folder of the cloud in which the lab stands already, "" to deploy it.
     region: the student's own. abroad: another one, in which the submission is deployed ("": in its own).
     attempts: "both", "submitted" (only as submitted) or "alone" (only in the reference system).
@@ -33,6 +33,7 @@ class Task:
     region: str = "ap-south-1"
     abroad: str = ""
     deployed: str = ""
+    kept: str = ""
     attempts: str = "both"
     settings: Mapping[str, Any] = field(default_factory=dict)
 

@@ -11,7 +11,6 @@ import contextlib
 import gc
 import importlib
 import os
-import select
 import socket
 import sys
 import traceback
@@ -21,12 +20,18 @@ from typing import Any
 
 from labkit.cloud.preloaded import load as load_cloud
 from labkit.sandbox import wire
+from labkit.sandbox.children import Children
 
 _MODULES = (
     "pytest",
     "_pytest.junitxml",
     "labkit.grading.judge",
     "labkit.lesson.breaking",
+    "labkit.lesson.answers",
+    "labkit.lesson.comparison",
+    "labkit.lesson.course",
+    "labkit.deploy.aws_evidence",
+    "labkit.deploy.parity",
     "boto3.s3.transfer",
 )
 _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
@@ -57,23 +62,11 @@ class Warm:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._poll = select.poll()
-        self._poll.register(connection, select.POLLIN)
-        self._children: dict[int, int] = {}  # pidfd → pid
+        self._children: Children[int] = Children(connection)  # process numbers
 
     def serve(self) -> None:
         """Answer requests and collect ended children; returns when everybody who could ask is gone."""
-        while True:
-            for descriptor, _ in self._poll.poll():
-                if descriptor in self._children:
-                    self._collect(descriptor)
-                elif not self._answer():
-                    return
-
-    def _collect(self, pidfd: int) -> None:
-        self._poll.unregister(pidfd)
-        os.waitpid(self._children.pop(pidfd), 0)
-        os.close(pidfd)
+        self._children.serve(self._answer, lambda pid: os.waitpid(pid, 0))
 
     def _answer(self) -> bool:
         request = wire.receive_request(self._connection)
@@ -88,8 +81,7 @@ class Warm:
             wire.send_answer(reply, {"pid": pid}, [pidfd])
         for descriptor in descriptors.values():
             os.close(descriptor)
-        self._children[pidfd] = pid
-        self._poll.register(pidfd, select.POLLIN)
+        self._children.add(pidfd, pid)
         return True
 
 

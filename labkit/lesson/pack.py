@@ -12,6 +12,7 @@ from pathlib import Path
 
 import labkit
 from labkit import state
+from labkit.deploy import aws_evidence
 from labkit.errors import UsageError
 from labkit.lesson import answers, comparison
 from labkit.workspace import Workspace
@@ -35,7 +36,9 @@ def path_of(workspace: Workspace) -> Path:
 def content(workspace: Workspace) -> dict[str, bytes]:
     """Everything that is handed in, by its name in the pack. Never keys, builds or Terraform's state."""
     found = dict(workspace.files())
-    texts = [workspace.path / name for name in (answers.FILE, comparison.TABLE, comparison.DATA)]
+    texts = [
+        workspace.path / name for name in (answers.FILE, comparison.TABLE, comparison.DATA, aws_evidence.FILE)
+    ]
     extra = [*texts, *sorted((workspace.path / "measurements").glob("*"))]
     for path in extra:
         if path.is_file() and not path.is_symlink():

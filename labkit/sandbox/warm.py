@@ -13,7 +13,6 @@ import gc
 import importlib
 import importlib.util
 import os
-import select
 import socket
 import struct
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from labkit.sandbox import child, namespaces, rootfs, seccomp, syscalls, wire
+from labkit.sandbox.children import Children
 from labkit.sandbox.sources import Source
 from labkit.sandbox.spec import SandboxSpec
 from labkit.sandbox.stages import COMMAND, FILES, NETWORK, ROUTER, Refused, stage
@@ -42,28 +42,19 @@ class WarmParent:
         self._connection = connection
         self._workshop = workshop
         self._network: _Network | None = None
-        self._poll = select.poll()
-        self._poll.register(connection, select.POLLIN)
-        self._children: dict[int, tuple[int, int]] = {}  # pidfd → (pid, where its status goes)
+        self._children: Children[tuple[int, int]] = Children(connection)  # pid, where its status goes
 
     def serve(self) -> None:
         """Answer requests and collect ended children; returns when the caller is gone."""
-        while True:
-            for descriptor, _ in self._poll.poll():
-                if descriptor in self._children:
-                    self._collect(descriptor)
-                elif not self._answer():
-                    return
+        self._children.serve(self._answer, self._collect)
 
-    def _collect(self, pidfd: int) -> None:
+    def _collect(self, child: tuple[int, int]) -> None:
         """Report the wait status of an ended child; nobody there to hear it is no error."""
-        pid, status_pipe = self._children.pop(pidfd)
-        self._poll.unregister(pidfd)
+        pid, status_pipe = child
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(BrokenPipeError):
             os.write(status_pipe, struct.pack("i", status))
         os.close(status_pipe)
-        os.close(pidfd)
 
     def _answer(self) -> bool:
         request = wire.receive_request(self._connection)
@@ -113,8 +104,7 @@ class WarmParent:
             child.run(spec, sources, descriptors, network)
         pidfd = os.pidfd_open(pid)
         wire.send_answer(reply, {"pidfd": True}, [pidfd])
-        self._children[pidfd] = (pid, descriptors.pop("status"))
-        self._poll.register(pidfd, select.POLLIN)
+        self._children.add(pidfd, (pid, descriptors.pop("status")))
 
     def _the_network(self) -> _Network:
         """The private network, made when it is first asked for. Raises Refused."""

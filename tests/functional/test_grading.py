@@ -76,8 +76,23 @@ def test_a_gap_alone_needs_nothing_else(lab: Any, solution: Path, starter: Path)
     written = bodies((solution / TEMPLATE).read_text())["server-door"]
     template = starter / TEMPLATE
     template.write_text(with_bodies(template.read_text(), {"server-door": written}))
-    result = graded(lab, "--gap", "server-door")
-    assert outcomes(result) == {"door-open": ("passed", "alone"), "door-narrow": ("passed", "alone")}
+    for name in ("main.tf", "variables.tf", "outputs.tf"):
+        (starter / name).unlink()  # nobody has to hand in files of an engine that they do not use
+    both = {"door-open": ("passed", "alone"), "door-narrow": ("passed", "alone")}
+    assert outcomes(graded(lab, "--gap", "server-door")) == both
+    pid = kept_cloud(lab)
+    template.write_text(template.read_text().replace("FromPort: ", "FromPort: 1"))
+    assert outcomes(graded(lab, "--gap", "server-door"))["door-open"] == ("failed", "alone")
+    assert kept_cloud(lab) == pid, "the next judging of a gap goes on in the same cloud"
+    assert lab.run("cloud", "stop").status == 0
+    assert not (lab.base / ".lab" / "grading" / ".kept").exists()
+
+
+def kept_cloud(lab: Any) -> int:
+    """The process of the cloud that is kept between judgings of a gap."""
+    return int(
+        json.loads((lab.base / ".lab" / "grading" / ".kept" / "cloud" / "state.json").read_text())["pid"]
+    )
 
 
 @pytest.mark.verify
@@ -135,23 +150,31 @@ def test_a_submission_that_is_none_is_judged_as_nothing(lab: Any, tmp_path: Path
     assert "neither a zip nor a folder" in result["lines"][0]["verdict"]["reason"]
 
 
-@pytest.mark.parametrize("wrong", [["--only", "nothing"], ["--gap", "nothing"], ["--key", "/nothing"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [["--only", "nothing"], ["--gap", "nothing"], ["--key", "/nothing"], ["--gradescope-points", "20"]],
+)
 def test_what_does_not_exist_is_told(lab: Any, starter: Path, wrong: list[str]) -> None:
     run = lab.run("grade", "--json", *ADA, *wrong)
     assert run.status == 2
     assert run.error["hint"]
 
 
-@pytest.mark.parametrize("events", [1, pytest.param(3, marks=pytest.mark.verify)])
+@pytest.mark.parametrize("events", [2, pytest.param(4, marks=pytest.mark.verify)])
 def test_killed_in_the_middle_nothing_is_left_and_nothing_is_a_mark(
     lab: Any, starter: Path, until: Callable[..., None], events: int
 ) -> None:
     assert lab.kill_after(events, "grade", *ADA)
+    places = lab.base / ".lab" / "grading"
+    (left,) = places.glob("lab-grade-*")
     until(lambda: not running(lab), seconds=30, what="the end of all clouds and judging processes")
     value = json.loads((lab.base / ".lab" / "grading" / "ada@uni.edu" / "result.json").read_text())
     jsonschema.validate(value, SCHEMA)
     assert not value["final"]
     assert value["not_judged"]
+    graded(lab, *only("clean-files"))
+    assert not left.exists()
+    assert list(places.glob("lab-grade-*")) == []
 
 
 def test_interrupted_it_says_so(lab: Any, starter: Path, until: Callable[..., None]) -> None:

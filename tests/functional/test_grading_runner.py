@@ -30,6 +30,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_text())
 
+#: moto raises at this call: the cloud's own fault, and a check that fails because of it
+_AFTER_A_FAULT = """import contextlib
+    with contextlib.suppress(Exception):
+        lab.clients.client('iam').get_service_last_accessed_details(JobId='x' * 36)
+    raise Failed('the answer was not what it should be')"""
 CHECKS = {
     "passes": "return None",
     "in-part": "raise Failed('half of it', fraction=0.5, expected=1, found=2)",
@@ -41,6 +46,7 @@ CHECKS = {
     "leaves": "import sys; sys.exit(0)",
     "prints": 'print(\'{"kind": "verdict", "line": "fails"}\' * 1000)',
     "cleans": "lab.cleanup(lab.server); raise Failed('its own fault')",
+    "cloud-fails": _AFTER_A_FAULT,
 }
 
 
@@ -135,8 +141,9 @@ def test_every_end_of_a_check_has_its_verdict_and_the_file_is_always_valid(
         "passes": ("passed", 1.0), "in-part": ("failed", 0.5), "fails": ("failed", 0.0),
         "raises": ("not judged", 0.0), "returns-nonsense": ("not judged", 0.0),
         "returns-too-much": ("not judged", 0.0), "exits": ("not judged", 0.0), "leaves": ("not judged", 0.0),
-        "prints": ("passed", 1.0), "cleans": ("failed", 0.0),
+        "prints": ("passed", 1.0), "cleans": ("failed", 0.0), "cloud-fails": ("not judged", 0.0),
     }  # fmt: skip
+    assert "the local cloud failed meanwhile: iam:Get" in result.line("cloud-fails").verdict.reason
     assert result.line("fails").verdict.reason == "<instance> is wrong"
     assert "KeyError" in result.line("raises").verdict.reason
     assert not result.is_final

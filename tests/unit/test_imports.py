@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "aws_cli", "cloud.lifecycle"},
     "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
     "cloud_commands": SMALL | {"console", "lesson", "targets", "cloud.descriptions", "cloud.trace"},
-    "engines": SMALL | CONTENT | {"deploy", "lesson", "console", "cloud.lifecycle"},
+    "engines": SMALL | CONTENT | {"targets", "deploy", "lesson", "console", "cloud.lifecycle"},
     "cli": SMALL
     | CONTENT
     | {

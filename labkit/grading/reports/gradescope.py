@@ -10,6 +10,9 @@ from typing import Any
 
 from labkit.grading.model import LineResult, Result
 from labkit.grading.reports import words
+from labkit.text import shortened
+
+_LONGEST = 20_000
 
 
 def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
@@ -27,8 +30,12 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
         "test_output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
-        "tests": [_test(number, line, hidden) for number, line in enumerate(result.lines, 1)],
+        "tests": [
+            *(_test(number, line, hidden) for number, line in enumerate(result.lines, 1)),
+            *map(_bonus, filter(words.asked_for, result.bonus)),
+        ],
         "extra_data": {
+            "bonus": result.bonus_score,
             "submission": result.about.get("submission", ""),
             "rubric": result.about.get("rubric", ""),
         },
@@ -44,6 +51,19 @@ def _test(number: int, line: LineResult, hidden: bool) -> dict[str, Any]:
         "status": "passed" if line.verdict.passed else "failed",
         "output": _safe("\n".join(_output(line, hidden))),
         "tags": [f"step {line.step}", *([f"gap {line.gap}"] if line.gap else [])],
+        "visibility": "visible",
+    }
+
+
+def _bonus(line: LineResult) -> dict[str, Any]:
+    """For information: it has no score, so the sum stays what is configured in Gradescope."""
+    return {
+        "name": f"bonus {line.id}: {line.title}",
+        "status": "passed" if line.verdict.passed else "failed",
+        "output": _safe(
+            f"{words.points(line.earned)} of {line.points} bonus points. {words.bonus_line(line)}"
+        ),
+        "tags": [f"step {line.step}", "bonus"],
         "visibility": "visible",
     }
 
@@ -68,5 +88,5 @@ def _output(line: LineResult, hidden: bool) -> Iterator[str]:
 
 
 def _safe(text: str) -> str:
-    """No lone surrogates, no carriage returns."""
-    return text.replace("\r", "").encode("utf-8", "replace").decode()
+    """No lone surrogates, no carriage returns; all outputs together stay below Gradescope's 1 MB."""
+    return shortened(text.replace("\r", "").encode("utf-8", "replace").decode(), _LONGEST)

@@ -29,7 +29,26 @@ def render(result: Result, *, hidden: bool = False) -> str:
         suite.append(_case(line, hidden))
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    if result.bonus:
+        root.append(_bonus(result))
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _bonus(result: Result) -> ElementTree.Element:
+    """A suite of its own, in which what was not earned is skipped: nobody has failed in it."""
+    unjudged = sum(words.asked_for(line) and line.verdict.outcome == "not judged" for line in result.bonus)
+    passed = sum(line.verdict.passed for line in result.bonus)
+    suite = ElementTree.Element(
+        "testsuite", name="bonus", tests=str(len(result.bonus)), failures="0", errors=str(unjudged),
+        skipped=str(len(result.bonus) - passed - unjudged), time=f"{sum(line.seconds for line in result.bonus):.3f}",
+    )  # fmt: skip
+    for line in result.bonus:
+        case = _case(line, hidden=False)
+        open_line = line.verdict.outcome == "not judged" and words.asked_for(line)
+        if not line.verdict.passed and not open_line:
+            case[:] = [ElementTree.Element("skipped", message=_clean(words.bonus_line(line)))]
+        suite.append(case)
+    return suite
 
 
 def _case(line: LineResult, hidden: bool) -> ElementTree.Element:

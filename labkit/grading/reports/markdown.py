@@ -9,12 +9,18 @@ from collections.abc import Iterator
 from labkit.grading.model import LineResult, Result, worst_first
 from labkit.grading.reports import words
 
+_HEAD = ("| | line | points | what must hold |", "|---|---|---:|---|")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:-])")
 
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The whole report."""
-    return "\n".join([*_head(result), *_losses(result, hidden), *_unjudged(result), *_table(result)]) + "\n"
+    return (
+        "\n".join(
+            [*_head(result), *_losses(result, hidden), *_unjudged(result), *_table(result), *_bonus(result)]
+        )
+        + "\n"
+    )
 
 
 def text(value: object) -> str:
@@ -68,17 +74,27 @@ def _facts(line: LineResult, hidden: bool) -> Iterator[str]:
 
 def _unjudged(result: Result) -> Iterator[str]:
     for line in result.not_judged:
-        if line.verdict.reason != "not asked for":
-            yield f"\n? {line.id}: not judged. {text(line.verdict.reason)}"
+        if words.asked_for(line):
+            hint = f" Try: {text(line.verdict.hint)}" if line.verdict.hint else ""
+            yield f"\n? {line.id}: not judged. {text(line.verdict.reason)}{hint}"
     yield from (f"\n! {text(each)}" for each in result.trouble)
 
 
 def _table(result: Result) -> Iterator[str]:
     yield "\n## All lines\n"
-    yield "| | line | points | what must hold |"
-    yield "|---|---|---:|---|"
-    marks = {"passed": "✓", "failed": "✗", "not judged": "?"}
-    for line in result.lines:
-        mark = marks[line.verdict.outcome]
-        earned = "?" if mark == "?" else words.points(line.earned)
-        yield f"| {mark} | {line.id} | {earned}/{line.points} | {text(line.title)} |"
+    yield from _HEAD
+    yield from (_row(line, line.title) for line in result.lines)
+
+
+def _row(line: LineResult, what: str) -> str:
+    mark = {"passed": "✓", "failed": "✗", "not judged": "?"}[line.verdict.outcome]
+    earned = "?" if mark == "?" else words.points(line.earned)
+    return f"| {mark} | {line.id} | {earned}/{line.points} | {text(what)} |"
+
+
+def _bonus(result: Result) -> Iterator[str]:
+    asked = [line for line in result.bonus if words.asked_for(line)]
+    if asked:
+        yield f"\n## {text(words.bonus(result))}\n"
+        yield from _HEAD
+        yield from (_row(line, words.bonus_line(line)) for line in asked)

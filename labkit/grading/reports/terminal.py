@@ -11,6 +11,7 @@ from labkit.grading.reports import words
 
 WIDTH = 80
 _MARKS = {"passed": "✓", "failed": "✗", "not judged": "?"}
+_STYLES = {"✓": "good", "✗": "bad", "?": "warn"}
 
 #: (text, style of labkit.console)
 Row = tuple[str, str]
@@ -23,6 +24,7 @@ def render(result: Result, *, hidden: bool = False) -> list[Row]:
         *(row for line in worst_first(result.lines) for row in _loss(line, hidden)),
         *_unjudged(result),
         *_all(result),
+        *_bonus(result),
         *_foot(result),
     ]
 
@@ -56,28 +58,44 @@ def _loss(line: LineResult, hidden: bool) -> Iterator[Row]:
 
 def _unjudged(result: Result) -> Iterator[Row]:
     for line in result.not_judged:
-        if line.verdict.reason != "not asked for":
+        if words.asked_for(line):
             yield "", ""
             yield from _wrapped(f"? {line.id}: not judged. {line.verdict.reason}", "  ", "warn", first="")
+            yield from _fields(("try", line.verdict.hint))
     for text in result.trouble:
         yield from _wrapped(f"! {text}", "  ", "warn", first="")
 
 
 def _all(result: Result) -> Iterator[Row]:
-    yield "", ""
-    for line in result.lines:
-        if line.verdict.reason == "not asked for":
-            continue
-        mark = _MARKS[line.verdict.outcome]
-        score = f"{words.points(line.earned)}/{line.points}" if mark != "?" else f"?/{line.points}"
-        style = {"✓": "good", "✗": "bad", "?": "warn"}[mark]
-        row = f"{mark} {score:>6}  {line.id:<18} {line.title}"
-        yield row if len(row) <= WIDTH else f"{row[: WIDTH - 1]}…", style
+    rows = [_row(line) for line in result.lines if words.asked_for(line)]
+    yield from [("", ""), *rows] if rows else []
+
+
+def _row(line: LineResult) -> Row:
+    mark = _MARKS[line.verdict.outcome]
+    score = f"{words.points(line.earned)}/{line.points}" if mark != "?" else f"?/{line.points}"
+    row = f"{mark} {score:>6}  {line.id:<18} {line.title}"
+    return row if len(row) <= WIDTH else f"{row[: WIDTH - 1]}…", _STYLES[mark]
+
+
+def _bonus(result: Result) -> Iterator[Row]:
+    """Bonus lines: what was not earned is no loss, so it stands at the end, with the way to it."""
+    asked = [line for line in result.bonus if words.asked_for(line)]
+    if asked:
+        yield "", ""
+        if any(map(words.asked_for, result.lines)):
+            yield words.bonus(result), "strong"
+    for line in asked:
+        text, style = _row(line)
+        yield text, "dim" if style == "bad" else style
+        verdict = line.verdict
+        if not verdict.passed:
+            yield from _fields(("seen", verdict.reason), ("try", verdict.hint))
 
 
 def _foot(result: Result) -> Iterator[Row]:
     alone = [line.id for line in result.lines if line.verdict.passed and line.verdict.way == "alone"]
-    if alone:
+    if alone and not result.about.get("gap"):
         yield "", ""
         text = "Proved by your text alone, in the reference system, because the whole did not work: "
         yield from _wrapped(text + ", ".join(alone) + ".", "  ", "dim", first="")

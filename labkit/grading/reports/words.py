@@ -3,7 +3,7 @@
 What belongs here: pure functions from a result to sentences. What does not: layout.
 """
 
-from labkit.grading.model import LineResult, Result
+from labkit.grading.model import NOT_ASKED, LineResult, Result
 
 
 def points(value: float) -> str:
@@ -14,11 +14,36 @@ def points(value: float) -> str:
 def headline(result: Result) -> str:
     """The mark in one line."""
     if result.about.get("only") or result.about.get("gap"):
-        asked = [line for line in result.lines if line.verdict.reason != "not asked for"]
+        asked = [line for line in result.lines if asked_for(line)]
+        if not asked:
+            return bonus(result)
+        unjudged = sum(line.verdict.outcome == "not judged" for line in asked)
+        if unjudged:
+            return f"No points yet: {unjudged} of {len(asked)} lines asked for could not be judged"
         return f"{points(sum(a.earned for a in asked))} of {sum(a.points for a in asked)} points of what was asked for"
     if result.is_final:
-        return f"{points(result.score)} of {result.total} points"
+        more = f", and a bonus of {points(result.bonus_score)}" if result.bonus_score else ""
+        return f"{points(result.score)} of {result.total} points{more}"
     return f"No mark yet: {len(result.not_judged)} of {len(result.lines)} lines could not be judged"
+
+
+def asked_for(line: LineResult) -> bool:
+    """Whether this run was to judge the line."""
+    return line.verdict.reason != NOT_ASKED
+
+
+def bonus(result: Result) -> str:
+    """The head of the bonus lines that were asked for."""
+    asked = [line for line in result.bonus if asked_for(line)]
+    earned, there = sum(line.earned for line in asked), sum(line.points for line in asked)
+    return f"Bonus, apart from the {result.total} points: {points(earned)} of {there}"
+
+
+def bonus_line(line: LineResult) -> str:
+    """A bonus line's title; where it was not earned, why not and what to do."""
+    verdict = line.verdict
+    rest = "" if verdict.passed else "; ".join(each for each in (verdict.reason, verdict.hint) if each)
+    return f"{line.title}: {rest}" if rest else line.title
 
 
 def circumstances(result: Result) -> list[str]:

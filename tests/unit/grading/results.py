@@ -10,7 +10,8 @@ RUBRIC = Rubric(
         ),
         Line("row-hash", "the hash is right", 30, "05", "record", hidden=True),
         Line("deploys", "it deploys", 10, "03", whole=True),
-    )
+    ),
+    (Line("parity", "both <i>engines</i> make the same", 5, "08"),),
 )
 
 ABOUT = {
@@ -38,4 +39,4 @@ def mixed() -> Result:
     result = result.with_line("row-hash", hidden).with_line(
         "deploys", Verdict("passed", 1.0, way="as submitted")
     )
-    return replace(result, complete=True)
+    return replace(result, complete=True).with_line("parity", Verdict("failed", 0.4, f"differs {HOSTILE}"))

@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import stat
 import zipfile
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.errors import StateError, UsageError
 from labkit.grading.intake import IntakeError, IntakeLimits, take_in
 
 SMALL = IntakeLimits(files=5, total_bytes=50_000, file_bytes=20_000, archive_bytes=100_000, depth=3, ratio=10)
@@ -180,8 +182,26 @@ def test_an_encrypted_entry(tmp_path: Path, target: Path) -> None:
     assert "encrypted" in refused(path, target)
 
 
-def test_nothing_there(tmp_path: Path, target: Path) -> None:
-    assert "can't be read" in refused(tmp_path / "missing.zip", target)
+def test_a_path_that_was_mistyped_is_nobodys_mark(tmp_path: Path, target: Path) -> None:
+    with pytest.raises(UsageError, match="can't be read"):
+        take_in(tmp_path / "missing.zip", target)
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder"])
+def test_a_full_disk_is_not_the_students_fault(tmp_path: Path, target: Path, kind: str) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "a").write_bytes(b"x" * 9000)
+    source = folder if kind == "folder" else zipped(tmp_path / "s.zip", {"a": b"x" * 9000})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (4096, before[1])
+    )  # each further byte is an error, as on a full disk
+    try:
+        with pytest.raises(StateError, match="can't be unpacked here"):
+            take_in(source, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_judged_is_a_copy_of_what_was_hashed(tmp_path: Path, target: Path) -> None:

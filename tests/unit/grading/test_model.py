@@ -33,6 +33,15 @@ def test_parts_of_points() -> None:
     assert [line.id for line in worst_first(result.lines)] == ["door-open", "row-hash"]
 
 
+def test_a_bonus_is_apart_from_the_mark() -> None:
+    result = results.mixed()
+    assert (result.bonus_score, result.bonus_total) == (2, 5)
+    earned, unjudged = result.with_line("parity", PASSED), result.with_line("parity", TROUBLE)
+    assert (earned.bonus_score, earned.score, earned.total) == (5, 25, 100)
+    assert unjudged.is_final
+    assert not unjudged.not_judged
+
+
 def test_thirds_are_rounded_to_cents() -> None:
     result = results.nothing().with_line("deploys", Verdict("failed", 1 / 3))
     assert result.line("deploys").earned == 3.33

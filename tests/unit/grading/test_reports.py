@@ -88,7 +88,7 @@ def test_html_says_states_in_words_and_has_one_of_each_landmark() -> None:
     page = html.render(results.mixed())
     tags = Tags()
     tags.feed(page)
-    assert [tags.tags.count(tag) for tag in ("h1", "main", "header", "table", "caption")] == [1] * 5
+    assert [tags.tags.count(tag) for tag in ("h1", "main", "header", "table", "caption")] == [1, 1, 1, 2, 2]
     assert "✗ failed" in page
     assert "✓ passed" in page
     assert 'lang="en"' in page
@@ -112,14 +112,74 @@ def test_junit_counts_and_is_xml_with_any_text() -> None:
     assert len(suite.findall("testcase")) == 3
 
 
+def test_every_report_shows_the_bonus_apart(render: Render) -> None:
+    text = render(results.mixed())
+    assert "parity" in text
+    assert re.search(r"2 (of|/) ?5|2/5|skipped", text)
+    assert "27" not in text, "25 points, and a bonus of 2"
+
+
+def test_what_a_bonus_did_not_earn_is_no_failure() -> None:
+    _, bonus = ElementTree.fromstring(junit.render(results.mixed())).findall("testsuite")
+    assert [bonus.get(name) for name in ("name", "tests", "failures", "errors", "skipped")] == [
+        "bonus",
+        "1",
+        "0",
+        "0",
+        "1",
+    ]
+    assert bonus.find("testcase/skipped") is not None
+    unjudged = junit.render(results.mixed().with_line("parity", Verdict(reason="no Terraform")))
+    assert ElementTree.fromstring(unjudged).findall("testsuite")[1].get("errors") == "1"
+
+
 def test_gradescope_adds_up() -> None:
     document = gradescope.render(results.mixed())
-    assert document["score"] == sum(test["score"] for test in document["tests"]) == 25
-    assert sum(test["max_score"] for test in document["tests"]) == 100
+    scored = [test for test in document["tests"] if "score" in test]
+    assert document["score"] == sum(test["score"] for test in scored) == 25
+    assert sum(test["max_score"] for test in scored) == 100
     assert isinstance(document["execution_time"], float)
     text = json.dumps(document, allow_nan=False)
     assert "\\r" not in text
     assert {test["status"] for test in document["tests"]} == {"passed", "failed"}
+
+
+def test_gradescope_documents_are_as_its_importer_wants_them() -> None:
+    """Gradescope: "Autograder specifications"; with every text that a student could bring in."""
+    nasty = "a\r\nb\r\ud800\x00<script>" + "x" * 100_000
+    result = results.mixed()
+    for line in result.all:
+        result = result.with_line(
+            line.id, Verdict("failed", 0.3, nasty, nasty, nasty, nasty, (nasty,) * 12, "alone")
+        )
+    document = gradescope.render(result, hidden=True)
+    text = json.dumps(document, allow_nan=False)
+    text.encode("utf-8")
+    assert len(text) < 1 << 20
+    jsonschema.validate(document, GRADESCOPE)
+    assert "\\r" not in text
+    assert "\\ud800" not in text
+
+
+_VISIBILITY = {"enum": ["hidden", "after_due_date", "after_published", "visible"]}
+_FORMAT = {"enum": ["text", "html", "simple_format", "md", "ansi"]}
+_NUMBER, _TEXT = {"type": "number", "minimum": 0}, {"type": "string"}
+GRADESCOPE = {
+    "type": "object", "additionalProperties": False, "required": ["score", "tests"],
+    "properties": {
+        "score": _NUMBER, "execution_time": _NUMBER, "output": _TEXT, "output_format": _FORMAT,
+        "test_output_format": _FORMAT, "test_name_format": _FORMAT, "visibility": _VISIBILITY,
+        "stdout_visibility": _VISIBILITY, "extra_data": {"type": "object"}, "leaderboard": {"type": "array"},
+        "tests": {"type": "array", "minItems": 1, "items": {
+            "type": "object", "additionalProperties": False, "required": ["name", "status"],
+            "properties": {
+                "score": _NUMBER, "max_score": _NUMBER, "status": {"enum": ["passed", "failed"]}, "name": _TEXT,
+                "name_format": _FORMAT, "number": _TEXT, "output": _TEXT, "output_format": _FORMAT,
+                "tags": {"type": "array", "items": _TEXT}, "visibility": _VISIBILITY, "extra_data": {"type": "object"},
+            },
+        }},
+    },
+}  # fmt: skip
 
 
 def test_terminal_is_80_columns_wide_costliest_first() -> None:
@@ -142,3 +202,9 @@ def test_all_files_are_written_and_an_old_mark_does_not_stay(tmp_path: Path) -> 
     assert {path.name for path in tmp_path.iterdir()} == names
     bundle.write(results.nothing(), tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == names - {"results.json"}
+
+
+@pytest.mark.parametrize("name", ["terminal", "html", "markdown", "junit"])
+def test_what_was_not_judged_says_what_to_do(name: str) -> None:
+    result = results.mixed().with_line("deploys", Verdict(reason="the cloud is gone", hint="start it again"))
+    assert "start it again" in ALL[name](result)

@@ -20,6 +20,7 @@ def test_the_labs_own_rubric() -> None:
     own = rubric.load(ROOT)
     assert len(own.lines) == 42
     assert own.total == 100
+    assert [(each.id, each.points) for each in own.bonus] == [("parity", 5), ("aws-evidence", 2)]
     assert [each.id for each in own.lines if each.whole] == ["deploys", "path-health", "path-image"]
     assert {each.id for each in own.lines if each.hidden} == {
         "server-no-more", "row-hash", "bad-download", "no-half-pair", "eight-at-once",
@@ -27,7 +28,7 @@ def test_the_labs_own_rubric() -> None:
 
 
 def test_every_line_has_one_check_and_every_check_a_line() -> None:
-    wanted = {each.module for each in rubric.load(ROOT).lines}
+    wanted = {each.module for each in rubric.load(ROOT).all}
     found = [
         path.name for folder in ("checks", "hidden") for path in (ROOT / "grader" / folder).glob("check_*.py")
     ]
@@ -35,7 +36,7 @@ def test_every_line_has_one_check_and_every_check_a_line() -> None:
 
 
 def test_hidden_lines_are_not_in_the_public_folder() -> None:
-    for each in rubric.load(ROOT).lines:
+    for each in rubric.load(ROOT).all:
         folder = "hidden" if each.hidden else "checks"
         assert (ROOT / "grader" / folder / each.module).is_file()
 
@@ -43,6 +44,13 @@ def test_hidden_lines_are_not_in_the_public_folder() -> None:
 def test_lines_come_after_those_they_need() -> None:
     order = rubric.parse([line("a", 60, needs=["b"]), line("b", 40)], ()).in_order()
     assert [each.id for each in order] == ["b", "a"]
+
+
+def test_a_bonus_is_apart_from_the_points_and_its_names_are_its_own() -> None:
+    own = rubric.parse([line("a")], (), bonus=[line("b", 5, needs=["a"])])
+    assert (own.total, [each.id for each in own.in_order()]) == (100, ["a", "b"])
+    with pytest.raises(ManifestError, match="stands twice"):
+        rubric.parse([line("a")], (), bonus=[line("a", 5)])
 
 
 @pytest.mark.parametrize(
