@@ -6,6 +6,7 @@ path before the server (labkit.lesson.path), calling the function (labkit.lesson
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,8 @@ def explain(context: Context, outputs: Mapping[str, str], answer: Answer) -> Dia
     if '"body" must be text' in answer.problem:
         return Diagnosis("lambda-answers", "shape", 'your function must return text in "body"', SHAPE)
     if not gap and answer.status in (0, 500, 502):
-        return Diagnosis("", "code", reason, crash(logs.server(context, outputs)))
+        found, lines = of_server(context, outputs)
+        return Diagnosis(found, "code", reason, lines)
     return Diagnosis(gap, "", reason)
 
 
@@ -133,7 +135,9 @@ def environment_lines(context: Context, outputs: Mapping[str, str]) -> tuple[str
     return (
         f"flask-app.service sees   {shortened(' '.join(sorted(sees)), 50)}",
         f"your boot script had     {shortened(' '.join(exported), 40)} (line {first})",
-        f"missing in the service   {' '.join(missing) or 'nothing'}",
+        *textwrap.wrap(
+            f"missing in the service   {' '.join(missing) or 'nothing'}", 76, subsequent_indent=" " * 25
+        ),
         "systemd gives a program its own environment.",
     )
 
@@ -146,28 +150,42 @@ _RAISED = re.compile(r"(?:Runtime\.)?\w+(?:Error|Exception)\b")
 _PLACE = re.compile(r"\b(?:index|lambda_function)\.py\"?, line (\d+)")
 
 
+def _gap_at(context: Context, file: str, number: int) -> str:
+    """The gap in which this line of a student's file stands, "" for none."""
+    from labkit.lesson import gaps
+
+    text = context.workspace.files().get(file, b"").decode(errors="replace")
+    lines = ((r.name, r.line, text.count("\n", 0, r.end) + 1) for r in gaps.regions(text).values())
+    return next((name for name, first, last in lines if first < number <= last), "")
+
+
+def of_server(context: Context, outputs: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """(gap, lines) of the last error of the server's own code in its journal; no lines when there is none."""
+    lines = crash(logs.server(context, outputs))
+    place = re.match(r"flask_app\.py line (\d+):", lines[0]) if lines else None
+    return (_gap_at(context, "flask_app.py", int(place[1])), lines) if place else ("", lines)
+
+
 def of_function(context: Context, outputs: Mapping[str, str], answer: Answer) -> Diagnosis:
     """Which line of the student's function raised, and in which gap that line stands.
 
     With CloudFormation the code is inline: its index.py is lambda_function.py, line by line.
     """
-    from labkit.lesson import gaps
-
     errors = [line for line in logs.function(context, outputs) if line.startswith("[ERROR]")]
     places = _PLACE.findall(answer.problem) or _PLACE.findall(errors[-1] if errors else "")
     reason = f"your function's own code: {answer.problem}"
     if not places:
         return Diagnosis("", "code", reason)
     number, text = int(places[-1]), context.workspace.files().get(_FUNCTION, b"").decode(errors="replace")
-    within = (
-        r.name for r in gaps.regions(text).values() if r.line < number <= text.count("\n", 0, r.end) + 1
-    )
     code = (text.splitlines()[number - 1 :] or [""])[0].strip()
     absent = (
         ("A function has Python's own modules, boto3 and urllib3.",) if "ModuleNotFound" in reason else ()
     )
     return Diagnosis(
-        next(within, ""), "code", reason, (shortened(f"{_FUNCTION} line {number}:   {code}", 76), *absent)
+        _gap_at(context, _FUNCTION, number),
+        "code",
+        reason,
+        (shortened(f"{_FUNCTION} line {number}:   {code}", 76), *absent),
     )
 
 

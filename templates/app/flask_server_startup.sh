@@ -54,6 +54,9 @@ for _ in {1..300}; do
   if curl --silent --fail --max-time 2 "http://127.0.0.1:$PORT/health"; then
     exit 0
   fi
+  if systemctl --quiet is-failed flask-app; then
+    break
+  fi
   sleep 0.1
 done
 echo "flask-app does not answer on port $PORT:"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
-from labkit.lesson import byhand, drift
+from labkit.lesson import byhand, diagnosis, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.screens import where
 
 
 def run(context: Context) -> StepResult:
@@ -63,15 +64,26 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     started = time.monotonic()
     boot = context.cloud.await_boot(deployment.outputs["InstanceId"])
     context.note(f"waited {time.monotonic() - started:.1f} s for the server's boot script")
-    return StepResult((complete, outputs, _booted(boot)), facts, commands=byhand.deploy(context))
+    return StepResult(
+        (complete, outputs, _booted(context, deployment, boot)), facts, commands=byhand.deploy(context)
+    )
 
 
-def _booted(boot: Mapping[str, Any]) -> CheckResult:
-    passed = boot.get("state") == "ok"
+def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -> CheckResult:
+    """The boot script's end; where the student's own program is what did not start, that is named."""
+    name = "the server's boot script ended well"
+    if boot.get("state") == "ok":
+        return CheckResult(name, True)
+    status = f"exit status {boot.get('exit_code')}"
+    gap, lines = diagnosis.of_server(context, deployment.outputs)
+    if lines:
+        return CheckResult(
+            name, False, f"it ended with {status}: your program does not start",
+            hint=where(context, gap), expected="exit status 0", found=status, gap=gap, symptom="code", details=lines,
+        )  # fmt: skip
     last = " ⏎ ".join(boot.get("log", [])[-5:])
-    reason = f"it ended with exit status {boot.get('exit_code')}. Last lines: {last}"
     return CheckResult(
-        "the server's boot script ended well", passed, "" if passed else reason,
-        hint="" if passed else "Mend flask_server_startup.sh, then deploy again:  ./lab deploy",
-        expected="exit status 0", found=f"exit status {boot.get('exit_code')}", gap="" if passed else "unit",
+        name, False, f"it ended with {status}. Last lines: {last}",
+        hint="Mend flask_server_startup.sh, then deploy again:  ./lab deploy",
+        expected="exit status 0", found=status, gap="unit",
     )  # fmt: skip

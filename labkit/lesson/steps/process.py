@@ -43,6 +43,9 @@ def run(context: Context) -> StepResult:
             times.append(sent.answer.seconds)
         checks.append(_judge(context, outputs, sent))
         context.progress(picture.name, number, len(chosen))
+        if checks[-1].gap and number < len(chosen):
+            context.note("The other pictures are not sent: they would stop at the same place.")
+            break
     data = {"seconds": [round(t, 4) for t in times]}
     facts = _facts(outputs, times, sent.answer.request_id)
     return StepResult(tuple(checks), facts, data, byhand.process(outputs, sent.url))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit import state
-from labkit.lesson import byhand, diagnosis, freshness, logs, path, prediction
+from labkit.lesson import byhand, diagnosis, freshness, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -68,11 +68,12 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
     server = f"{scene.address}:{scene.port}"
     way = path.one_line(_with(hop), variant.vpc_cidr, server)
     shown = () if hop.symptom == "outside" else (f"needed  {hop.needed}", f"found   {hop.seen}")
-    details = (way, *shown, _seen(answer), *_cause(context, hop, scene))
+    gap, symptom, cause = _cause(context, hop, scene)
+    details = (way, *shown, _seen(answer), *cause)
     more = f"   ./lab what {hop.term.replace(' ', '-')}" if hop.term else ""
     return CheckResult(
-        name, False, hop.seen + _silence(answer), hint=where(context, hop.gap) + more, expected=hop.needed,
-        found=hop.seen, gap=hop.gap, symptom=hop.symptom, details=tuple(d for d in details if d),
+        name, False, hop.seen + _silence(answer), hint=where(context, gap) + more, expected=hop.needed,
+        found=hop.seen, gap=gap, symptom=symptom, details=tuple(d for d in details if d),
     )  # fmt: skip
 
 
@@ -93,12 +94,14 @@ def _raised(context: Context, name: str, scene: path.Scene, answer: Answer) -> C
     )
 
 
-def _cause(context: Context, hop: path.Hop, scene: path.Scene) -> tuple[str, ...]:
-    """What the student's own code said when it did not start, or does not answer."""
+def _cause(context: Context, hop: path.Hop, scene: path.Scene) -> tuple[str, str, tuple[str, ...]]:
+    """Gap, symptom and lines: what the student's own code said when it did not start, or does not answer."""
     if hop.name not in ("boot", "health"):
-        return ()
-    outputs = {"InstanceId": str(scene.instance["InstanceId"])}
-    return diagnosis.crash(logs.server(context, outputs)) or tuple(list(scene.boot.get("log", []))[-2:])
+        return hop.gap, hop.symptom, ()
+    gap, lines = diagnosis.of_server(context, {"InstanceId": str(scene.instance["InstanceId"])})
+    if lines:
+        return gap, "code", lines
+    return hop.gap, hop.symptom, tuple(list(scene.boot.get("log", []))[-2:])
 
 
 def _with(hop: path.Hop) -> list[path.Hop]:
