@@ -76,12 +76,24 @@ def _denied(context: Context, outputs: Mapping[str, str], answer: Answer, reason
     action, resource = match["action"], match["resource"].rstrip(".")
     allowed = allowed_resources(statements(context.clients, outputs), action)
     details = (
-        f"asked    {shortened(resource, 66)}",
-        *(f"allowed  {shortened(one, 66)}" for one in allowed[:2] or ["nothing for this action"]),
+        *arn_lines("asked    ", resource),
+        *(line for one in allowed[:2] or ["nothing for this action"] for line in arn_lines("allowed  ", one)),
         "Compare the two lines." if allowed else "No statement of your server's role names this action.",
     )
     bare = resource.startswith("arn:aws:s3:::") and any(one == resource.partition("/")[0] for one in allowed)
     return Diagnosis("server-policy", "object" if bare else "", f"AWS refused your server: {action}", details)
+
+
+def arn_lines(label: str, arn: str) -> list[str]:
+    """An ARN after its label, so that two can be compared: what is too long goes on below, from the resource's name.
+
+    An image's id is left out: it is another one each time.
+    """
+    text = re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "…", arn)
+    parts = text.split(":", 5)
+    if len(label + text) <= 76 or len(parts) < 6:
+        return [shortened(label + text, 76)]
+    return [f"{label}{':'.join(parts[:5])}:", shortened(f"{' ' * len(label)}{parts[5]}", 76)]
 
 
 def statements(clients: Any, outputs: Mapping[str, str]) -> list[Mapping[str, Any]]:

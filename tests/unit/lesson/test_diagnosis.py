@@ -1,5 +1,7 @@
 """From an answer, a journal, a policy to the lines that show the cause."""
 
+from uuid import UUID
+
 import pytest
 
 from labkit.lesson import diagnosis, watching
@@ -62,3 +64,13 @@ def test_a_save_counts_once_the_text_is_at_rest() -> None:
     noticed = watching.saves(Files("a", "a", "half", "whole", "whole"), pause=0)
     assert next(noticed) == []
     assert next(noticed) == ["flask_app.py"]
+
+
+def test_two_arns_can_be_compared_in_76_columns() -> None:
+    bucket = "arn:aws:s3:::hybrid-irt3pb-lab-images-123456789012-ap-south-1"
+    image = f"{bucket}/irt3pb/{UUID(int=7)}.jpg"
+    assert diagnosis.arn_lines("allowed  ", bucket) == [f"allowed  {bucket}"]
+    assert diagnosis.arn_lines("asked    ", image) == [
+        "asked    arn:aws:s3:::",
+        "         hybrid-irt3pb-lab-images-123456789012-ap-south-1/irt3pb/….jpg",
+    ]
