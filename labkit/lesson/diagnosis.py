@@ -24,6 +24,8 @@ _WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("gap record",), "record"),
     (("accessdenied", "not authorized"), "server-policy"),
     (("s3_bucket", "dynamodb_table", "invalid bucket name", "no bucket", "bucket none", "object_prefix"), "unit"),
+    (("putitem operation", "updateitem operation"), "record"),
+    (("putobject operation",), "store"),
     (("keyerror", "typeerror", '"body" must be text'), "lambda-answers"),
 )  # fmt: skip
 _DENIED = re.compile(r"perform: (?P<action>[\w:]+) on resource: \"?(?P<resource>[^\s\"]+)")
