@@ -54,7 +54,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", metavar="FILE", help=f"the grader key (default: ${KEY_VARIABLE})")
     parser.add_argument(
-        "--gradescope-points", type=int, metavar="N", help="what Gradescope is set to; refused when it is not the rubric's"
+        "--gradescope-points", type=int, metavar="N", help="what Gradescope is set to; refused when the lab is worth another number"
     )  # fmt: skip
     parser.add_argument("--hidden", action="store_true", help="tell what hidden lines saw (instructors)")
 
@@ -106,7 +106,7 @@ def _refuse_points(configured: int | None, places: Places) -> None:
     total = rubric.load(places.root).total
     if configured not in (None, total):
         raise UsageError(
-            f"Gradescope is set to {configured} autograder points, and the rubric has {total}.",
+            f"Gradescope is set to {configured} autograder points, and this lab has {total}.",
             hint=f"Set the assignment's autograder points to {total}.",
         )
 

@@ -13,6 +13,7 @@ from labkit.lesson.faults import Bench
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.pictures import collect
+from labkit.lesson.screens import where
 
 
 def run(context: Context) -> StepResult:
@@ -40,7 +41,7 @@ def run(context: Context) -> StepResult:
 
 def check(context: Context) -> StepResult:
     """How far the faults have come, changing nothing."""
-    return StepResult(tuple(_verdict(hunt) for hunt in hunts_of(context).all))
+    return StepResult(_verdicts(hunts_of(context)))
 
 
 def hunts_of(context: Context) -> Hunts:
@@ -61,7 +62,7 @@ def _contract(context: Context) -> list[CheckResult]:
     checks = []
     for case in contract.cases(page, good):
         answer = invoke(context.clients, function, case.event)
-        checks.append(_contract_check(case.name, case.status, contract.wrong(case, answer)))
+        checks.append(_contract_check(context, case.name, case.status, contract.wrong(case, answer)))
     event = {"image_url": good}
 
     def call() -> Answer:
@@ -69,17 +70,17 @@ def _contract(context: Context) -> list[CheckResult]:
 
     with contract.other_server(context.clients, function, None):
         unset = contract.Case("EC2_FLASK_URL is not set", event, 500)
-        checks.append(_contract_check(unset.name, 500, contract.wrong(unset, call())))
+        checks.append(_contract_check(context, unset.name, 500, contract.wrong(unset, call())))
     nobody = context.workspace.variant.values()["nobody"]
     with contract.other_server(context.clients, function, f"http://{nobody}:9"):
-        checks.append(_contract_check("the server is dead", 504, contract.dead(call)))
+        checks.append(_contract_check(context, "the server is dead", 504, contract.dead(call)))
     return checks
 
 
-def _contract_check(name: str, status: int, problem: str) -> CheckResult:
+def _contract_check(context: Context, name: str, status: int, problem: str) -> CheckResult:
     gap = "lambda-call" if "attempt" in problem else "lambda-answers"
     return CheckResult(
-        f"{name}: {status}", not problem, problem, hint=f"Do: gap {gap}      ./lab hint" if problem else "",
+        f"{name}: {status}", not problem, problem, hint=where(context, gap) if problem else "",
         gap=gap if problem else "", expected=str(status), found=problem,
     )  # fmt: skip
 
@@ -98,7 +99,7 @@ def _hunt(context: Context, bench: Bench, hunts: Hunts) -> StepResult:
         context.note("Something in your running system was changed just now. Your files are untouched.")
     if hunt is not None:
         hunt = _go_on(context, hunts, hunt)
-    checks = tuple(_verdict(one) for one in hunts.all)
+    checks = _verdicts(hunts)
     facts = _symptoms(context) if hunt is not None and not hunt.over else ()
     return StepResult(checks, facts)
 
@@ -139,23 +140,34 @@ def _symptoms(context: Context) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _verdict(hunt: Hunt) -> CheckResult:
+def _verdicts(hunts: Hunts) -> tuple[CheckResult, ...]:
+    return tuple(_verdict(hunt, f"fault {n} of {len(hunts.all)}") for n, hunt in enumerate(hunts.all, 1))
+
+
+def _verdict(hunt: Hunt, which: str) -> CheckResult:
     """One fault's state, with the one next thing to do."""
-    name = "a fault found, shown and repaired"
+    name = f"{which} found, shown and repaired"
     if hunt.repaired:
         return CheckResult(f"{name}: {hunt.name}", True)
     if hunt.undone:
-        return CheckResult(f"a fault taken back without its repair: {hunt.name}", True)
+        return CheckResult(f"{which} taken back without its repair: {hunt.name}", True)
     if not hunt.made:
         return CheckResult(name, False, "not begun", hint="./lab break")
     if hunt.found:
-        return CheckResult(name, False, "hop and evidence are right; it is not repaired yet", hint=_REPAIR)
+        return CheckResult(
+            name, False, "hop and evidence are right; it is not repaired yet", hint=_REPAIR, symptom="repair"
+        )
     seen = [] if not hunt.hop else [f"hop {hunt.hop} is {'right' if hunt.hop_right else 'wrong'}"]
     seen += (
         [] if not hunt.evidence else [f"the evidence is {'good' if hunt.evidence_right else 'not this one'}"]
     )
     return CheckResult(
-        name, False, "; ".join(seen) or "at which hop, and how do you know?", hint=_ANSWER, details=_LOOK
+        name,
+        False,
+        "; ".join(seen) or "at which hop, and how do you know?",
+        hint=_ANSWER,
+        details=_LOOK,
+        symptom="fault",
     )
 
 
@@ -166,6 +178,7 @@ _LOOK = (
 )
 _REPAIR = (
     "Terraform: ./lab deploy sees the drift and repairs it. CloudFormation compares templates only:\n"
-    "put back by hand (./lab shell) what was changed by hand, or: ./lab destroy && ./lab deploy.\n"
-    "Then:  ./lab break"
+    "put back by hand, in ./lab shell, what was changed by hand; or begin anew:\n"
+    "  ./lab destroy && ./lab deploy\n"
+    "Then:\n  ./lab break"
 )
