@@ -85,7 +85,7 @@ def graders(column: str) -> Iterator[Callable[[], Any]]:
             work = Path(tempfile.mkdtemp(dir=home))
             if identity:
                 os.chown(work, ORDINARY_UID, ORDINARY_UID)
-            driver = battery.Driver(python, home, work, identity, tier, seconds=12)
+            driver = battery.Driver(python, home, work, identity, tier, seconds=9)
             stack.callback(_end, driver)
             return driver
 
