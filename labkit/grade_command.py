@@ -64,10 +64,13 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     from labkit.grading.grade import grade
     from labkit.grading.model import to_json
     from labkit.grading.reports import terminal
+    from labkit.lesson import freshness
 
     request = _request(arguments, places)
     _refuse_points(arguments.gradescope_points, places)
     console.event(_banner(arguments, places))
+    if request.deployed and not arguments.submission:
+        freshness.warn(_own_workspace(arguments, places), console.event)
     result = grade(request, console.event)
     for text, style in terminal.render(result, hidden=arguments.hidden):
         console.line(text, style=style)

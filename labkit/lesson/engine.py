@@ -19,6 +19,9 @@ from labkit.lesson.trouble import Trouble
 from labkit.manifest import Step
 from labkit.state import exclusive
 
+#: the steps that judge what runs, not the files: always, and when they are only to look
+_JUDGING, _LOOKING = ("04", "05", "06", "07"), ("03", "09")
+
 
 class StepModule(Protocol):
     """What a module in labkit.lesson.steps offers."""
@@ -61,6 +64,8 @@ def run_step(context: Context, name: str) -> StepResult:
     with exclusive(context.places.state / "step.lock", busy=busy):
         title = f"{step.number} {step.title} · {context.target_words}"
         context.emit(Event("step", title, {"step": step.number, "target": context.target_words}))
+        if step.number in _JUDGING or (context.options.check_only and step.number in _LOOKING):
+            freshness.warn(context.workspace, context.emit)
         with _aws_in_words():
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:

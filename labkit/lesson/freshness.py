@@ -5,7 +5,7 @@ What belongs here: these two comparisons and their warnings. What does not: depl
 
 from datetime import datetime
 
-from labkit.events import Event
+from labkit.events import Emit, Event
 from labkit.lesson.context import Context
 from labkit.workspace import Workspace
 
@@ -29,12 +29,11 @@ def undeployed(workspace: Workspace) -> list[str]:
     return [name for name in names if now.get(name) != before.get(name)]
 
 
-def warn(context: Context) -> bool:
-    """Say which files are newer than what runs; True when there are any."""
-    workspace = context.workspace
+def warn(workspace: Workspace, emit: Emit) -> None:
+    """Say which files are newer than what runs, if any are."""
     names = undeployed(workspace)
     if not names:
-        return False
+        return
     at = datetime.fromisoformat(str(workspace.record.deployed["at"])).astimezone()
     for name in names:
         path = workspace.path / name
@@ -42,9 +41,8 @@ def warn(context: Context) -> bool:
             datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S") if path.exists() else "deleted"
         )
         text = f"{name} was saved at {saved}; what runs is the text of {at.strftime('%H:%M:%S')}."
-        context.emit(Event("warning", text, {"file": name}))
-    context.emit(Event("warning", "This judges what runs.  To deploy your files:  ./lab deploy"))
-    return True
+        emit(Event("warning", text, {"file": name}))
+    emit(Event("warning", "This judges what runs.  To deploy your files:  ./lab deploy"))
 
 
 def warn_of_templates(context: Context) -> None:

@@ -128,6 +128,14 @@ def test_edited_and_not_deployed(deployed_solution: Any, mine: Path, restored: N
     run = deployed_solution.run("wire", *SOLUTION, "--plain")
     assert "flask_app.py was saved at" in run.output
     assert "./lab deploy" in run.output
+    for words in (
+        ("deploy", "--check"),
+        ("process", "--check"),
+        ("measure", "--rate", "5", "--seconds", "1"),
+    ):
+        assert "flask_app.py was saved at" in deployed_solution.run(*words, *SOLUTION, "--plain").output, (
+            words
+        )
 
 
 @pytest.mark.verify

@@ -6,7 +6,7 @@ contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
 
 from labkit.errors import UsageError
 from labkit.events import Event
-from labkit.lesson import attack, breaking, byhand, contract, course, faults, freshness, path
+from labkit.lesson import attack, breaking, byhand, contract, course, faults, path
 from labkit.lesson.breaking import Hunt, Hunts
 from labkit.lesson.context import Context
 from labkit.lesson.faults import Bench
@@ -22,7 +22,6 @@ def run(context: Context) -> StepResult:
     options = context.options.extra
     if options.get("attack"):
         return attack.run(context, outputs, str(options["attack"]))
-    freshness.warn(context)
     bench = Bench(context.clients, outputs, context.cloud, context.workspace.variant.port)
     hunts = hunts_of(context)
     if options.get("fault"):

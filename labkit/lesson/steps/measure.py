@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit import state
 from labkit.errors import UsageError
-from labkit.lesson import answers, beside, course, freshness, likeaws, measuring, plots
+from labkit.lesson import answers, beside, course, likeaws, measuring, plots
 from labkit.lesson.context import Context
 from labkit.lesson.measuring import Plan, Request
 from labkit.lesson.model import CheckResult, StepResult
@@ -27,7 +27,6 @@ def run(context: Context) -> StepResult:
     """Measure, keep JSON and plots, lay another run beside it when asked to."""
     plan, other = _plan(context), _other(context)
     outputs = context.deployed().outputs
-    freshness.warn(context)
     with likeaws.delayed(context, plan.seconds) as like:
         requests = _measure(context, plan, outputs["LambdaFunctionName"])
     value = measuring.report(plan, requests, {**_about(context, outputs), **like})

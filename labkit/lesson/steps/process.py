@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.lesson import byhand, diagnosis, freshness, likeaws, pictures
+from labkit.lesson import byhand, diagnosis, likeaws, pictures
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -31,7 +31,6 @@ def run(context: Context) -> StepResult:
     """Call /health through the function, then send each picture and compare what was stored."""
     chosen = pictures.collect(context.options.images or _samples(context))
     outputs = context.deployed().outputs
-    freshness.warn(context)
     first = _health(context, outputs)
     if not first.passed:
         return StepResult((first,))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labkit import state
-from labkit.lesson import byhand, diagnosis, freshness, path, prediction
+from labkit.lesson import byhand, diagnosis, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -24,7 +24,6 @@ MEANING: Mapping[str, str] = {
 def run(context: Context) -> StepResult:
     """Call /health through the function, read every hop, draw the path."""
     outputs = context.deployed().outputs
-    freshness.warn(context)
     prediction.recall(context)
     return look(context, outputs)
 
