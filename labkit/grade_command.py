@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     """Grade, show, write the reports; the exit status says whether everything was judged."""
     from labkit.grading.grade import grade
     from labkit.grading.model import to_json
-    from labkit.grading.reports import terminal
+    from labkit.grading.reports import terminal, words
     from labkit.lesson import freshness
 
     request = _request(arguments, places)
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
     console.result(to_json(result))
-    if result.is_final and not (arguments.submission or request.deployed):
+    if words.whole(result) and not (arguments.submission or request.deployed):
         _own_workspace(arguments, places).record_step(_NUMBER)
     return GRADED if _judged(result) else NOT_JUDGED
 
@@ -116,9 +116,14 @@ def _refuse_points(configured: int | None, places: Places) -> None:
 
 def _judged(result: "Result") -> bool:
     """Whether everything that was asked for has been judged."""
-    from labkit.grading.reports.words import asked_for
+    from labkit.grading.reports.words import asked_for, elsewhere
 
-    open_lines = [line for line in result.all if line.verdict.outcome == "not judged" and asked_for(line)]
+    away = elsewhere(result)
+    open_lines = [
+        line
+        for line in result.all
+        if line.verdict.outcome == "not judged" and asked_for(line) and line not in away
+    ]
     return result.complete and not open_lines
 
 

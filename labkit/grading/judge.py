@@ -20,6 +20,7 @@ from typing import Any
 from labkit import manifest
 from labkit.cloud.lifecycle import execute
 from labkit.grading import rubric, task
+from labkit.grading.model import NO_CHECK
 from labkit.grading.plugin import NAME, GradingPlugin, find
 from labkit.grading.session import Session
 from labkit.grading.starting import Warm
@@ -72,7 +73,7 @@ def _judge(session: Session, report: Reporter) -> int:
     wanted = [session.rubric.line(name) for name in session.task.lines]
     files, missing = find(session.task.checks, wanted)
     for line in missing:
-        report("missing", {"line": line.id, "why": "there is no check for this line"})
+        report("missing", {"line": line.id, "why": NO_CHECK})
     if not files:
         return 0
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"

@@ -42,6 +42,8 @@ class Verdict:
 
 #: the reason of lines that a run was not to judge
 NOT_ASKED = "not asked for"
+#: the reason of a line whose check this copy does not have
+NO_CHECK = "there is no check for this line"
 NOT_YET = Verdict(reason="the grading has not come to this line")
 
 

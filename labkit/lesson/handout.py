@@ -20,7 +20,17 @@ from labkit.lesson.course import Course
 from labkit.lesson.recording import RECORDING
 from labkit.manifest import Gap, Manifest
 
-FOLDERS = ("labkit", "steps", "templates", "lesson", "images", "docs", "grader/checks", ".devcontainer")
+FOLDERS = (
+    "labkit",
+    "steps",
+    "templates",
+    "lesson",
+    "images",
+    "docs",
+    "grader/checks",
+    "grader/support",
+    ".devcontainer",
+)
 FILES = (
     "STEPS.md", "LICENSE", "CHANGELOG.md", "lab", "lab.cmd", "lab.toml", "course.toml", "pyproject.toml", ".gitignore",
     ".gitattributes", "requirements.lock", "requirements-build.lock",

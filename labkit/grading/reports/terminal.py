@@ -57,8 +57,9 @@ def _loss(line: LineResult, hidden: bool) -> Iterator[Row]:
 
 
 def _unjudged(result: Result) -> Iterator[Row]:
+    elsewhere = words.elsewhere(result)
     for line in result.not_judged:
-        if words.asked_for(line):
+        if words.asked_for(line) and line not in elsewhere:
             yield "", ""
             yield from _wrapped(f"? {line.id}: not judged. {line.verdict.reason}", "  ", "warn", first="")
             yield from _fields(("try", line.verdict.hint))

@@ -3,7 +3,7 @@
 What belongs here: pure functions from a result to sentences. What does not: layout.
 """
 
-from labkit.grading.model import NOT_ASKED, LineResult, Result
+from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
 
 
 def points(value: float) -> str:
@@ -24,7 +24,25 @@ def headline(result: Result) -> str:
     if result.is_final:
         more = f", and a bonus of {points(result.bonus_score)}" if result.bonus_score else ""
         return f"{points(result.score)} of {result.total} points{more}"
+    if whole(result):
+        there = sum(line.points for line in elsewhere(result))
+        return f"{points(result.score)} of {result.total - there} points; {there} more are tried only where you hand in"
     return f"No mark yet: {len(result.not_judged)} of {len(result.lines)} lines could not be judged"
+
+
+def elsewhere(result: Result) -> list[LineResult]:
+    """Hidden lines of a self-check in a copy for students, which does not have their checks.
+
+    None with a grader key: where marks are made, a check that is missing is our trouble.
+    """
+    if not result.about.get("self_check"):
+        return []
+    return [line for line in result.lines if line.hidden and line.verdict.reason == NO_CHECK]
+
+
+def whole(result: Result) -> bool:
+    """Whether everything was judged that can be judged here."""
+    return result.complete and len(result.not_judged) == len(elsewhere(result))
 
 
 def asked_for(line: LineResult) -> bool:
@@ -65,7 +83,7 @@ def circumstances(result: Result) -> list[str]:
         said.append(f"{about['tier_text']} {about.get('tier_fix', '')}".strip())
     if not result.complete:
         said.append("The grading did not come to its end. That is not your fault and costs you nothing.")
-    elif result.not_judged and not (about.get("only") or about.get("gap")):
+    elif result.not_judged and not whole(result) and not (about.get("only") or about.get("gap")):
         said.append(
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
         )

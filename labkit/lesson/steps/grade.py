@@ -36,9 +36,9 @@ def _step(context: Context, *, deployed: bool) -> StepResult:
 
 def _checks(result: Result) -> tuple[CheckResult, ...]:
     judged = CheckResult(
-        "every line was judged", result.is_final,
-        "" if result.is_final else f"{len(result.not_judged)} lines were not: that is not your fault",
-        hint="" if result.is_final else "Run the step again:  ./lab grade",
+        "every line was judged", words.whole(result),
+        "" if words.whole(result) else f"{len(result.not_judged)} lines were not: that is not your fault",
+        hint="" if words.whole(result) else "Run the step again:  ./lab grade",
     )  # fmt: skip
     return (judged, *(_failed(line) for line in worst_first(result.lines)))
 

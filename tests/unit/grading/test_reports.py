@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 import labkit.grading
-from labkit.grading.model import Result, Verdict, to_json
-from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal
+from labkit.grading.model import NO_CHECK, Result, Verdict, to_json
+from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal, words
 from tests.unit.grading import results
 
 Render = Callable[..., str]
@@ -53,6 +53,25 @@ def test_what_was_not_judged_is_no_pass(name: str) -> None:
     text = ALL[name](results.nothing())
     assert "not" in text.lower()
     assert "100 of 100" not in text
+
+
+def test_a_copy_without_hidden_checks_counts_what_it_has_unless_it_makes_marks() -> None:
+    """In a hand-out hidden lines have no check: a self-check goes on without them, a grading does not."""
+    none, passed = results.nothing(), Verdict("passed", 1.0, way="as submitted")
+    lines = tuple(
+        replace(line, verdict=Verdict(reason=NO_CHECK) if line.hidden else passed) for line in none.lines
+    )
+    away = sum(line.points for line in lines if line.hidden)
+    assert away
+    here = replace(none, complete=True, lines=lines, about={**none.about, "self_check": True})
+    assert (
+        f"{100 - away} of {100 - away} points; {away} more are tried only where you hand in"
+        in on_terminal(here)
+    )
+    assert words.whole(here)
+    marking = replace(here, about={**none.about, "self_check": False})
+    assert "No mark yet" in on_terminal(marking)
+    assert not words.whole(marking)
 
 
 def test_gradescope_gets_no_document_without_a_mark() -> None:

@@ -1,5 +1,6 @@
 """The hand-out: nothing of the solution in it, given gaps solved, and a demo that is a recorded run."""
 
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -32,6 +33,18 @@ def test_solution_tests_and_hidden_checks_stay_here(files: dict[str, bytes]) -> 
     assert {"lab", "lab.toml", "STEPS.md", "README.md", "Makefile", "templates/app/flask_app.py"} <= set(
         files
     )
+
+
+def test_every_check_of_a_hand_out_finds_what_it_imports(files: dict[str, bytes]) -> None:
+    checks = {name: data.decode() for name, data in files.items() if name.startswith("grader/checks/")}
+    wanted = {
+        (check, module.replace(".", "/"))
+        for check, text in checks.items()
+        for module in re.findall(r"(?m)^(?:from|import) (grader\.[\w.]+)", text)
+    }
+    assert wanted
+    for check, module in wanted:
+        assert f"{module}.py" in files or f"{module}/__init__.py" in files, (check, module)
 
 
 def test_the_makefile_keeps_what_works_without_solution_and_tests(files: dict[str, bytes]) -> None:
