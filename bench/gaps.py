@@ -4,7 +4,9 @@ What belongs here: the command as people type it, in a lab of its own, each time
 whole gradings (bench.grading).
 """
 
+import json
 import os
+import resource
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import labkit
 from bench.measuring import Figure, figure, timed
 from labkit import manifest
+from labkit.grading.grade import KEPT
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 RUNS = 3
@@ -31,20 +34,35 @@ def gaps() -> list[Figure]:
             first = figure(
                 "gap judged, the first time (server-door)", timed(lambda: _judged(base, "server-door"), 1)
             )
-            return [first, *(_gap(base, work, gap.name, gap.files["cloudformation"]) for gap in lab.gaps)]
+            each = [_gap(base, work, gap.name, gap.files["cloudformation"]) for gap in lab.gaps]
+            return [first, *(shown for pair in each for shown in pair)]
         finally:
             subprocess.run(["sh", str(ROOT / "lab"), "cloud", "stop"], env=_environment(base), check=True,
                            stdout=subprocess.DEVNULL)  # fmt: skip
 
 
-def _gap(base: Path, work: Path, name: str, file: str) -> Figure:
+def _gap(base: Path, work: Path, name: str, file: str) -> tuple[Figure, Figure]:
+    """Wall and processor time of the verdict on a changed gap."""
+    spent: list[float] = []
+
     def changed() -> None:
         path = work / file
         head, mark, rest = path.read_text().partition(f"# >>> gap {name}\n")
         path.write_text(f"{head}{mark}# changed\n{rest}")
+        before = _spent(base)
         _judged(base, name)
+        spent.append(1000 * (_spent(base) - before))
 
-    return figure(f"gap judged again, changed: {name}", timed(changed, RUNS), aim=_WAITS.get(name, "< 2 s"))
+    wall = timed(changed, RUNS)
+    return figure(f"gap {name}, changed: wall", wall, aim=_WAITS.get(name, "< 2 s")), figure("  CPU", spent)
+
+
+def _spent(base: Path) -> float:
+    """Processor seconds of the commands so far, and of the kept cloud with all that it has collected."""
+    cloud = json.loads((base / ".lab" / "grading" / KEPT / "cloud" / "state.json").read_text())
+    fields = Path(f"/proc/{cloud['pid']}/stat").read_text().rpartition(")")[2].split()
+    commands = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return commands.ru_utime + commands.ru_stime + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _judged(base: Path, gap: str) -> None:
