@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,7 +86,11 @@ def lines(findings: list[Finding]) -> Iterator[str]:
     """The findings for people, each with what to do, in 80 columns."""
     marks = {"ok": "✓", "warn": "!", "bad": "✗"}
     for finding in findings:
-        yield f"{marks[finding.state]} {finding.name:<9} {finding.text}"
+        lead = f"{marks[finding.state]} {finding.name:<9} "
+        yield from textwrap.wrap(
+            finding.text, 80, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False,
+            break_on_hyphens=False,
+        )  # fmt: skip
         if finding.do:
             yield f"            Do:  {finding.do}"
     yield ""
