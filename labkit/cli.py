@@ -284,9 +284,10 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.manifest import load
 
     places = _places()
-    return (
-        0 if run_demo(places, load(places.root), console.event, arguments.engine or "cloudformation") else 1
-    )
+    passed = run_demo(places, load(places.root), console.event, arguments.engine or "cloudformation")
+    if passed:
+        console.line("Now you:  ./lab", style="strong")
+    return 0 if passed else 1
 
 
 def _cloud(arguments: argparse.Namespace, console: Console) -> int:
