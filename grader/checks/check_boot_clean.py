@@ -2,7 +2,7 @@
 
 import re
 
-from labkit.grading.api import Failed, Lab
+from labkit.grading.api import Failed, Lab, cut
 
 _ERROR = re.compile(
     r"command not found|Traceback \(most recent|syntax error|No such file or directory|Permission denied|"
@@ -25,8 +25,8 @@ def check(lab: Lab) -> None:
     wrong = [line for line in boot.log if _ERROR.search(line) and not line.startswith("+")]
     if wrong:
         raise Failed(
-            f"the boot log holds an error: {wrong[0][:160]}", hint="the line before it says which command it was",
-            expected="no error", found=wrong[0][:160], evidence=wrong[:6],
+            f"the boot log holds an error: {cut(wrong[0], 160)}", hint="the line before it says which command it was",
+            expected="no error", found=cut(wrong[0], 160), evidence=wrong[:6],
         )  # fmt: skip
 
 
@@ -35,6 +35,4 @@ def _reason(state: str, code: int | None, last: list[str]) -> str:
         return (
             "your boot script never ran: cloud-init runs a script that begins with #! and has Unix line ends"
         )
-    return (
-        f"your boot script ended with {code if code is not None else state}: {last[-1][:160] if last else ''}"
-    )
+    return f"your boot script ended with {code if code is not None else state}: {cut(last[-1], 160) if last else ''}"

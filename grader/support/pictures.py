@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored
+from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored, cut
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 KINDS = tuple(CONTENT_TYPES)
@@ -78,7 +78,7 @@ def said(reply: Reply) -> str:
     if not reply.status:
         return f"no answer ({reply.problem or 'nothing came'})"
     text = reply.body.decode(errors="replace").strip()
-    return f"{reply.status} {text[:200]}"
+    return f"{reply.status} {cut(text, 200)}"
 
 
 _REFUSED = (

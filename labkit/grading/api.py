@@ -39,6 +39,7 @@ What a check changes it puts back: `lab.cleanup(function, *arguments)` runs afte
 Inputs come from `lab.random` (seeded by grader key, submission and line: the same submission always gets the
 same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answers can't be known beforehand.
 Times, ids and addresses of AWS may stand in reasons: the engine replaces them by roles ("<server>", "<uuid>").
+Texts of others are shortened by `cut`, which ends at the same place whatever the ids.
 Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
 
 A module may say SLOW = True (its check mostly waits: it waits beside the other slow ones, so it must not use what
@@ -59,6 +60,7 @@ from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.deploy.inventory import Inventory
 from labkit.deploy.template import Declared, declared
 from labkit.grading.failure import Failed
+from labkit.grading.naming import cut
 from labkit.grading.probes.function import Answer, Function
 from labkit.grading.probes.images import Images
 from labkit.grading.probes.packets import Packet, Packets
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "Packet",
     "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Visit",
+    "cut",
 ]  # fmt: skip
 
 

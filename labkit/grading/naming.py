@@ -27,6 +27,26 @@ _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d|/\d)\b")
 _PID = re.compile(r"(?<=\[)\d+(?=\]:)|(?<=\bpid )\d+", re.IGNORECASE)
 _FIXED = ("0.0.0.0", "127.", "169.254.", "255.")
 _SESSION = re.compile(r"(?<=assumed-role/)([\w+=,.@-]+)/[\w+=,.@-]+")
+_VOLATILE = re.compile(
+    "|".join(
+        each.pattern
+        for each in (_SESSION, _UUID, _DATE, _TIME, _MILLISECONDS, _ID, _DURATION, _OBJECT, _PID, _ADDRESS)
+    )
+)
+
+
+def cut(text: str, limit: int) -> str:
+    """The beginning of `text`, which ends at the same place in every run.
+
+    What differs from run to run counts as one character, however long it is, and is never cut in two.
+    """
+    counted = place = 0
+    for match in _VOLATILE.finditer(text):
+        before = match.start() - place
+        if counted + before >= limit:
+            break
+        counted, place = counted + before + 1, match.end()
+    return text[: place + limit - counted]
 
 
 class Names:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.grading.naming import cut
 from labkit.targets import Clients
 
 #: a function may run for 60 s; its client waits a little longer
@@ -63,7 +64,7 @@ class Answer:
             return self.error or self.refused
         if self.problem:
             return self.problem
-        return f"{self.status} {json.dumps(self.body, sort_keys=True, default=str)[:200]}"
+        return f"{self.status} {cut(json.dumps(self.body, sort_keys=True, default=str), 200)}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.grading.naming import Names
+from labkit.grading.naming import Names, cut
 
 OUTPUTS = {
     "InstanceId": "i-0123456789abcdef0",
@@ -31,3 +31,16 @@ OUTPUTS = {
 )
 def test_volatile_text_is_named_by_role(text: str, stable: str) -> None:
     assert Names(OUTPUTS, fixed="nobody lives at 10.30.1.254").stable(text) == stable
+
+
+@pytest.mark.parametrize("limit", range(1, 120, 3))
+def test_two_runs_are_cut_at_the_same_place(limit: int) -> None:
+    """Times, addresses and ids are of different lengths in each run; what is left of the text is not."""
+    form = '500 {{"error": "no answer from {}, took {} s", "lambda_ec2_call_time_ms": {}, "id": "{}", "role": "abc"}}'
+    runs = (
+        ("10.30.1.7", "5.1", "7.25", "i-0123456789abcdef0"),
+        ("10.30.1.254", "5.013", "1127.0", "i-01234567"),
+    )
+    first, second = (Names({}).stable(cut(form.format(*values), limit)) for values in runs)
+    assert first == second
+    assert cut("a text of nobody's", limit) == "a text of nobody's"[:limit]
