@@ -20,6 +20,11 @@ def where(context: Context, gap: str) -> str:
     return f"Do: gap {gap}, {file}{line}, then\n  ./lab deploy   ./lab hint"
 
 
+def mend(context: Context, gap: str) -> str:
+    """The same for a line of code that the screen names: it may stand outside every gap."""
+    return where(context, gap) if gap else "Mend that line, then\n  ./lab deploy   ./lab hint"
+
+
 def engine_of(context: Context) -> str:
     """The engine that the student works with: that of the last deployment."""
     return context.workspace.record.engine

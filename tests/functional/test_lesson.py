@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -215,7 +216,11 @@ def test_own_code_that_does_not_start(deployed_solution: Any, mine: Path, restor
         'return jsonify(error="image_url is missing"), 400',
         'return jsonify(error="no url"), 400)',
     )
-    deployed_solution.run("deploy", *SOLUTION)
+    started = time.monotonic()
+    deployed = deployed_solution.run("deploy", *SOLUTION, "--plain").output
+    assert time.monotonic() - started < 30, "the boot script ends when its service has failed for good"
+    for words in ("your program does not start", "flask_app.py line", "unmatched ')'", "Mend that line"):
+        assert words in " ".join(deployed.split()), deployed
     text = " ".join(message(screen(deployed_solution, "wire", *SOLUTION)))
     assert "flask_app.py line" in text
     assert "unmatched ')'" in text
@@ -423,6 +428,7 @@ def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
         "break", *SOLUTION, "--hop", "door", "--evidence", "inactive (dead)", "--json"
     )
     assert "hop door is wrong" in wrong.result["checks"][0]["reason"]
+    assert "Which of the four symptoms" in " ".join(deployed_solution.run("hint").output.split())
     right = deployed_solution.run("break", *SOLUTION, "--hop", "health", "--json")
     assert "not repaired yet" in right.result["checks"][0]["reason"]
     deployed_solution.run("shell", "server", "--", "systemctl", "start", "flask-app")

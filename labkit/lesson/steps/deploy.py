@@ -11,7 +11,7 @@ from labkit.deploy.model import OUTPUTS, Deployment
 from labkit.lesson import byhand, diagnosis, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.screens import where
+from labkit.lesson.screens import mend
 
 
 def run(context: Context) -> StepResult:
@@ -79,7 +79,7 @@ def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -
     if lines:
         return CheckResult(
             name, False, f"it ended with {status}: your program does not start",
-            hint=where(context, gap), expected="exit status 0", found=status, gap=gap, symptom="code", details=lines,
+            hint=mend(context, gap), expected="exit status 0", found=status, gap=gap, symptom="code", details=lines,
         )  # fmt: skip
     last = " ⏎ ".join(boot.get("log", [])[-5:])
     return CheckResult(

@@ -12,7 +12,7 @@ from labkit.lesson import byhand, diagnosis, likeaws, pictures
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.screens import where
+from labkit.lesson.screens import mend, where
 from labkit.lesson.steps import wire
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
@@ -79,7 +79,7 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     if sent.answer.status != 200 or not isinstance(result, Mapping):
         found = diagnosis.explain(context, outputs, sent.answer)
         return CheckResult(
-            name, False, found.reason, _next(context, found.gap, sent.answer.status), gap=found.gap,
+            name, False, found.reason, _next(context, found, sent.answer.status), gap=found.gap,
             symptom=found.symptom, details=found.details,
         )  # fmt: skip
     wrong = _wrong_object(context, outputs, sent, result) or _wrong_row(context, outputs, sent, result)
@@ -91,10 +91,12 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     )
 
 
-def _next(context: Context, gap: str, status: int) -> str:
-    if not gap and status == 400:
+def _next(context: Context, found: diagnosis.Diagnosis, status: int) -> str:
+    if not found.gap and status == 400:
         return "Your server refuses this picture. Send another:  ./lab process --image FILE"
-    return where(context, gap)
+    return (
+        mend(context, found.gap) if found.symptom == "code" and found.details else where(context, found.gap)
+    )
 
 
 def _wrong_object(

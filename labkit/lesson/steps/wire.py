@@ -11,7 +11,7 @@ from labkit.lesson import byhand, diagnosis, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.screens import where
+from labkit.lesson.screens import mend, where
 
 MEANING: Mapping[str, str] = {
     "silence": "Silence until the time is up: something on the way dropped the packet.",
@@ -69,9 +69,10 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
     shown = () if hop.symptom == "outside" else (f"needed  {hop.needed}", f"found   {hop.seen}")
     gap, symptom, cause = _cause(context, hop, scene)
     details = (way, *shown, _seen(answer), *cause)
+    go_on = mend(context, gap) if symptom == "code" else where(context, gap)
     more = f"   ./lab what {hop.term.replace(' ', '-')}" if hop.term else ""
     return CheckResult(
-        name, False, hop.seen + _silence(answer), hint=where(context, gap) + more, expected=hop.needed,
+        name, False, hop.seen + _silence(answer), hint=go_on + more, expected=hop.needed,
         found=hop.seen, gap=gap, symptom=symptom, details=tuple(d for d in details if d),
     )  # fmt: skip
 
@@ -86,7 +87,7 @@ def _raised(context: Context, name: str, scene: path.Scene, answer: Answer) -> C
         name,
         False,
         found.reason,
-        where(context, found.gap),
+        mend(context, found.gap),
         gap=found.gap,
         symptom=found.symptom,
         details=found.details,
