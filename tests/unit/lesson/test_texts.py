@@ -108,3 +108,18 @@ def test_the_values_that_texts_ask_for_exist() -> None:
     for name, text in texts():
         if not name.startswith("hint"):
             assert set(re.findall(r"\{([a-z_]+)\}", text)) <= known, name
+
+
+#: AWS's, Terraform's and the network's words that a document about this lab may use
+VOCABULARY = (
+    "VPC", "EC2", "S3", "DynamoDB", "Lambda", "CloudFormation", "Terraform", "IAM", "security group", "subnet", "route",
+    "network interface", "role", "policy", "log group", "stack", "ARN", "network ACL", "cold start", "drift", "time-out",
+    "refused", "request id", "Init Duration", "user data", "boot script", "AccessDenied", "plan", "replace", "output",
+    "IMDSv1", "metadata service", "systemd", "journal", "p95", "port", "hop", "door", "instance", "region", "rollback",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("word", VOCABULARY)
+def test_every_word_of_the_document_is_in_the_glossary(word: str) -> None:
+    if re.search(rf"(?i)\b{re.escape(word)}s?\b", (ROOT / "STEPS.md").read_text()):
+        assert TEXTS.term(word).says
