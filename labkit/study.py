@@ -294,9 +294,8 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
     instance, port = context.deployed().outputs["InstanceId"], context.workspace.variant.port
     if not words:
         console.line(f"Inside your server {instance} (local cloud), as root. Try:", style="strong")
-        console.line(
-            f"  journalctl -u flask-app    systemctl status flask-app    curl localhost:{port}/health"
-        )
+        console.line("  journalctl -u flask-app    systemctl status flask-app")
+        console.line(f"  curl localhost:{port}/health")
         console.line("Leave it with: exit")
     return terminal.hand_on(lambda descriptors: context.cloud.run_inside(instance, words, descriptors))
 

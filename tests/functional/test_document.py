@@ -24,7 +24,7 @@ ADA = ("--student", "ada@uni.edu")
 _CHANGING = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b|\b[A-Z][a-z]{2} \d\d\b|\d+(?:[.,:]\d+)*"
 )
-pytestmark = [pytest.mark.slow, pytest.mark.verify, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.verify, pytest.mark.timeout(1800)]
 
 
 def plain(text: str) -> str:
@@ -47,9 +47,9 @@ def missing(step: str, screen: str) -> list[str]:
     return [line for block in examples(step) for line in block if plain(line.rstrip("… ")) not in seen]
 
 
-def has_long_name(line: str) -> bool:
-    """Whether one name (an ARN, a path, a URL) fills most of the line: names are not broken, so that they can be copied."""
-    return max(map(len, line.split())) > 45
+def may_be_wide(line: str) -> bool:
+    """Whether one name (an ARN, a path, a URL) fills most of the line, since names are copied whole; or it is a journal's."""
+    return max(map(len, line.split())) > 45 or re.match(r"[A-Z][a-z]{2} \d\d \d\d:", line) is not None
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,7 @@ def test_every_line_of_an_example_is_seen_in_a_run(screens: dict[str, str], step
 def test_no_screen_says_a_word_of_the_kits_own_or_is_too_wide(screens: dict[str, str]) -> None:
     for step, screen in screens.items():
         assert INNER_WORDS.findall(screen) == [], step
-        assert [line for line in screen.splitlines() if len(line) > 80 and not has_long_name(line)] == [], (
-            step
-        )
+        assert [line for line in screen.splitlines() if len(line) > 80 and not may_be_wide(line)] == [], step
 
 
 def test_the_doctor_says_the_same_things_of_any_machine(screens: dict[str, str]) -> None:
