@@ -8,6 +8,7 @@ this module runs as that user, who tells on standard output: python -I -m labkit
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -23,7 +24,7 @@ from labkit.errors import CloudError
 
 _LISTENING = "0A"
 _MOST = 1 << 17
-_HIDDEN = "This system does not show what runs in a server."
+_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ def programs(root: int, *, proc: str = "/proc") -> list[Program]:
     Raises CloudError where the system does not show its processes: macOS, or a hidden /proc.
     """
     if not os.path.isdir(f"{proc}/self/task"):
-        raise CloudError(_HIDDEN, hint="Grade on Linux.")
+        raise _hidden()
     processes = list(_below(root))
-    closed = {owner for pid in processes if (owner := _closed_to_us(pid))}
     found = _seen(root, processes)
-    for owner in closed if os.geteuid() == 0 else ():
+    closed = [pid for pid in processes if _is_closed(pid)] if os.geteuid() == 0 else []
+    for owner in {_owner(pid) for pid in closed}:
         found += _as_owner(root, owner)
+    seen = {program.pid for program in found}
+    if any(_is_closed(pid) and _number_inside(pid) not in seen for pid in closed):
+        raise _hidden()
     return sorted(found, key=lambda program: program.pid)
 
 
@@ -56,30 +60,46 @@ def _seen(root: int, processes: Iterable[int]) -> list[Program]:
     return [program for pid in processes if (program := _program(pid, ports)) is not None]
 
 
-def _closed_to_us(pid: int) -> int:
-    """The user whose process we may not look into; 0 where we may, or it is gone."""
+def _is_closed(pid: int) -> bool:
+    """Whether it is there, and we may not look into it."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             file.read(1)
     except PermissionError:
-        with contextlib.suppress(OSError):
-            return os.stat(f"/proc/{pid}").st_uid
+        return True
     except OSError:
-        pass
-    return 0
+        return False
+    return False
 
 
-def _as_owner(root: int, owner: int) -> list[Program]:
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "labkit.cloud.looking", str(root)], user=owner, group=owner, extra_groups=[],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", check=False, timeout=30,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise CloudError(_HIDDEN, hint="Grade where root may trace, or as an ordinary user.")
+def _owner(pid: int) -> tuple[int, int]:
+    """Its user and group; root's when it is gone."""
+    with contextlib.suppress(OSError):
+        found = os.stat(f"/proc/{pid}")
+        return found.st_uid, found.st_gid
+    return 0, 0
+
+
+def _as_owner(root: int, owner: tuple[int, int]) -> list[Program]:
+    """What that user sees of its own. Graded code may be the same user: it can end this look, not change it."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-m", "labkit.cloud.looking", str(root)], user=owner[0], group=owner[1], env={},
+            extra_groups=[], capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd="/", check=True, timeout=30,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _hidden() from error
     return [
         Program(each["pid"], tuple(each["command"]), each["environment"], tuple(each["listens"]))
         for each in json.loads(done.stdout)
     ]
+
+
+def _hidden() -> CloudError:
+    return CloudError(
+        "This system does not show what runs in a server.",
+        hint="Grade on Linux with /proc in sight, as an ordinary user or where root may trace.",
+    )
 
 
 def kill(root: int, inside: int) -> bool:
@@ -161,5 +181,6 @@ def _ports_of(folder: Path, ports: Mapping[str, int]) -> tuple[int, ...]:
 
 
 if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0)  # nobody traces this process
     mine = [pid for pid in _below(int(sys.argv[1])) if os.stat(f"/proc/{pid}").st_uid == os.geteuid()]
     sys.stdout.write(json.dumps([dataclasses.asdict(each) for each in _seen(int(sys.argv[1]), mine)]))

@@ -14,7 +14,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ _MODULES = (
     "labkit.deploy.parity",
     "boto3.s3.transfer",
 )
+_MOST_DESCRIPTORS = 65536
 _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 
 
@@ -108,12 +109,18 @@ def _become(program: str, arguments: Mapping[str, Any], descriptors: Mapping[str
 
 
 def _close_others(kept: set[int]) -> None:
-    """All other descriptors; /proc may be hidden, and other systems have none."""
-    first = 0
-    for descriptor in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
-        if first < descriptor:  # from 0 to 0 would mean all
-            os.closerange(first, descriptor)
-        first = descriptor + 1
+    for descriptor in _descriptors():
+        if descriptor not in kept:
+            with contextlib.suppress(OSError):  # not open, or closed by now
+                os.close(descriptor)
+
+
+def _descriptors() -> Iterable[int]:
+    """Those that are open; all that may be where /proc is hidden, or there is none."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return range(_MOST_DESCRIPTORS)
 
 
 def _forget_randomness() -> None:

@@ -267,7 +267,7 @@ def test_a_virtual_environment_has_its_own_pip_and_packages(lab: Lab) -> None:
     _, console = lab.run(
         "set -e; dnf install -qy python3.11 >/dev/null; python3.11 -m venv /opt/app/venv\n"
         "/opt/app/venv/bin/pip install waitress; /opt/app/venv/bin/python -c 'import waitress'; echo inside-ok\n"
-        "/opt/app/venv/bin/python -c \"print(open('/etc/os-release').readline())\" >> said; cat /said\n"
+        "/opt/app/venv/bin/python -c \"print(open('/etc/os-release').readline())\" >> /said; cat /said\n"
         "python3.11 -c 'import waitress' 2>/dev/null || echo outside-no"
     )
     assert "inside-ok" in console, console

@@ -110,8 +110,11 @@ class _Sockets:
 
     def connect_ex(self, sock: socket.socket, address: Any) -> int:
         """As socket.connect_ex."""
-        if not _is_ours(sock) or self._is_datagram(sock):
+        if not _is_ours(sock):
             return self._connect_ex(sock, self._place(address))
+        if self._is_datagram(sock):
+            self._pretend_datagram(sock, address)
+            return 0
         try:
             real = self._prepared(sock, address)
         except OSError as error:

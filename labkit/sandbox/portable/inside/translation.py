@@ -31,19 +31,22 @@ _MACHINES = frozenset(
         "private",
     }
 )
-#: what shells make things with, and where, at the root
-_MAKES = re.compile(r"\bmkdir\b|\bgit\s+clone\b|>|\b(?:cd|tee|touch|cp|mv|tar|unzip|venv|wget|curl)\b")
+#: where a shell makes something: the arguments of these programs, redirections, and options that name an output
+_MAKES = re.compile(
+    r"\b(?:mkdir|touch|tee|cd|cp|mv|ln|install|unzip|venv|git\s+clone)\b[^;&|<>]*|>>?\s*\S+|\s-[oOCP]\s+\S+"
+)
 _AT_ROOT = re.compile(r"(?:^|[\s>'\"=])/([A-Za-z_][\w.-]*)(?=[/\s'\";)&|]|$)")
 _OWN = "|".join(re.escape(path) for path in OWN)
 _PROGRAM = re.compile(r"/(?:usr/)?s?bin/([^/]+)")
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1")
 _EUID = re.compile(r"\$\{?EUID\b\}?")
 #: to the root, and to say where one is, as commands of their own
-_CD_ROOT = re.compile(r"(?<![\w./-])cd\s+/(?=\s*(?:[;&|)]|$))")
+_CD_ROOT = re.compile(r"(?<![\w./-])cd\s+/(?=\s*(?:[;&|)#]|$))")
 _PWD = re.compile(r"(?P<before>^\s*|[;&]\s*)pwd(?=\s*(?:[;&]|$))")
 _SHELL = re.compile(r"#!\s*\S*?(?:/env\s+)?(?:/|\b)(?:ba|da|z|k)?sh\b")
-#: a path begins after none of these: it would be the rest of a URL or of a longer path
-_BEFORE = r"(?<![\w.\-/})\]])"
+#: a path begins after none of these: it would be the rest of a URL or of a longer path; nor after a quote that
+#: closes (one that opens a Python string may have a letter before it)
+_BEFORE = r"(?<![\w.\-/})\]])(?:(?<![\w})\]][\"'])|(?<=[^\w][fFrRbB][\"']))"
 _AFTER = r"(?=[/\s\"'`;:,)&|<>]|$)"
 
 
@@ -110,8 +113,8 @@ class Translation:
         if not _SHELL.match(first):
             return self.text(first) + newline + rest
         lines = rest.splitlines(keepends=True)
-        for line in filter(_MAKES.search, lines):
-            self._spoken.update(name for name in _AT_ROOT.findall(line) if name in self._free)
+        for made in _MAKES.findall(rest):
+            self._spoken.update(name for name in _AT_ROOT.findall(made) if name in self._free)
         return self.text(first) + newline + "".join(self._shell_lines(lines))
 
     def _shell_lines(self, lines: list[str]) -> Iterator[str]:

@@ -56,6 +56,8 @@ def test_real_and_shown(path: str, real: str) -> None:
         ('curl "http://$HOST:$PORT/home"', 'curl "http://$HOST:$PORT/home"'),
         ('curl "${URL}/home"', 'curl "${URL}/home"'),
         ("/homestead /optional", "/homestead /optional"),
+        ('curl "http://$HOST:$PORT"/home', 'curl "http://$HOST:$PORT"/home'),
+        ("open(f'/opt/{name}')", f"open(f'{ROOT}/opt/{{name}}')"),
         ("cp x /app/y; awk '/data/'", f"cp x {ROOT}/app/y; awk '/data/'"),
     ],
 )
@@ -94,9 +96,9 @@ def test_the_path_has_the_sandbox_s_programs_before_this_machine_s() -> None:
 
 def test_what_a_script_makes_at_the_root_is_the_sandboxs_from_then_on() -> None:
     paths = Translation(ROOT, free={"srv1", "srv2", "data"})
-    script = "#!/bin/bash\ngrep -q /data x\nmkdir -p /srv1/a /srv2\ncp x /srv2/y\ncd / && pwd\n"
+    script = "#!/bin/bash\ngrep -q /data x > log\nmkdir -p /srv1/a /srv2\ncp x /srv2/y\ncd / && pwd\n"
     assert paths.script(script) == (
-        f"#!/bin/bash\ngrep -q /data x\nmkdir -p {ROOT}/srv1/a {ROOT}/srv2\ncp x {ROOT}/srv2/y\n"
+        f"#!/bin/bash\ngrep -q /data x > log\nmkdir -p {ROOT}/srv1/a {ROOT}/srv2\ncp x {ROOT}/srv2/y\n"
         f"cd {ROOT} && pwd | sed 's#^{ROOT}##; s#^$#/#'\n"
     )
     assert paths.text("cat /srv1/a /data") == f"cat {ROOT}/srv1/a /data"
