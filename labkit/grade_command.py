@@ -118,10 +118,10 @@ def _judged(result: "Result") -> bool:
     """Whether everything that was asked for has been judged."""
     from labkit.grading.reports.words import asked_for, elsewhere
 
-    away = elsewhere(result)
+    away, chosen = elsewhere(result), result.about.get("only") or result.about.get("gap")
     open_lines = [
         line
-        for line in result.all
+        for line in (result.all if chosen else result.lines)  # a bonus keeps no mark from being final
         if line.verdict.outcome == "not judged" and asked_for(line) and line not in away
     ]
     return result.complete and not open_lines

@@ -9,6 +9,9 @@ from labkit.deploy.terraform_stream import Diagnostic
 from labkit.deploy.troubles import COMMON, Trouble, known
 from labkit.errors import DeployError, EngineError
 
+_UNREACHABLE = (
+    "query available provider packages|Failed to install provider|registry service|provider registry"
+)
 _TROUBLES = (
     Trouble(
         r"acquiring the state lock",
@@ -21,10 +24,15 @@ _TROUBLES = (
         "Compare required_providers in main.tf with a fresh one:  ./lab generate",
     ),
     Trouble(
-        r"query available provider packages|Failed to install provider|registry service|provider registry",
+        rf"(?s)hashicorp/aws.*({_UNREACHABLE})|({_UNREACHABLE}).*hashicorp/aws",
         "The AWS provider can't be fetched: {0}",
         "Connect to the internet, or let LAB_TF_MIRROR name a folder with a filesystem mirror.",
         EngineError,
+    ),
+    Trouble(
+        _UNREACHABLE,
+        "A provider can't be fetched: {0}",
+        "The lab needs hashicorp/aws and no other: look at what your files ask for.",
     ),
     Trouble(
         r"Unsupported (Terraform|OpenTofu) Core version",

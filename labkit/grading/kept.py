@@ -1,4 +1,4 @@
-"""A cloud that is kept between judgings of a gap, with the reference system in it: seconds instead of a new one.
+"""A cloud that is kept between judgings of a gap, with what they judge in it: seconds instead of a new one.
 
 What belongs here: when it may be used again, and when not. What does not: what stands in it (session, system), its
 end (labkit.cloud.server: it ends when nobody has used it for a while; `lab cloud stop` ends it too).
@@ -10,6 +10,7 @@ line that could not be judged) makes the next judging begin with a new one.
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from labkit.cloud.lifecycle import LocalCloud
 from labkit.cloud.server import LAST_USED
-from labkit.errors import StateError
+from labkit.grading.scratch import unwritten
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class Kept:
         return stopped
 
     def is_good(self) -> None:
-        """What was judged is judged: the next one may go on here."""
+        """What was judged is judged: the next one may go on here, for as long as the cloud lives without use."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.cloud / LAST_USED)
         (self.folder / "in-use").unlink(missing_ok=True)
 
     def _begin(self, whose: Mapping[str, object]) -> None:
@@ -66,15 +69,13 @@ def use(folder: Path, whose: Mapping[str, object]) -> Iterator[Kept]:
 
     Raises StateError when the disk does not take it.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(folder.with_suffix(".lock"), "ab") as file:
+    with contextlib.ExitStack() as ending:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = ending.enter_context(open(folder.with_suffix(".lock"), "ab"))
             fcntl.flock(file, fcntl.LOCK_EX)
             kept = Kept(folder)
             kept._begin(whose)
-            yield kept
-    except OSError as error:
-        raise StateError(
-            f"{error.filename or folder} can't be written: {error.strerror or error}.",
-            hint="Free some disk space, then run the command again.",
-        ) from error
+        except OSError as error:
+            raise unwritten(error, folder) from error
+        yield kept

@@ -24,7 +24,7 @@ _KINDS = {
 _DURATION = re.compile(r"\b\d+\.\d+ ?(ms|s|seconds)\b")
 _OBJECT = re.compile(r"\b0x[0-9a-f]{6,}\b")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d|/\d)\b")
-_PID = re.compile(r"(?<=\[)\d+(?=\]:)|(?<=\bpid )\d+", re.IGNORECASE)
+_PID = re.compile(r"(?<=\[)\d+(?=\]:)|(?<=\b[Pp][Ii][Dd] )\d+")
 _FIXED = ("0.0.0.0", "127.", "169.254.", "255.")
 _SESSION = re.compile(r"(?<=assumed-role/)([\w+=,.@-]+)/[\w+=,.@-]+")
 _VOLATILE = re.compile(

@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 20
 
 _HCL_COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|(#[^\n]*|//[^\n]*|/\*.*?\*/)', re.DOTALL)
 _BLOCK = re.compile(
-    r'^[ \t]*(data|provisioner|provider|module|terraform|import|ephemeral|run)\b(?:[ \t]+"([^"]*)")?',
+    r'^[ \t]*(data|resource|provisioner|provider|module|terraform|import|ephemeral|run)\b(?:[ \t]+"([^"]*)")?',
     re.MULTILINE,
 )
 _SOURCE = re.compile(r'^[ \t]*(source|backend|cloud)\b[ \t]*(?:=[ \t]*)?"?([^"\n{]*)"?', re.MULTILINE)
@@ -99,8 +99,8 @@ def _block(kind: str, label: str) -> str:
     """Why this block is refused, "" when it is not."""
     if kind == "data" and label in _NETWORKED:
         return "it runs a program, reads files or asks the network while planning"
-    if kind == "data" and not label.startswith("aws_"):
-        return "only data of the provider hashicorp/aws is used"
+    if kind in ("data", "resource") and not label.startswith("aws_"):
+        return "the only provider is hashicorp/aws"
     if kind == "provisioner" and (label in _RUNS or label):
         return "it runs a program on the machine that deploys"
     if kind == "module":

@@ -27,18 +27,39 @@ def folder(place: Path | None) -> Iterator[Path]:
     with contextlib.ExitStack() as ending:
         try:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _clear(place)
-            made = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place)))
-            lock = ending.enter_context(open(made / _LOCK, "wb"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with _alone(place) as nobody_else:
+                if nobody_else:
+                    _clear(place)
+                made = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place)))
+                lock = ending.enter_context(open(made / _LOCK, "wb"))
+                fcntl.flock(lock, fcntl.LOCK_EX)
             inner = made / "own"
             inner.mkdir()
         except OSError as error:
-            raise StateError(
-                f"{error.filename or place} can't be written: {error.strerror or error}.",
-                hint="Free some disk space, then run the command again.",
-            ) from error
+            raise unwritten(error, place) from error
         yield inner
+
+
+def unwritten(error: OSError, place: Path) -> StateError:
+    """The disk does not take what a grading needs."""
+    return StateError(
+        f"{error.filename or place} can't be written: {error.strerror or error}.",
+        hint="Free some disk space, then run the command again.",
+    )
+
+
+@contextlib.contextmanager
+def _alone(place: Path) -> Iterator[bool]:
+    """During the body nobody else makes or clears folders in `place`. False where others may: nothing is cleared there."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        found = os.fstat(descriptor)
+        ours = found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        if ours:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield ours
+    finally:
+        os.close(descriptor)
 
 
 def _clear(place: Path) -> None:
@@ -55,10 +76,12 @@ def _ours(left: Path) -> bool:
 
 
 def _ended(left: Path) -> bool:
-    """Whether nobody holds its lock; one without a lock is being made, or being removed."""
+    """Whether nobody holds its lock; one without a lock was killed before it had one."""
     try:
         with open(left / _LOCK, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
     return True

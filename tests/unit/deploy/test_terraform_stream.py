@@ -129,7 +129,14 @@ def said(summary: str, detail: str = "", address: str = "") -> Diagnostic:
     ("error", "message", "hint"),
     [
         (said("Error acquiring the state lock", "resource temporarily unavailable"), "still at work", "Wait"),
-        (said("Failed to query available provider packages", "no such host"), "can't be fetched", "LAB_TF_MIRROR"),
+        (
+            said("Failed to query available provider packages", "provider hashicorp/aws: no such host"),
+            "AWS provider can't be fetched", "LAB_TF_MIRROR",
+        ),
+        (
+            said("Failed to query available provider packages", "provider hashicorp/random: not found"),
+            "A provider can't be fetched", "no other",
+        ),
         (said("Unsupported Terraform Core version"), "does not fit", "Install Terraform"),
         (said("creating VPC", "api error ExpiredTokenException: …"), "have expired", "Learner Lab"),
         (said("No valid credential sources found"), "does not know your credentials", "aws configure"),

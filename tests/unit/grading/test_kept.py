@@ -36,6 +36,11 @@ def test_another_finds_nothing(tmp_path: Path) -> None:
     assert not trace(tmp_path / "k", {**ADA, "engine": "terraform"}, good=True)
 
 
+def test_what_fails_in_the_body_is_no_trouble_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionRefusedError), kept.use(tmp_path / "kept", ADA):
+        raise ConnectionRefusedError
+
+
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="can't be written"), kept.use(tmp_path / "file" / "kept", ADA):

@@ -38,6 +38,7 @@ TERRAFORM = {
     "templatefile": 'locals {\n  x = templatefile("/etc/passwd", {})\n}',
     "fileset": 'locals {\n  x = fileset("/", "**")\n}',
     "after a comment": '# nothing\n/* data */ \ndata "external" "x" {}',
+    "other resource": 'resource "random_id" "x" {\n  byte_length = 4\n}',
     "other data": 'data "vault_secret" "x" {}',
 }
 

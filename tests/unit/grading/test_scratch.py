@@ -34,6 +34,19 @@ def test_what_a_killed_grading_left_goes_with_the_next_and_what_is_in_use_stays(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_one_that_was_killed_before_it_had_a_lock_goes_too(tmp_path: Path) -> None:
+    (tmp_path / "lab-grade-x").mkdir()
+    with scratch.folder(tmp_path):
+        assert not (tmp_path / "lab-grade-x").exists()
+
+
+def test_in_a_folder_that_others_write_to_nothing_is_cleared(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "lab-grade-x").mkdir()
+    with scratch.folder(tmp_path):
+        assert (tmp_path / "lab-grade-x").exists()
+
+
 @pytest.mark.parametrize("place", ["", "a/b"])
 def test_a_folder_is_empty_and_in_its_place(tmp_path: Path, place: str) -> None:
     with scratch.folder(tmp_path / place if place else None) as own:
