@@ -125,6 +125,9 @@ class Reconciler:
         if record.state in ("pending", "running"):
             if known is None or known.state not in ("pending", "running"):
                 self._instances.start(record)
+            elif known.starts != record.starts:  # stopped and started between two looks
+                self._instances.stop(record.instance_id)
+                self._instances.start(record)
             elif known != record:
                 self._instances.refresh(record)
         elif record.state in ("stopping", "stopped") and known is not None:

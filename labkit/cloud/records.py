@@ -55,7 +55,10 @@ class InvocationResult:
 
 @dataclass(frozen=True)
 class InstanceRecord:
-    """An EC2 instance as DescribeInstances shows it, with its user data (decoded) and role."""
+    """An EC2 instance as DescribeInstances shows it, with its user data (decoded) and role.
+
+    `starts` counts StartInstances: another number is another boot, whatever was seen of the stop between them.
+    """
 
     instance_id: str
     region: str
@@ -77,6 +80,7 @@ class InstanceRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata_tags: bool = False  # InstanceMetadataTags is "enabled"
     image_name: str = ""
+    starts: int = 0
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,13 @@ def _start(original: Any, self: Any) -> Any:
         raise _wrong_state(self, "started")
     if self.state == "running":
         return _same_state(self)  # AWS: no error, and the public address stays
+    self.starts = starts_of(self) + 1
     return original(self)
+
+
+def starts_of(instance: Any) -> int:
+    """How often it has been started since it was made."""
+    return int(getattr(instance, "starts", 0))
 
 
 def _stop(original: Any, self: Any) -> Any:

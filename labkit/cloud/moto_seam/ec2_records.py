@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend, in_use
+from labkit.cloud.moto_seam.ec2_lifecycle import starts_of
 from labkit.cloud.records import InstanceRecord
 
 
@@ -49,6 +50,7 @@ def _record(region: str, instance: Any) -> InstanceRecord:
         role_arn=_role_arn(profile),
         imds_tokens=_tokens(instance),
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
+        starts=starts_of(instance),
     )
 
 

@@ -72,6 +72,16 @@ def settle(reconciler: Reconciler) -> None:
     assert reconciler.settle()
 
 
+def test_a_stop_that_was_not_seen_happens_before_the_next_start(world: World, reconciler: Reconciler) -> None:
+    """EC2 user guide, "Stop and start Amazon EC2 instances": what was started again has booted again."""
+    world.instances = [SERVER]
+    settle(reconciler)
+    world.acts()
+    world.instances = [dataclasses.replace(SERVER, starts=1)]
+    settle(reconciler)
+    assert world.acts() == ["stop i-1", "start i-1"]
+
+
 def test_an_instance_lives_as_it_is_described(world: World, reconciler: Reconciler) -> None:
     history = []
     for record in (
