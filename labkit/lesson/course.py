@@ -98,6 +98,11 @@ def contact(root: Path) -> str:
     return str(table.get("contact", "")) if isinstance(table, dict) else ""
 
 
+def text_files(folder: Path | None) -> list[Path]:
+    """What the folder of texts holds, in order; not what a file manager hides there (.DS_Store)."""
+    return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")] if folder else []
+
+
 def _course(manifest: Manifest, data: Mapping[str, Any], path: Path) -> Course:
     lab, hints, breaking = data.get("lab", {}), data.get("hints", {}), data.get("break", {})
     asked, points, about = data.get("questions", {}), data.get("points", {}), data.get("course", {})
@@ -122,6 +127,11 @@ def rubric(manifest: Manifest) -> tuple[Line, ...]:
         Line(line["id"], line["points"], tuple(n for n in line.get("alone", ()) if n in names))
         for line in data.get("line", ())
     )
+
+
+def leaving(lines: Sequence[Line], course: Course) -> list[Line]:
+    """The lines that leave the rubric because every gap that they judge is given."""
+    return [line for line in lines if line.gaps and set(line.gaps) <= set(course.given)]
 
 
 def _given(manifest: Manifest, lab: Mapping[str, Any]) -> tuple[str, ...]:
@@ -150,6 +160,9 @@ def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> 
     total = sum(course.points.get(line.id, line.points) for line in lines)
     if course.points and not course.scale_to and total != 100:
         raise wrong(f"[points] sums to {total}, not 100; change other lines, or say scale_to = 100")
+    left = [line for line in lines if line not in leaving(lines, course)]
+    if lines and not any(course.points.get(line.id, line.points) for line in left):
+        raise wrong("[points] leaves no points: every line that is judged counts 0; give one of them some")
     _refuse_dates(course)
     _refuse_files(course, manifest)
 
@@ -205,7 +218,7 @@ def _refuse_texts(folder: Path | None) -> None:
         return
     if not folder.is_dir():
         raise wrong(f"[texts] folder = {folder.name!r}: there is no such folder beside {NAME}")
-    for path in sorted(folder.iterdir()):
+    for path in text_files(folder):
         if not path.is_file() or (path.name not in TEXT_FILES and not path.match("step-[0-9][0-9].md")):
             known = ", ".join(TEXT_FILES)
             raise wrong(f"[texts] folder: {path.name} replaces nothing; there are {known}, step-NN.md")

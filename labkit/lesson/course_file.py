@@ -99,7 +99,7 @@ KEYS: Mapping[str, Mapping[str, Rule]] = {
     "hints": {"tiers": _between(1, 3), "cost": _between(0, 10, int, float), "tier3_after": _between(0, 600)},
     "feedback": {"hidden_lines": _one_of("name", "reason", "all"), "after_due": _one_of("name", "reason", "all")},
     "questions": {"file": _TEXT, "points": _between(0, 100), "required": _TEXTS},
-    "break": {"pool": _TEXTS, "how_many": _between(1, 10)},
+    "break": {"pool": _TEXTS, "how_many": _between(2, 10)},
     "variants": {"on": _FLAG, "unit": _one_of("student", "group"), "reuse_across_semesters": _FLAG},
     "texts": {"folder": _TEXT, "logo": _TEXT},
     "grading": {"kit_versions": _TEXTS, "mode": _one_of("fresh", "deployed"), "tier": _one_of(*TIERS),

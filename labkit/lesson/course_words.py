@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.errors import UsageError
-from labkit.lesson.course import Course, Line, rubric
+from labkit.lesson.course import Course, Line, leaving, rubric, text_files
 from labkit.lesson.course_file import NAME
 from labkit.manifest import Manifest
 
@@ -47,8 +47,8 @@ def _about_lab(manifest: Manifest, course: Course) -> Iterator[str]:
 
 
 def gone(manifest: Manifest, course: Course) -> list[Line]:
-    """The lines that leave the rubric because every gap that they judge is given."""
-    return [line for line in rubric(manifest) if line.gaps and set(line.gaps) <= set(course.given)]
+    """The rubric's lines that the course's given gaps take out of it."""
+    return leaving(rubric(manifest), course)
 
 
 def _about_points(manifest: Manifest, course: Course) -> Iterator[str]:
@@ -56,17 +56,17 @@ def _about_points(manifest: Manifest, course: Course) -> Iterator[str]:
     if not lines:
         yield "This copy has no rubric, so points are not checked."
         return
-    leaving = gone(manifest, course)
-    left = sum(course.points.get(line.id, line.points) for line in lines if line not in leaving)
-    if leaving:
-        yield f"Because of the given gaps these lines leave the rubric: {', '.join(line.id for line in leaving)}."
+    without = gone(manifest, course)
+    left = sum(course.points.get(line.id, line.points) for line in lines if line not in without)
+    if without:
+        yield f"Because of the given gaps these lines leave the rubric: {', '.join(line.id for line in without)}."
     for line in lines:
         if course.points.get(line.id, line.points) != line.points:
             yield f"{line.id} counts {course.points[line.id]} points instead of {line.points}."
     scale = course.scale_to or 100
     factor = f", scaled to {scale} (each counts {scale / left:.2f})" if left != scale else ""
     yield f"{left} points are left{factor}."
-    if leaving or course.points:
+    if without or course.points:
         yield (
             "`lab grade` still judges every line and counts it as lab.toml does; `lab course check --results "
             "FOLDER --json` counts the results of a class as said here."
@@ -168,7 +168,7 @@ def _lms(course: Course) -> Iterator[str]:
 
 def _about_words(course: Course) -> Iterator[str]:
     if course.texts is not None:
-        names = ", ".join(sorted(path.name for path in course.texts.iterdir()))
+        names = ", ".join(path.name for path in text_files(course.texts))
         yield f"Texts of yours stand in place of the kit's: {names or 'none yet'}."
     if logo := course.data.get("texts", {}).get("logo"):
         yield f"{logo} is in the hand-out."
@@ -217,11 +217,11 @@ def _read(path: Path) -> Sequence[Any]:
 
 
 def _mark(manifest: Manifest, course: Course, verdicts: Sequence[tuple[str, float]]) -> float:
-    leaving = {line.id for line in gone(manifest, course)}
+    without = {line.id for line in gone(manifest, course)}
     points = {
         line.id: course.points.get(line.id, line.points)
         for line in rubric(manifest)
-        if line.id not in leaving
+        if line.id not in without
     }
     earned = sum(fraction * points.get(name, 0) for name, fraction in verdicts)
     return (course.scale_to or 100) * earned / sum(points.values())

@@ -16,7 +16,7 @@ from labkit import state
 from labkit.errors import LabError
 from labkit.events import Event
 from labkit.lesson import secrecy
-from labkit.lesson.course import Course
+from labkit.lesson.course import Course, text_files
 from labkit.lesson.recording import RECORDING
 from labkit.manifest import Gap, Manifest
 
@@ -57,6 +57,7 @@ def content(manifest: Manifest, course: Course, demo: list[Event]) -> dict[str, 
     found[RECORDING] = (json.dumps([asdict(e) for e in demo], ensure_ascii=False) + "\n").encode()
     given = [manifest.gap(name) for name in course.given]
     found |= _solved(root, found, given)
+    found = {name: data for name, data in found.items() if not _is_extensions(root / name, root, course)}
     _refuse_leaks(root, found, given)
     return found
 
@@ -73,11 +74,17 @@ def _names(root: Path) -> Iterator[str]:
 
 
 def _course_files(root: Path, course: Course) -> dict[str, bytes]:
-    """What course.toml names: questions, texts and logo; never the list of own deadlines."""
-    paths = [course.questions, *(sorted(course.texts.iterdir()) if course.texts else ())]
+    """What course.toml names: questions, texts and logo."""
+    paths = [course.questions, *text_files(course.texts)]
     if logo := course.data.get("texts", {}).get("logo"):
         paths.append(root / logo)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths if path is not None}
+
+
+def _is_extensions(path: Path, root: Path, course: Course) -> bool:
+    """Whether this is the list of own deadlines, which says who has one: it is nobody's to read."""
+    name = course.data.get("dates", {}).get("extensions")
+    return name is not None and path.resolve() == (root / name).resolve()
 
 
 def _steps(text: str, course: Course) -> str:

@@ -81,6 +81,8 @@ def test_the_deadline_the_hints_and_the_faults_are_told(manifest: Manifest) -> N
         ("[lab]\nengines = ['pulumi']\n", "pulumi"),
         ("[break]\npool = ['meteor']\n", "meteor"),
         ("[break]\nhow_many = 99\n", "how_many"),
+        ("[break]\nhow_many = 1\n", "[break] how_many = 1 must be 2 to 10"),  # the rubric marks two
+        ("[break]\npool = ['key-type']\n", "how_many"),
         ("[hints]\ntiers = 4\n", "tiers"),
         ("[hints]\ntiers = 'all'\n", "wrong kind"),
         ("[course]\ntimezone = 'Mars/Olympus'\n", "no time zone"),
@@ -153,7 +155,7 @@ points = 10
 required = ["3", "4", "8"]
 [break]
 pool = ["rule-revoked", "key-type"]
-how_many = 1
+how_many = 2
 [variants]
 on = true
 unit = "group"
@@ -189,7 +191,7 @@ def test_every_key_is_taken_and_has_its_sentence(manifest: Manifest, whole: str)
         "Cloud 2027, spring", "cloud-lab@uni.edu", "speaks English", "5 of 10 gaps", "deploy with terraform", "Step 08",
         "local, learner-lab", "door-narrow counts 5", "04 January 2027 23:59 Asia/Kolkata", "Set-up is due on Sunday",
         "31 January 2027 23:59", "30 min after the deadline", "minus 10 % a day", "extensions.csv", "10 a day; the best", "0.5 points each",
-        "only its name before", "reason and inputs after", "own.toml", "up to 10 points", "3, 4, 8", "1 faults",
+        "only its name before", "reason and inputs after", "own.toml", "up to 10 points", "3, 4, 8", "2 faults",
         "stands for a group", "change `salt`", "step-04.md", "logo.svg", "kit 1.2", "fresh cloud", "--require-tier namespaces",
         "terraform is to take 600 s", "total is 110", "column Lab 3", "by email",
     ):  # fmt: skip
@@ -239,6 +241,24 @@ def test_a_text_that_replaces_nothing_is_named(manifest: Manifest, whole: str) -
     (manifest.root / "texts" / "hint.toml").write_text("")
     with pytest.raises(ManifestError, match=r"hint\.toml replaces nothing"):
         write(manifest, whole)
+
+
+def test_what_a_file_manager_hides_among_the_texts_is_no_text(manifest: Manifest, whole: str) -> None:
+    (manifest.root / "texts" / ".DS_Store").write_bytes(b"\0")
+    said = explained(manifest, whole)
+    assert "in place of the kit's: step-04.md." in said
+
+
+def test_a_rubric_without_points_is_refused(manifest: Manifest) -> None:
+    lines = course.rubric(manifest)
+    nothing = "".join(f"{line.id} = 0\n" for line in lines)
+    with pytest.raises(ManifestError, match="leaves no points"):
+        write(manifest, f"[points]\nscale_to = 100\n{nothing}")
+    taken = next(line for line in lines if line.gaps)
+    given = f"[lab]\ngiven = {json.dumps(list(taken.gaps))}\n"
+    nothing = "".join(f"{line.id} = {100 * (line == taken)}\n" for line in lines)
+    with pytest.raises(ManifestError, match="leaves no points"):
+        write(manifest, f"{given}[points]\n{nothing}")
 
 
 def test_a_class_is_marked_anew_without_running(manifest: Manifest, tmp_path: Path) -> None:

@@ -85,6 +85,27 @@ def test_a_text_that_says_the_solution_is_refused_by_name(tmp_path: Path) -> Non
         handout.content(load(tmp_path), Course(), DEMO)
 
 
+def test_the_list_of_own_deadlines_and_hidden_files_stay_here(tmp_path: Path) -> None:
+    for name in ("solution", "templates", "lesson"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("lab.toml", "Makefile", "STEPS.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    texts = tmp_path / "texts"
+    for folder in (texts, tmp_path / "docs"):
+        folder.mkdir()
+    for path in (
+        texts / ".DS_Store",
+        texts / "cards.toml",
+        tmp_path / "docs" / "extensions.csv",
+        tmp_path / "docs" / "aws.md",
+    ):
+        path.write_text("ada@uni.edu")
+    chosen = Course(texts=texts, data={"dates": {"extensions": "docs/../docs/extensions.csv"}})
+    made = handout.content(load(tmp_path), chosen, DEMO)
+    assert {"docs/aws.md", "texts/cards.toml"} <= set(made)
+    assert not {"docs/extensions.csv", "texts/.DS_Store"} & set(made)
+
+
 def test_the_zip_is_the_same_each_time_and_keeps_programs_executable(
     files: dict[str, bytes], tmp_path: Path
 ) -> None:
