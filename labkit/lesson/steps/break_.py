@@ -4,6 +4,8 @@ What belongs here: this step's course and checks. What does not: the faults (lab
 contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
 """
 
+from collections.abc import Mapping
+
 from labkit.errors import UsageError
 from labkit.events import Event
 from labkit.lesson import attack, breaking, byhand, contract, course, faults, path
@@ -14,11 +16,15 @@ from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.pictures import collect
 from labkit.lesson.screens import where
+from labkit.lesson.steps import deploy
 
 
 def run(context: Context) -> StepResult:
     """The contract first; then the fault that is due: broken, answered, or repaired."""
     outputs = context.deployed().outputs
+    complete = deploy.all_outputs(outputs)
+    if not complete.passed:
+        return StepResult((complete,))
     options = context.options.extra
     if options.get("attack"):
         return attack.run(context, outputs, str(options["attack"]))
@@ -27,15 +33,13 @@ def run(context: Context) -> StepResult:
     if options.get("fault"):
         hunts.begin_with(faults.by_name(str(options["fault"])).name)
     if hunts.active is None:
-        broken = _contract(context)
+        broken = _contract(context, outputs)
         if any(not check.passed for check in broken):
             return StepResult(tuple(broken))
     else:
         broken = []
     hunted = _hunt(context, bench, hunts)
-    return StepResult(
-        (*broken, *hunted.checks), hunted.facts, commands=byhand.look(context.deployed().outputs)
-    )
+    return StepResult((*broken, *hunted.checks), hunted.facts, commands=byhand.look(outputs))
 
 
 def check(context: Context) -> StepResult:
@@ -52,9 +56,8 @@ def hunts_of(context: Context) -> Hunts:
 # ---- The contract ---------------------------------------------------------------------------------------
 
 
-def _contract(context: Context) -> list[CheckResult]:
+def _contract(context: Context, outputs: Mapping[str, str]) -> list[CheckResult]:
     """Ten calls that go wrong, one that does not."""
-    outputs = context.deployed().outputs
     function = outputs["LambdaFunctionName"]
     page = context.cloud.publish("page.html", b"<html>no image here</html>")
     good = context.cloud.publish("good.gif", collect([str(context.manifest.images[-1])])[0].data)

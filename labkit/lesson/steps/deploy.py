@@ -53,13 +53,9 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     )  # fmt: skip
     if not complete.passed:
         return StepResult((complete,))
-    missing = [name for name in OUTPUTS if name not in deployment.outputs]
-    outputs = CheckResult(
-        "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
-        hint="Compare the outputs in your file with:  ./lab diff",
-    )  # fmt: skip
+    outputs = all_outputs(deployment.outputs)
     facts = tuple((name, value) for name, value in deployment.outputs.items())
-    if missing:
+    if not outputs.passed:
         return StepResult((complete, outputs), facts)
     started = time.monotonic()
     boot = context.cloud.await_boot(deployment.outputs["InstanceId"])
@@ -67,6 +63,15 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     return StepResult(
         (complete, outputs, _booted(context, deployment, boot)), facts, commands=byhand.deploy(context)
     )
+
+
+def all_outputs(outputs: Mapping[str, str]) -> CheckResult:
+    """Whether every output is there that the steps look things up by: a student may have removed one."""
+    missing = [name for name in OUTPUTS if name not in outputs]
+    return CheckResult(
+        "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
+        hint="Compare the outputs in your file with:  ./lab diff",
+    )  # fmt: skip
 
 
 def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -> CheckResult:
