@@ -108,11 +108,11 @@ class _Parser(argparse.ArgumentParser):
         """Raise UsageError; for a command that does not exist, with those that look like it."""
         what, hint = f"{message[:1].upper()}{message[1:]}.", f"What can be typed:  ./{self.prog} --help"
         if unknown := re.match(
-            r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL
+            r"argument COMMAND: invalid choice: (['\"])(.*)\1 \(choose from (.*)\)", message, re.DOTALL
         ):
-            what = f"There is no command {unknown[1]}."
-            known = re.findall(r"[\w-]+", unknown[2])
-            if close := difflib.get_close_matches(unknown[1], known, 2):
+            what = f"There is no command {unknown[2]}."
+            known = re.findall(r"[\w-]+", unknown[3])
+            if close := difflib.get_close_matches(unknown[2], known, 2):
                 hint = f"Perhaps:  {'   '.join(f'./lab {name}' for name in close)}      All:  ./lab --help"
         raise UsageError(what, hint=hint)
 

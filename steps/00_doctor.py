@@ -6,6 +6,15 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def say(text):
+    """Print at once; whoever reads may have seen enough: | head."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def main():
     """Look, print, and end with 0 when the machine is fit."""
     if sys.version_info < (3, 8):
@@ -18,29 +27,18 @@ def main():
 
     as_json = "--json" in sys.argv[1:]
     if not as_json:
-        sys.stdout.write("00 Is this machine fit for the lab?\n\n")
-        sys.stdout.flush()  # looking takes a second or two
+        say("00 Is this machine fit for the lab?\n\n")  # looking takes a second or two
     findings = doctor.examine(ROOT)
     doctor.remember(Path(os.environ.get("LAB_BASE", ROOT)) / ".lab", findings)
     if as_json:
         import json
 
-        sys.stdout.write(
-            json.dumps(
-                {"result": {"passed": doctor.passed(findings), "findings": [vars(f) for f in findings]}}
-            )
-            + "\n"
-        )
+        result = {"passed": doctor.passed(findings), "findings": [vars(f) for f in findings]}
+        say(json.dumps({"result": result}) + "\n")
     else:
-        sys.stdout.write("\n".join(doctor.lines(findings)) + "\n")
+        say("\n".join(doctor.lines(findings)) + "\n")
     return 0 if doctor.passed(findings) else 1
 
 
 if __name__ == "__main__":
-    try:
-        status = main()
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads has seen enough: | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        status = 0
-    sys.exit(status)
+    sys.exit(main())

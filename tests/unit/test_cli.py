@@ -29,6 +29,8 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
     ("line", "words"),
     [
         ("frobnicate", "✗ There is no command frobnicate"),
+        ("x'y", "✗ There is no command x'y. →"),
+        ("deplo'y", "Perhaps: ./lab deploy"),
         ("generat --student ada", "Perhaps: ./lab generate"),
         ("generate --student", "✗ Argument --student: expected one argument."),
         ("deploy --bogus", "✗ Unrecognized arguments: --bogus."),

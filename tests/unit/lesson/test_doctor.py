@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -153,6 +154,22 @@ def test_the_launcher_runs_with_nothing_installed(tmp_path: Path) -> None:
         "memory",
         "sandbox",
     }
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_who_reads_no_further_changes_nothing_about_an_unfit_machine(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "steps" / "00_doctor.py"), *words],
+        env={"PATH": str(tmp_path), "LAB_BASE": str(tmp_path)},  # no bash, no curl
+        stdout=writer, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writer)
+    assert (run.returncode, run.stderr) == (1, "")
+    assert json.loads((tmp_path / ".lab" / "doctor.json").read_text())["passed"] is False
 
 
 def test_this_machine_is_read() -> None:
