@@ -111,13 +111,8 @@ def test_parity_is_tried_with_both_engines(lab: Any, engine: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("terraform", path="/usr/bin:/bin") is not None, reason="it can't be hidden")
-@pytest.mark.parametrize(
-    "asked",
-    [
-        ("--only", "parity"),
-        pytest.param(("--only", "deploys", "--engine", "terraform"), marks=pytest.mark.verify),
-    ],
-)
+@pytest.mark.verify
+@pytest.mark.parametrize("asked", [("--only", "parity"), ("--only", "deploys", "--engine", "terraform")])
 def test_an_engine_that_is_not_here_is_not_the_students_fault(lab: Any, asked: tuple[str, ...]) -> None:
     assert lab.run("generate", *ADA).status == 0
     (lab.workspace("ada@uni.edu.solution") / "comparison.json").write_text("{}")

@@ -160,7 +160,8 @@ def test_what_does_not_exist_is_told(lab: Any, starter: Path, wrong: list[str]) 
     assert run.error["hint"]
 
 
-@pytest.mark.parametrize("events", [2, pytest.param(4, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("events", [2, 4])
 def test_killed_in_the_middle_nothing_is_left_and_nothing_is_a_mark(
     lab: Any, starter: Path, until: Callable[..., None], events: int
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_killed_destroy_is_finished_by_the_next(empty, events: int) -> None:
     assert run.status == 0, run
 
 
+@pytest.mark.verify
 @pytest.mark.parametrize("events", every(60, sample=20, first=3))
 def test_a_killed_cloud_is_cleared_and_started_again(lab, events: int) -> None:
     lab.step("01", *ADA)

@@ -70,6 +70,7 @@ def test_what_was_changed_by_hand_is_told(deployed_solution) -> None:
     assert not [e for e in deployed_solution.step("02", *SOLUTION).events if "drift" in e]
 
 
+@pytest.mark.verify
 def test_cloudformation_by_hand_agrees_with_the_kit(lab, until) -> None:
     """Create-stack, describe-stack-events and delete-stack of the AWS CLI, on the built template."""
     lab.step("01", *SOLUTION)
@@ -123,6 +124,7 @@ def test_a_failed_creation_is_told_by_its_first_failure_and_replaced_next_time(l
     assert any("of a failed creation is deleted first" in event["text"] for event in run.events)
 
 
+@pytest.mark.verify
 def test_destroy_takes_what_no_engine_knows(lab) -> None:
     """A group, an interface and a log group by hand; versions and delete markers that no listing of objects shows."""
     lab.step("01", *SOLUTION)

@@ -64,6 +64,7 @@ def test_images_go_through(terraform_lab) -> None:
     assert len(run.result["checks"]) == 4
 
 
+@pytest.mark.verify
 def test_terraform_by_hand_agrees_with_the_kit(terraform_lab, by_hand) -> None:
     """Plain `terraform plan -detailed-exitcode` in the student's folder: 0 is "nothing to change"."""
     planned = by_hand("terraform plan -input=false -no-color -detailed-exitcode")

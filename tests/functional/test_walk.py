@@ -19,6 +19,7 @@ def test_the_reference_solution_goes_all_the_way(lab) -> None:
     assert checks == ["nothing is left"]
 
 
+@pytest.mark.verify
 def test_a_second_deployment_changes_nothing(deployed_solution) -> None:
     run = deployed_solution.step("03", *SOLUTION)
     assert run.status == 0, run
