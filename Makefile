@@ -6,7 +6,7 @@ PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
 ENGINE ?= cloudformation
 # More tests at once than a small machine has cores: many of them wait for a boot, a time-out, a provider.
-SIDE_BY_SIDE = -n 5 --no-loadscope-reorder
+SIDE_BY_SIDE = -n 4 --no-loadscope-reorder
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'

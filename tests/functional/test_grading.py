@@ -178,6 +178,7 @@ def test_killed_in_the_middle_nothing_is_left_and_nothing_is_a_mark(
     assert list(places.glob("lab-grade-*")) == []
 
 
+@pytest.mark.verify
 def test_interrupted_it_says_so(lab: Any, starter: Path, until: Callable[..., None]) -> None:
     process = lab.start("grade", *ADA, "--plain")
     until(lambda: running(lab), seconds=30, what="the judging process")

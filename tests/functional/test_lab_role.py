@@ -54,6 +54,7 @@ def goes_through(made: Context) -> None:
     assert roles(made) == {"LabRole", "voclabs"}, "the account's own roles stay, and no other came"
 
 
+@pytest.mark.verify
 def test_the_lab_works_with_the_accounts_own_role(learner_lab: Context) -> None:
     assert learner_lab.source.choices["lab_role"] == "LabRole", "nobody has to say so"
     goes_through(learner_lab)

@@ -33,6 +33,7 @@ def test_own_pictures_are_processed(deployed_solution, images: Path) -> None:
     assert len(stored) == len([p for p in images.iterdir() if p.suffix != ".md"])
 
 
+@pytest.mark.verify
 def test_changed_code_replaces_the_server(deployed_solution) -> None:
     app = deployed_solution.workspace("ada@uni.edu.solution") / "flask_app.py"
     before = deployed_solution.step("03", *SOLUTION).result["facts"]["InstanceId"]

@@ -457,7 +457,11 @@ def test_fifty_rounds_leave_nothing(until: Callable[..., None]) -> None:
             with pytest.raises(SandboxError):
                 host.start(SandboxSpec(name="x", command=("no-such-program",)))
             del sandbox, spec
-        until(lambda: state_of(host, warm) == before, what=f"{before}")
+        # what the first round leaves may still be going when it is counted: afterwards there may be less, never more
+        until(
+            lambda: all(count <= before[name] for name, count in state_of(host, warm).items()),
+            what=f"no more than {before}, now {state_of(host, warm)}",
+        )
 
 
 def test_closing_ends_everything(until: Callable[..., None]) -> None:
