@@ -112,6 +112,7 @@ SEEDED: list[tuple[str, Seed, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.verify
 def test_two_readings_of_the_same_are_the_same(standing: Context, first: Inventory) -> None:
     assert compare(first, drift.existing(standing)) == []
 

@@ -46,6 +46,7 @@ def test_a_mistake_is_named_before_anything_exists(lab) -> None:
     assert "CidrBlok" in failed["reason"]
 
 
+@pytest.mark.verify
 def test_a_plan_of_what_stands(deployed_solution) -> None:
     """Nothing to change; then a new boot script, which replaces the server; then what was changed by hand."""
     run = deployed_solution.step("02", *SOLUTION)
