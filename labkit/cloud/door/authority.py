@@ -107,12 +107,14 @@ class Authority:
     def _with_launch_template(self, source: Source) -> Source:
         """Policies judge RunInstances by what runs: the request's parameters over those of its template."""
         asked = source.asked
+        if asked.operation != "RunInstances":
+            return source
         wanted = {
             name.removeprefix(_TEMPLATE): str(value)
             for name, value in asked.parameters.items()
             if name.startswith(_TEMPLATE)
         }
-        if asked.operation != "RunInstances" or not wanted:
+        if not wanted:
             return source
         merged = {**self._facts.launch_template(asked.region, wanted), **asked.parameters}
         return replace(source, asked=replace(asked, parameters=merged))
