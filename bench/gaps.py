@@ -4,7 +4,7 @@ What belongs here: the command as people type it, in a lab of its own, each time
 whole gradings (bench.grading).
 """
 
-import json
+import contextlib
 import os
 import resource
 import subprocess
@@ -58,11 +58,21 @@ def _gap(base: Path, work: Path, name: str, file: str) -> tuple[Figure, Figure]:
 
 
 def _spent(base: Path) -> float:
-    """Processor seconds of the commands so far, and of the kept cloud with all that it has collected."""
-    cloud = json.loads((base / ".lab" / "grading" / KEPT / "cloud" / "state.json").read_text())
-    fields = Path(f"/proc/{cloud['pid']}/stat").read_text().rpartition(")")[2].split()
+    """Processor seconds of the commands so far, and of what is kept between them with all that it has collected."""
+    kept = str(base / ".lab" / "grading" / KEPT)
     commands = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return commands.ru_utime + commands.ru_stime + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    ticks = sum(_ticks(process) for process in Path("/proc").glob("[0-9]*") if kept in _command(process))
+    return commands.ru_utime + commands.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _command(process: Path) -> str:
+    with contextlib.suppress(OSError):
+        return (process / "cmdline").read_text(errors="replace")
+    return ""
+
+
+def _ticks(process: Path) -> int:
+    return sum(map(int, (process / "stat").read_text().rpartition(")")[2].split()[11:15]))
 
 
 def _judged(base: Path, gap: str) -> None:

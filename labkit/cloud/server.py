@@ -157,11 +157,11 @@ def _follow(leash: int, stop: threading.Event) -> None:
 def _await_end(folder: Path, stop: threading.Event) -> None:
     """Until asked to stop, or until the folder was deleted (nobody could find this cloud any more), or idle."""
     while not stop.wait(FOLDER_SECONDS):
-        if not (folder / "lock").exists() or _is_idle(folder):
+        if not (folder / "lock").exists() or is_idle(folder):
             return
 
 
-def _is_idle(folder: Path) -> bool:
+def is_idle(folder: Path) -> bool:
     """Whether this cloud is kept for whoever comes next, and nobody has come for long."""
     try:
         return time.time() - (folder / LAST_USED).stat().st_mtime > IDLE_SECONDS

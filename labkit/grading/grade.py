@@ -18,7 +18,7 @@ import labkit
 from labkit import manifest
 from labkit.errors import LabError, UsageError
 from labkit.events import Emit, Event, ignore
-from labkit.grading import intake, kept, refusal, rubric, runner, scratch
+from labkit.grading import intake, kept, refusal, rubric, runner, scratch, standing
 from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
 from labkit.grading.rubric import Rubric
 from labkit.grading.starting import Warm, warm_parent
@@ -98,24 +98,28 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
 
 
 def _judged_where_kept(run: runner.Run, task: Task, place: Path, taken: intake.Submission) -> Result:
-    """Judge in the cloud that is kept, where earlier judgings have left their traces: so with inputs of its own.
-
-    What is kept has imported all that a warm parent would, so there is none.
-    """
+    """Judge in the cloud that is kept, where earlier judgings have left their traces: so with inputs of its own."""
     tier = {
         name: value for name, value in os.environ.items() if name in (tiers.VARIABLE, tiers.REQUIRED_VARIABLE)
     }
     whose = {
-        "student": task.student, "engine": task.engine, "files": taken.files, "kit": labkit.__version__, **tier,
+        "student": task.student, "engine": task.engine, "files": taken.files, "kit": _kit(), **tier,
     }  # fmt: skip
     with kept.use(place, whose) as keeping:
         own = replace(
             task, kept=str(keeping.folder), abroad="", seed=seed_of(task.seed.encode(), os.urandom(8).hex())
         )
-        result = runner.judge(run, own, place=taken.folder.parent)
+        with standing.warm(keeping.folder) as parent:
+            result = runner.judge(run, own, warm=parent, place=taken.folder.parent)
         if result.complete and not any(run.result.line(name) in result.not_judged for name in task.lines):
             keeping.is_good()
     return result
+
+
+def _kit() -> list[object]:
+    """The kit's version and when its code last changed: what stands runs the code that it began with."""
+    code = Path(labkit.__file__).parent.rglob("*.py")
+    return [labkit.__version__, max(path.stat().st_mtime for path in code)]
 
 
 def seed_of(key: bytes, submission: str) -> str:

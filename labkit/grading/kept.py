@@ -1,7 +1,9 @@
-"""A cloud that is kept between judgings of a gap, with what they judge in it: seconds instead of a new one.
+"""A cloud that is kept between judgings of a gap, with what they judge in it and who has imported all that judging
+needs: a second instead of five.
 
-What belongs here: when it may be used again, and when not. What does not: what stands in it (session, system), its
-end (labkit.cloud.server: it ends when nobody has used it for a while; `lab cloud stop` ends it too).
+What belongs here: when it may be used again, and when not. What does not: what stands in it (session, system), the
+imports (standing), its end (labkit.cloud.server: it ends when nobody has used it for a while; `lab cloud stop` ends
+it too).
 
 Feedback is taken here, never a mark. Whatever might have left it other than it was (a kill, another student, a
 line that could not be judged) makes the next judging begin with a new one.
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from labkit.cloud.lifecycle import LocalCloud
 from labkit.cloud.server import LAST_USED
+from labkit.grading import standing
 from labkit.grading.scratch import unwritten
 
 
@@ -44,6 +47,7 @@ class Kept:
     def stop(self) -> bool:
         """End the cloud and forget everything; whether one was running."""
         stopped = LocalCloud(self.cloud).stop()
+        standing.end(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         return stopped
 
@@ -57,7 +61,8 @@ class Kept:
         mark, text = self.folder / "in-use", json.dumps(whose, sort_keys=True)
         if mark.exists() or not self._whose.exists() or self._whose.read_text(encoding="utf-8") != text:
             self.stop()
-        self.cloud.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(exist_ok=True, mode=0o700)
+        self.cloud.mkdir(exist_ok=True, mode=0o700)
         self._whose.write_text(text, encoding="utf-8")
         mark.touch()
         (self.cloud / LAST_USED).touch()

@@ -93,12 +93,21 @@ class Warm:
         """The one that a process of a grading got from its starter."""
         return cls(socket.socket(fileno=descriptor))
 
+    def standing(self) -> Forked:
+        """The process that has answered our call (labkit.grading.standing). Raises CloudError."""
+        return self._process_for("standing", {}, {})
+
     def start(self, program: str, arguments: Mapping[str, object], descriptors: Mapping[str, int]) -> Forked:
         """Fork `program` with these descriptors ("stdin", "stdout", "stderr" and its own). Raises CloudError."""
+        return self._process_for(program, arguments, descriptors)
+
+    def _process_for(
+        self, operation: str, arguments: Mapping[str, object], descriptors: Mapping[str, int]
+    ) -> Forked:
         reply, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with reply, theirs:
             reply.settimeout(_PATIENCE)
-            request = wire.Request(program, arguments, {"reply": theirs.fileno(), **descriptors})
+            request = wire.Request(operation, arguments, {"reply": theirs.fileno(), **descriptors})
             try:
                 wire.send_request(self._connection, request)
                 theirs.close()

@@ -1,8 +1,9 @@
-"""The warm parent of gradings: python -I -m labkit.grading.warm DESCRIPTOR.
+"""The warm parent of gradings: python -I -m labkit.grading.warm DESCRIPTOR [PATH].
 
 Imports once what judging processes and local clouds need, and forks one for each request, in milliseconds. It runs
 no student code, holds no key and no result, and stays single-threaded. It ends when the other end of the socket
-is closed; what it started has leashes of its own.
+is closed; what it started has leashes of its own. With PATH the socket listens there, and whoever calls is answered
+by a fork of this process; it ends when the path is gone, or the cloud kept beside it has long not been used.
 
 What belongs here: this process's life. What does not: asking it (starting), what it starts (judge, cloud.server).
 """
@@ -16,11 +17,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from labkit.cloud.preloaded import load as load_cloud
+from labkit.cloud.server import FOLDER_SECONDS, is_idle
 from labkit.sandbox import wire
 from labkit.sandbox.children import Children
+from labkit.targets import Clients, Target
 
 _MODULES = (
     "pytest",
@@ -34,6 +37,7 @@ _MODULES = (
     "labkit.deploy.parity",
     "boto3.s3.transfer",
 )
+_SERVICES = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "logs", "s3", "sts")
 _MOST_DESCRIPTORS = 65536
 _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 
@@ -74,7 +78,8 @@ class Warm:
         if request is None:
             return False
         descriptors = dict(request.descriptors)
-        pid = os.fork()
+        stands = request.operation == "standing"
+        pid = os.getppid() if stands else os.fork()
         if pid == 0:
             _become(request.operation, request.arguments, descriptors)
         pidfd = os.pidfd_open(pid)
@@ -82,7 +87,10 @@ class Warm:
             wire.send_answer(reply, {"pid": pid}, [pidfd])
         for descriptor in descriptors.values():
             os.close(descriptor)
-        self._children.add(pidfd, pid)
+        if stands:
+            os.close(pidfd)
+        else:
+            self._children.add(pidfd, pid)
         return True
 
 
@@ -130,17 +138,50 @@ def _forget_randomness() -> None:
     mock_random.seed(os.urandom(16))
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Serve on the inherited socket whose number is the first argument."""
-    connection = socket.socket(fileno=int(arguments[0]))
-    connection.set_inheritable(False)
+def _preload() -> None:
+    """Import, and read, what every judging process and cloud begins with."""
     load_cloud()
     for name in _MODULES:
         importlib.import_module(name)
+    nowhere = Clients(Target("local", "us-east-1", "http://127.0.0.1:9"))
+    for service in _SERVICES:
+        nowhere.client(service)  # what botocore knows of it stays
     gc.collect()
     gc.freeze()  # else the collector's bookkeeping copies every page in every child
-    Warm(connection).serve()
-    os._exit(0)
+
+
+def _stand(listener: socket.socket, path: Path) -> None:
+    """Answer each who calls by a fork, until nobody can find us any more or nobody has come for long."""
+    listener.settimeout(FOLDER_SECONDS)
+    while path.exists() and not is_idle(path.parent / "cloud"):
+        with contextlib.suppress(TimeoutError):
+            connection, _ = listener.accept()
+            with connection:
+                if os.fork() == 0:
+                    listener.close()
+                    _serve(connection)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+    path.unlink(missing_ok=True)
+
+
+def _serve(connection: socket.socket) -> NoReturn:
+    try:
+        Warm(connection).serve()
+    finally:
+        os._exit(0)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve on the inherited socket whose number is the first argument; the second says where it listens, if it does."""
+    door = socket.socket(fileno=int(arguments[0]))
+    door.set_inheritable(False)
+    _preload()
+    if len(arguments) > 1:
+        _stand(door, Path(arguments[1]))
+        os._exit(0)
+    _serve(door)
 
 
 if __name__ == "__main__":
