@@ -17,6 +17,7 @@ import labkit
 from labkit import cloud_commands, engines, grade_command, study
 from labkit.cloud.accounts import ALL as ACCOUNTS
 from labkit.console import Console, open_console
+from labkit.deploy import troubles
 from labkit.errors import CloudError, LabError, UsageError
 from labkit.lesson.model import Options, Places, StepResult
 
@@ -64,9 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        console.error(_lost_cloud(error) or _unexpected(error))
+        told = _lost_cloud(error) or troubles.told(error) or _unexpected(error)
+        console.error(told)
         _say_whom_to_ask(console)
-        return 70
+        return told.exit_status
     finally:
         console.close()
 

@@ -58,9 +58,9 @@ def _trace(words: list[str], context: "Context", console: Console, region: str =
 
 def _clients(context: "Context", region: str) -> "Clients":
     """Clients of the local cloud; of AWS itself, with the credentials that boto3 finds, where a region is given."""
-    from labkit.targets import Clients, Target
+    from labkit.deploy import credentials
 
-    return Clients(Target("aws", region)) if region else context.clients
+    return credentials.on_aws(region, "validate", context.emit) if region else context.clients
 
 
 def _fault(words: list[str]) -> "Fault":

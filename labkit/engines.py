@@ -163,14 +163,13 @@ def _evidence_parser(
 
 def _evidence(arguments: argparse.Namespace, places: Places, console: Console) -> int:
     from labkit import state
-    from labkit.deploy import aws_evidence
+    from labkit.deploy import aws_evidence, credentials
     from labkit.manifest import load
-    from labkit.targets import Clients, Target
     from labkit.workspace import Workspaces
 
     manifest = load(places.root)
     workspace = Workspaces(places.base, manifest).open(arguments.student)
-    clients = Clients(Target("aws", arguments.region or manifest.region))
+    clients = credentials.on_aws(arguments.region or manifest.region, "validate", console.event)
     value = aws_evidence.collect(clients, workspace.variant)
     state.write_json(workspace.path / aws_evidence.FILE, value)
     console.line(

@@ -4,11 +4,14 @@ What belongs here: the record and how AWS clients are made from it. What does no
 cloud (labkit.cloud.lifecycle), or what is deployed (labkit.deploy).
 """
 
+import difflib
 import functools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from labkit.errors import UsageError
 
 #: the keys that the local cloud takes for the account's administrator; they mean nothing on AWS
 LOCAL_ACCESS_KEY = "LABLOCALCLOUD"
@@ -42,6 +45,20 @@ class Target:
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
+
+
+def aws(region: str) -> Target:
+    """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
+    import botocore.session
+
+    core = botocore.session.Session()
+    known = [
+        name for part in core.get_available_partitions() for name in core.get_available_regions("ec2", part)
+    ]
+    if region not in known:
+        near = ", ".join(difflib.get_close_matches(region, known, 3)) or "us-east-1, eu-west-1"
+        raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
+    return Target("aws", region)
 
 
 @dataclass(frozen=True)

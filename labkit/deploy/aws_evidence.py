@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from labkit.deploy import inventory
+from labkit.deploy.troubles import told
 from labkit.errors import DeployError
 from labkit.targets import Clients
 
@@ -50,7 +51,7 @@ def collect(clients: Clients, own: Own) -> dict[str, Any]:
     try:
         return _collected(clients, own)
     except (BotoCoreError, ClientError) as error:
-        raise DeployError(
+        raise told(error) or DeployError(
             f"AWS can't be asked: {error}",
             hint="Look at your credentials and the region:  aws sts get-caller-identity",
         ) from error
@@ -65,7 +66,8 @@ def _collected(clients: Clients, own: Own) -> dict[str, Any]:
     if not function:
         raise DeployError(
             f"No lab of {own.student} stands in {clients.target.region}.",
-            hint="Deploy it there first, or name another region with --region.",
+            hint="Name the region where it stands (a Learner Lab's: us-east-1 or us-west-2):\n"
+            "  ./lab evidence --region us-east-1",
         )
     return {
         "format": 1, "student": own.student, "token": own.lab_token, "region": clients.target.region,

@@ -17,10 +17,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from labkit.deploy.troubles import known
+from labkit.deploy.troubles import FRESH, known, told
 from labkit.errors import DeployError
 from labkit.events import Emit, Event
-from labkit.targets import Clients
+from labkit.targets import Clients, aws
 
 #: what is begun → seconds that it may take on AWS (a function's network interfaces: up to 45 minutes to go)
 NEEDED: Mapping[str, float] = {"validate": 60, "plan": 180, "apply": 600, "destroy": 3600}
@@ -33,9 +33,10 @@ _LEARNER_LAB = ":assumed-role/voclabs/"
 _EXPIRY_VARIABLE = "AWS_CREDENTIAL_EXPIRATION"
 _EXPIRY_SETTINGS = ("x_security_token_expires", "aws_expiration", "aws_session_expiration", "expiration")
 
-FRESH = (
-    "Nothing was started. Get fresh credentials (in a Learner Lab: Start Lab, then AWS Details, AWS CLI, Show: "
-    "all three lines into ~/.aws/credentials), then run the same command again."
+_NOTHING = "Nothing was started."
+_TOKEN_MISSING = (
+    "Your AWS credentials are a session's (their key begins with ASIA), and the third line is missing: "
+    "aws_session_token."
 )
 
 
@@ -75,9 +76,16 @@ def require(
         return
     left = ends - now
     if left <= 0 or (left < NEEDED[what] and what != "destroy"):
-        raise DeployError(_too_short(what, left), hint=FRESH)
+        raise DeployError(_too_short(what, left), hint=f"{_NOTHING} {FRESH}")
     if left < NEEDED[what]:
         emit(Event("warning", f"{_too_short(what, left)} What is not gone by then goes with the next run."))
+
+
+def on_aws(region: str, what: str, emit: Emit) -> Clients:
+    """Clients of AWS itself, which takes the credentials that boto3 finds. Raises UsageError, and as `require`."""
+    clients = Clients(aws(region))
+    require(clients, what, emit)
+    return clients
 
 
 def found(clients: Clients, environment: Mapping[str, str]) -> Session:
@@ -109,20 +117,33 @@ def _identity(clients: Clients, clock: Callable[[], float]) -> str:
         answer = clients.client("sts").get_caller_identity()
     except ClientError as error:
         _refuse_skew(error.response, clock)
-        raise _refused(error) from error
+        raise _refused(error, clients) from error
     except BotoCoreError as error:
-        raise _refused(error) from error
+        raise _refused(error, clients) from error
     _refuse_skew(answer, clock)
     return str(answer["Arn"])
 
 
-def _refused(error: Exception) -> DeployError:
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
-    told = known(f"{code}: {error}" if code else str(error))
-    return told or DeployError(
+def _refused(error: Exception, clients: Clients) -> DeployError:
+    if _lacks_token(clients):
+        return DeployError(_TOKEN_MISSING, hint=f"{_NOTHING} {FRESH}")
+    means = told(error) or known(str(error))
+    if means is not None:
+        return DeployError(means.message, hint=f"{_NOTHING} {means.hint}")
+    return DeployError(
         f"AWS does not say who you are: {error}",
         hint="See what the AWS CLI says:  aws sts get-caller-identity",
     )
+
+
+def _lacks_token(clients: Clients) -> bool:
+    """Whether a session's key is used without the session's token."""
+    import botocore.session
+
+    if clients.keys is not None:
+        return clients.keys.access_key_id.startswith("ASIA") and not clients.keys.token
+    found = botocore.session.Session().get_credentials()
+    return found is not None and found.access_key.startswith("ASIA") and not found.token
 
 
 def _refuse_skew(answer: Mapping[str, Any], clock: Callable[[], float]) -> None:

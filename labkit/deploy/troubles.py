@@ -3,8 +3,9 @@
 What belongs here: patterns in AWS's words, and advice. What does not: how an engine reports them.
 """
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labkit.errors import DeployError
@@ -23,6 +24,12 @@ class Trouble:
     error: type[DeployError] = DeployError
 
 
+#: how to come by credentials that last
+FRESH = (
+    "Get fresh ones (in a Learner Lab: Start Lab, then AWS Details, AWS CLI, Show: all three lines into "
+    "~/.aws/credentials), then run the same command again."
+)
+
 COMMON = (
     Trouble(
         r"RequestTimeTooSkewed|Signature expired|Signature not yet current",
@@ -37,13 +44,14 @@ COMMON = (
     Trouble(
         r"Expired ?Token|RequestExpired|token.{0,40}expired",
         "Your AWS credentials have expired: {0}",
-        "Get fresh ones (in a Learner Lab: AWS Details, AWS CLI), then run the same command again: it goes on.",
+        FRESH,
     ),
     Trouble(
         r"No valid credential sources|Unable to locate credentials|Partial credentials|config profile .{1,80} not be found"
         r"|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch|AuthFailure|InvalidAccessKeyId",
         "AWS does not know your credentials: {0}",
-        "Set them up (aws configure), then run the same command again.",
+        "Set them up (aws configure; in a Learner Lab paste all three lines of AWS Details, AWS CLI, Show into "
+        "~/.aws/credentials), then run the same command again.",
     ),
     Trouble(
         r"connection refused|no such host|network is unreachable|connection reset|could not connect to the endpoint",
@@ -53,7 +61,8 @@ COMMON = (
     Trouble(
         r"AccessDenied|UnauthorizedOperation|not authorized to perform",
         "AWS denied it: {0}",
-        "Read who was denied what. In a Learner Lab use the account's own role:  --lab-role LabRole",
+        "Read who was denied what. A Learner Lab opens us-east-1 and us-west-2 only, and has a role of its own:\n"
+        "  ./lab deploy --lab-role LabRole",
     ),
 )
 
@@ -64,3 +73,30 @@ def known(said: str, troubles: Sequence[Trouble] = COMMON) -> DeployError | None
         if re.search(trouble.pattern, said, re.IGNORECASE):
             return trouble.error(trouble.means.format(said), hint=trouble.hint)
     return None
+
+
+def told(error: Exception) -> DeployError | None:
+    """The error for what an AWS client raised; None when nobody knows it, or nothing answered it at all."""
+    if error.__class__.__module__.partition(".")[0] != "botocore":
+        return None
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        reason = error.response.get("Error", {})
+        return known(
+            f"{error.operation_name} was answered with {reason.get('Code')}. {reason.get('Message', '')}"
+        )
+    nothing = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+    return None if nothing else known(str(error))
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """A refusal of AWS's that means the same wherever it comes (expired credentials) becomes a DeployError."""
+    try:
+        yield
+    except Exception as error:
+        found = told(error)
+        if found is None:
+            raise
+        raise found from error

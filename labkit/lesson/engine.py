@@ -3,10 +3,8 @@
 What belongs here: what all steps share. What does not: what any of them does (labkit.lesson.steps).
 """
 
-import contextlib
 import importlib
 import keyword
-from collections.abc import Iterator
 from typing import Protocol
 
 from labkit.deploy import troubles
@@ -66,7 +64,7 @@ def run_step(context: Context, name: str) -> StepResult:
         context.emit(Event("step", title, {"step": step.number, "target": context.target_words}))
         if step.number in _JUDGING or (context.options.check_only and step.number in _LOOKING):
             freshness.warn(context.workspace, context.emit)
-        with _aws_in_words():
+        with troubles.in_words():
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
@@ -74,19 +72,6 @@ def run_step(context: Context, name: str) -> StepResult:
             freshness.warn_of_templates(context)
         _remember(context, step, result)
     return result
-
-
-@contextlib.contextmanager
-def _aws_in_words() -> Iterator[None]:
-    """A refusal of AWS's that means the same wherever it comes (expired credentials) becomes a DeployError."""
-    try:
-        yield
-    except Exception as error:
-        ours = error.__class__.__module__.partition(".")[0] != "botocore" or not hasattr(error, "response")
-        told = None if ours else troubles.known(str(error))
-        if told is None:
-            raise
-        raise told from error
 
 
 def _remember(context: Context, step: Step, result: StepResult) -> None:

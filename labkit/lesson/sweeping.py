@@ -13,7 +13,7 @@ from labkit.deploy.model import Survivor
 from labkit.deploy.sweep import Lab, State
 from labkit.errors import UsageError
 from labkit.events import Emit, Event
-from labkit.targets import Clients, Target
+from labkit.targets import Clients, Target, aws
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Swept:
 def targets(name: str, regions: Sequence[str], cloud: LocalCloud) -> list[Target]:
     """The places to sweep: the local cloud (none when it does not run: then nothing stands), or AWS's regions."""
     if name == "aws":
-        return [Target("aws", region) for region in regions]
+        return [aws(region) for region in regions]
     endpoint = cloud.running()
     return [Target("local", region, endpoint.url) for region in regions] if endpoint else []
 

@@ -86,7 +86,7 @@ def test_without_credentials_the_evidence_says_what_to_do(lab: Any) -> None:
     )  # fmt: skip
     run = nowhere.run("evidence", "--json")
     assert run.status != 0
-    assert "AWS can't be asked" in run.error["message"]
+    assert "AWS's endpoint does not answer" in run.error["message"]
     assert not (lab.workspace("ada@uni.edu") / aws_evidence.FILE).exists()
 
 

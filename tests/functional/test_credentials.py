@@ -167,6 +167,58 @@ def test_no_engine_begins_with_an_ended_session(
     assert not (tmp_path / ".terraform").exists()
 
 
+# ---- As a student meets it, through ./lab ------------------------------------------------------------
+
+LOOKING = [
+    ("sweep", "--target", "aws", "--region", REGION),
+    ("evidence", "--region", REGION),
+    ("cloud", "trace", "i-0abc", "10.0.0.1", "443", "--aws", REGION),
+]
+
+
+def screen(lab: Any, target: Target, keys: dict[str, str], *words: str) -> str:
+    """What ./lab says when it is to ask an AWS that answers here, with these keys; no line is wider than 80 columns."""
+    lab.run("generate", "--student", "ada@uni.edu")
+    around = {"AWS_ENDPOINT_URL": target.endpoint_url, "AWS_EC2_METADATA_DISABLED": "true", **keys}
+    run = lab.with_variables(**around).run(*words, "--plain")
+    assert run.status != 0, run
+    assert "inside the kit" not in run.output, run
+    lines = run.output[run.output.index("✗") :].splitlines()
+    assert len(lines) <= 8, lines
+    assert max(map(len, lines)) <= 80, lines
+    return " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=lambda words: words[0])
+def test_a_session_that_is_over_and_a_token_that_was_forgotten(
+    lab: Any, target: Target, ended: Keys, session: Keys, words: tuple[str, ...]
+) -> None:
+    over = screen(lab, target, dict(ended.environment()), *words)
+    forgotten = screen(lab, target, dict(replace(session, token="").environment()), *words)
+    assert "Your AWS credentials have expired" in over
+    assert "the third line is missing: aws_session_token" in forgotten
+    for said in (over, forgotten):
+        for part in (
+            "Nothing was started",
+            "Start Lab",
+            "all three lines into ~/.aws/credentials",
+            "same command again",
+        ):
+            assert part in said, said
+    assert "does not know your credentials" in screen(lab, target, {}, *words)
+
+
+def test_a_wrong_region(lab: Any, target: Target, session: Keys) -> None:
+    for words in LOOKING:
+        mistyped = [word.replace(REGION, "us-esat-1") for word in words]
+        said = screen(lab, target, dict(session.environment()), *mistyped)
+        assert "AWS has no region us-esat-1" in said
+        assert "us-east-1" in said
+    another = screen(lab, target, dict(session.environment()), "evidence", "--region", "us-west-2")
+    assert "No lab of ada@uni.edu stands in us-west-2" in another
+    assert "./lab evidence --region us-east-1" in another
+
+
 # ---- Where nobody gave keys: as boto3 finds them -----------------------------------------------------
 
 

@@ -30,12 +30,13 @@ ALLOWED: dict[str, set[str]] = {
     "aws_cli": SMALL,
     "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "aws_cli", "cloud.lifecycle"},
     "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
-    "cloud_commands": SMALL | {"console", "lesson", "targets", "cloud.descriptions", "cloud.trace"},
+    "cloud_commands": SMALL | {"console", "lesson", "targets", "deploy", "cloud.descriptions", "cloud.trace"},
     "engines": SMALL | CONTENT | {"targets", "deploy", "lesson", "console", "cloud.lifecycle"},
     "cli": SMALL
     | CONTENT
     | {
         "targets",
+        "deploy",
         "lesson",
         "console",
         "engines",
