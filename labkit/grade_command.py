@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     console.result(to_json(result))
     if words.whole(result) and not (arguments.submission or request.deployed):
         _own_workspace(arguments, places).record_step(_NUMBER)
-    return GRADED if _judged(result) else NOT_JUDGED
+    return GRADED if words.judged(result) else NOT_JUDGED
 
 
 def _banner(arguments: argparse.Namespace, places: Places) -> Event:
@@ -112,19 +112,6 @@ def _refuse_points(configured: int | None, places: Places) -> None:
             f"Gradescope is set to {configured} autograder points, and this lab has {total}.",
             hint=f"Set the assignment's autograder points to {total}.",
         )
-
-
-def _judged(result: "Result") -> bool:
-    """Whether everything that was asked for has been judged."""
-    from labkit.grading.reports.words import asked_for, elsewhere
-
-    away, chosen = elsewhere(result), result.about.get("only") or result.about.get("gap")
-    open_lines = [
-        line
-        for line in (result.all if chosen else result.lines)  # a bonus keeps no mark from being final
-        if line.verdict.outcome == "not judged" and asked_for(line) and line not in away
-    ]
-    return result.complete and not open_lines
 
 
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":

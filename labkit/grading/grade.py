@@ -86,15 +86,21 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         home = manifest.load(request.root).region
         task = _task(request, taken, wanted, seed, home)
         task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
-        if request.gap and request.state and not request.deployed:
-            result = _judged_where_kept(run, task, request.state / KEPT, taken)
-        else:
-            with contextlib.nullcontext(warm) if warm else warm_parent() as parent:
-                result = runner.judge(run, task, warm=parent, place=folder)
+        result = _judged(run, request, task, taken, warm)
     timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
     run.result = _only(replace(result, timing=timing), request, wanted)
     run.keep()
     return run.result
+
+
+def _judged(
+    run: runner.Run, request: Request, task: Task, taken: intake.Submission, warm: Warm | None
+) -> Result:
+    """A gap in what is kept for gaps, everything else in clouds of its own."""
+    if request.gap and request.state and not request.deployed:
+        return _judged_where_kept(run, task, request.state / KEPT, taken)
+    with contextlib.nullcontext(warm) if warm else warm_parent() as parent:
+        return runner.judge(run, task, warm=parent, place=taken.folder.parent)
 
 
 def _judged_where_kept(run: runner.Run, task: Task, place: Path, taken: intake.Submission) -> Result:

@@ -5,6 +5,7 @@ in which Gradescope runs it. A result that is not final has no such document: Gr
 autograder failed, and nobody takes a part for a mark.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from labkit.grading.model import LineResult, Result
 from labkit.grading.reports import words
 from labkit.text import shortened
 
+#: bytes of one line's output in the document: 44 lines stay below Gradescope's 1 MB
 _LONGEST = 20_000
 
 
@@ -88,5 +90,8 @@ def _output(line: LineResult, hidden: bool) -> Iterator[str]:
 
 
 def _safe(text: str) -> str:
-    """No lone surrogates, no carriage returns; all outputs together stay below Gradescope's 1 MB."""
-    return shortened(text.replace("\r", "").encode("utf-8", "replace").decode(), _LONGEST)
+    """No lone surrogates, no carriage returns; as JSON not longer than _LONGEST."""
+    safe = text.replace("\r", "").encode("utf-8", "replace").decode()
+    while (size := len(json.dumps(safe))) > _LONGEST:
+        safe = shortened(safe, len(safe) * _LONGEST // size - 1)
+    return safe

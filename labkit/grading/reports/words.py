@@ -45,6 +45,16 @@ def whole(result: Result) -> bool:
     return result.complete and len(result.not_judged) == len(elsewhere(result))
 
 
+def judged(result: Result) -> bool:
+    """Whether everything that was asked for has been judged; a bonus keeps no mark from being final."""
+    chosen = result.about.get("only") or result.about.get("gap")
+    lines = result.all if chosen else result.lines
+    away = elsewhere(result)
+    return result.complete and not any(
+        line.verdict.outcome == "not judged" and asked_for(line) and line not in away for line in lines
+    )
+
+
 def asked_for(line: LineResult) -> bool:
     """Whether this run was to judge the line."""
     return line.verdict.reason != NOT_ASKED

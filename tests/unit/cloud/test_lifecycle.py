@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from labkit.cloud.lifecycle import Endpoint, LocalCloud
+from labkit.cloud.server import IDLE_SECONDS, LAST_USED
 from labkit.errors import CloudError
 from labkit.events import Event
 
@@ -52,6 +53,19 @@ def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud
     assert cloud.stop() is True
     assert not _runs(found[0].pid)
     assert left(cloud) == set()
+
+
+def test_one_that_is_kept_ends_when_nobody_has_used_it_for_long(
+    cloud: LocalCloud, until: Callable[..., None]
+) -> None:
+    cloud.folder.mkdir(parents=True)
+    used = cloud.folder / LAST_USED
+    used.touch()
+    pid = cloud.ensure().pid
+    long_ago = time.time() - IDLE_SECONDS - 1
+    os.utime(used, (long_ago, long_ago))
+    until(lambda: not _runs(pid), what="its end")
+    assert cloud.running() is None
 
 
 def test_one_that_windows_stopped_is_back_and_says_so(cloud: LocalCloud, until: Callable[..., None]) -> None:

@@ -11,12 +11,15 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
+import labkit
 import labkit.grading
-from labkit.grading.model import NO_CHECK, Result, Verdict, to_json
+from labkit.grading import rubric
+from labkit.grading.model import NO_CHECK, Result, Verdict, empty, to_json
 from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal, words
 from tests.unit.grading import results
 
 Render = Callable[..., str]
+ROOT = Path(labkit.__file__).resolve().parent.parent
 SCHEMA = json.loads((Path(labkit.grading.__file__).parent / "result.schema.json").read_text())
 
 
@@ -152,6 +155,14 @@ def test_what_a_bonus_did_not_earn_is_no_failure() -> None:
     assert ElementTree.fromstring(unjudged).findall("testsuite")[1].get("errors") == "1"
 
 
+def test_a_bonus_that_was_not_judged_is_trouble_only_where_it_was_asked_for() -> None:
+    unjudged = results.mixed().with_line("parity", Verdict(reason="no Terraform"))
+    assert words.judged(unjudged)
+    assert not words.judged(replace(unjudged, about={**results.ABOUT, "only": ["parity"]}))
+    assert not words.judged(results.nothing())
+    assert not words.judged(results.mixed().with_line("deploys", Verdict(reason="the cloud has died")))
+
+
 def test_gradescope_adds_up() -> None:
     document = gradescope.render(results.mixed())
     scored = [test for test in document["tests"] if "score" in test]
@@ -163,10 +174,11 @@ def test_gradescope_adds_up() -> None:
     assert {test["status"] for test in document["tests"]} == {"passed", "failed"}
 
 
-def test_gradescope_documents_are_as_its_importer_wants_them() -> None:
+@pytest.mark.parametrize("filling", ["x", "ü", "😀", "\x07"])
+def test_gradescope_documents_are_as_its_importer_wants_them(filling: str) -> None:
     """Gradescope: "Autograder specifications"; with every text that a student could bring in."""
-    nasty = "a\r\nb\r\ud800\x00<script>" + "x" * 100_000
-    result = results.mixed()
+    nasty = "a\r\nb\r\ud800\x00<script>" + filling * 100_000
+    result = replace(empty(rubric.load(ROOT), results.ABOUT), complete=True)
     for line in result.all:
         result = result.with_line(
             line.id, Verdict("failed", 0.3, nasty, nasty, nasty, nasty, (nasty,) * 12, "alone")
