@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import labkit
-from labkit import cloud_commands, engines, grade_command, study
+from labkit import cloud_commands, engines, grade_command, step_options, study
 from labkit.cloud.accounts import ALL as ACCOUNTS
 from labkit.console import Console, open_console
 from labkit.deploy import troubles
 from labkit.errors import CloudError, LabError, UsageError
+from labkit.events import banner
 from labkit.lesson.model import Options, Places, StepResult
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _step_options(parser: argparse.ArgumentParser) -> None:
         "--image", action="append", default=[], metavar="FILE|FOLDER|URL",
         help="what to process (may be given more than once; default: three sample pictures)",
     )  # fmt: skip
-    study.step_options(parser)
+    step_options.add(parser)
     _engine_option(parser)
     parser.add_argument(
         "--lab-role", metavar="NAME", help="use this role of the account instead of creating roles"
@@ -214,7 +215,7 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     options = Options(
         student=arguments.student, solution=arguments.solution, force=arguments.force,
         check_only=arguments.check, images=tuple(arguments.image), engine=arguments.engine,
-        lab_role=arguments.lab_role, extra=study.extra(arguments),
+        lab_role=arguments.lab_role, extra=step_options.given(arguments),
     )  # fmt: skip
     return Context(places, load(places.root), options, console.event, _local_cloud(places))
 
@@ -274,10 +275,11 @@ def _show(result: StepResult, console: Console, context: "Context") -> None:
 def _where(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson.progress import overview
 
-    lines = list(overview(_own_context(console)))
+    context = _own_context(console)
+    lines = list(overview(context))
     for text, style in lines:
         console.line(text, style=style)
-    console.result({"lines": [text for text, _ in lines if text]})
+    console.result({"lines": [text for text, _ in lines if text], "target": context.target_words})
     return 0
 
 
@@ -349,7 +351,11 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
 
 def _stop(cloud: "LocalCloud", console: Console) -> int:
     stopped = cloud.stop(console.event)
-    console.line("✓ The local cloud is stopped; nothing of it is left." if stopped else "It was not running.")
+    console.line(
+        "✓ The local cloud is stopped; nothing of it is left."
+        if stopped
+        else "The local cloud was not running."
+    )
     console.result({"stopped": stopped})
     return 0
 
@@ -357,6 +363,7 @@ def _stop(cloud: "LocalCloud", console: Console) -> int:
 def _logs(cloud: "LocalCloud", console: Console) -> int:
     from labkit.text import printable
 
+    console.event(banner("Log", "local cloud"))
     lines = cloud.log.read_text(errors="replace").splitlines() if cloud.log.exists() else []
     for line in lines or ["The local cloud has not written a log yet."]:
         console.line(printable(line))

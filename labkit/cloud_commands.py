@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labkit import state
 from labkit.console import Console
 from labkit.errors import UsageError
+from labkit.events import banner
 
 if TYPE_CHECKING:
     from labkit.lesson.context import Context
@@ -26,7 +27,8 @@ _USAGE = {
 
 def run(arguments: argparse.Namespace, context: "Context", console: Console) -> int:
     """One of ACTIONS. Raises UsageError where words are missing, LabError where nothing is deployed."""
-    words = list(arguments.words)
+    words, where = list(arguments.words), f"AWS, {arguments.aws}" if arguments.aws else context.target_words
+    console.event(banner(f"{arguments.action.capitalize()}", where))
     if arguments.action == "trace":
         return _trace(words, context, console, arguments.aws)
     return _break(words, context, console) if arguments.action == "break" else _mend(words, context, console)
@@ -97,6 +99,8 @@ def _mend(words: list[str], context: "Context", console: Console) -> int:
         _fault([name]).undo(_bench(context), broken.pop(name))
         state.write_json(path, broken)
         console.line(f"✓ {name} is taken back.")
+    if not wanted:
+        console.line("No fault is in force.")
     console.result({"broken": sorted(broken)})
     return 0
 

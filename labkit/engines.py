@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.console import Console
+from labkit.events import banner
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def _parity(arguments: argparse.Namespace, places: Places, console: Console) -> 
     from labkit.lesson.parity import run_parity, run_static
     from labkit.manifest import load
 
+    console.event(banner("Parity", "local clouds of its own"))
     manifest = load(places.root)
     found = {"stated": run_static(places, manifest, console.event)}
     _show_differences(found["stated"], "Both engines' files state the same infrastructure.", console)
@@ -91,6 +93,8 @@ def _sweep(arguments: argparse.Namespace, places: Places, console: Console) -> i
     regions = arguments.region or [cloud.account.region(load(places.root).region)]
     limit = span(arguments.older_than) if arguments.older_than else None
     order = sweeping.Order(regions, limit, arguments.variant, arguments.yes)
+    place = "AWS" if arguments.target == "aws" else "local cloud"
+    console.event(banner("Sweep", f"{place}, {', '.join(regions)}"))
     where = sweeping.targets(arguments.target, regions, cloud)
     swept = list(sweeping.run(where, order, console.event)) if where else []
     if where:
@@ -169,7 +173,9 @@ def _evidence(arguments: argparse.Namespace, places: Places, console: Console) -
 
     manifest = load(places.root)
     workspace = Workspaces(places.base, manifest).open(arguments.student)
-    clients = credentials.on_aws(arguments.region or manifest.region, "validate", console.event)
+    region = arguments.region or manifest.region
+    console.event(banner("Evidence", f"AWS, {region}"))
+    clients = credentials.on_aws(region, "validate", console.event)
     value = aws_evidence.collect(clients, workspace.variant)
     state.write_json(workspace.path / aws_evidence.FILE, value)
     console.line(

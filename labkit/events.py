@@ -27,3 +27,8 @@ Emit = Callable[[Event], None]
 
 def ignore(_: Event) -> None:
     """The listener for callers that want no reports."""
+
+
+def banner(title: str, target: str, **data: object) -> Event:
+    """How a screen begins: what it is, and where it looks (the local cloud, or AWS)."""
+    return Event("step", f"{title} · {target}", {**data, "target": target})

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.console import Console
 from labkit.errors import UsageError
-from labkit.events import Event
+from labkit.events import Event, banner
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _banner(arguments: argparse.Namespace, places: Places) -> Event:
 
     title = next(step.title for step in load(places.root).steps if step.number == _NUMBER)
     where = "your local cloud" if arguments.target == "deployed" else "a fresh local cloud"
-    return Event("step", f"{_NUMBER} {title} · {where}", {"step": _NUMBER, "target": where})
+    return banner(f"{_NUMBER} {title}", where, step=_NUMBER)
 
 
 def forget(places: Places, console: Console) -> None:

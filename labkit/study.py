@@ -1,118 +1,74 @@
 """The commands with which a student looks things up: hint, gap, what, card, diff, reset, shell, open.
 
-What belongs here: the command line of these, and of what all steps share. What does not: work. Printing
+What belongs here: the command line of these, and watching a step's files. What does not: work. Printing
 goes through the console that labkit.cli opened.
 """
 
 import argparse
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.console import Console
 from labkit.errors import UsageError
-from labkit.events import Event
+from labkit.events import Event, banner
 
 if TYPE_CHECKING:
     from labkit.lesson.context import Context
-    from labkit.lesson.trouble import Stuck
+    from labkit.lesson.course import Course
+    from labkit.lesson.trouble import Given, Stuck
 
 MakeContext = Callable[[Console], "Context"]
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
-_EXTRA = (
-    "predict",
-    "hop",
-    "evidence",
-    "undo",
-    "fault",
-    "attack",
-    "rate",
-    "seconds",
-    "clients",
-    "expect",
-    "cold",
-    "like",
-    "seed",
-    "compare",
-)
-
-
-def step_options(parser: argparse.ArgumentParser) -> None:
-    """Options of single steps; each step takes its own from Options.extra."""
-    parser.add_argument(
-        "--watch", action="store_true", help="deploy and check again whenever a file is saved"
-    )
-    one = parser.add_argument_group("step 01")
-    one.add_argument("--predict", metavar="HOP", help="which hop will fail first? kept until step 04")
-    six = parser.add_argument_group("step 06")
-    six.add_argument("--hop", help="the hop at which the fault stops the packet")
-    six.add_argument("--evidence", help="one log line, rule, id or command that shows it")
-    six.add_argument("--undo", action="store_true", help="take the fault back (no points for its repair)")
-    six.add_argument("--attack", metavar="ANSWERS", help="your eight predictions, for example nnnnynnn")
-    six.add_argument("--fault", help=argparse.SUPPRESS)
-    seven = parser.add_argument_group("step 07")
-    seven.add_argument("--rate", type=float, metavar="N", help="images a second (1)")
-    seven.add_argument("--seconds", type=float, metavar="S", help="for so long (30; the classic is 300)")
-    seven.add_argument("--clients", type=int, metavar="N", help="so many at once, instead of a rate")
-    seven.add_argument("--expect", type=float, metavar="MS", help="your prediction of the median")
-    seven.add_argument("--cold", action="store_true", help="each image meets a cold start (one at a time)")
-    seven.add_argument(
-        "--like", metavar="AWS", choices=["AWS"], help="with declared delays, as far away as AWS is"
-    )
-    seven.add_argument("--seed", type=int, metavar="N", help="draws other delays (default: your own)")
-    both = parser.add_argument_group("steps 07 and 08")
-    both.add_argument(
-        "--compare", metavar="FILE", help="another run, for example one on AWS, to lay beside yours"
-    )
-
-
-def extra(arguments: argparse.Namespace) -> Mapping[str, Any]:
-    """What was given of the options of single steps."""
-    given = {name: getattr(arguments, name, None) for name in _EXTRA}
-    return {name: value for name, value in given.items() if value not in (None, False)}
+Run = Callable[["Context", argparse.Namespace, Console], int]
+Add = Callable[..., argparse.ArgumentParser]
 
 
 def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], make: MakeContext) -> None:
     """Add the commands of this module to the command line."""
 
-    def add(name: str, text: str, run: Callable[["Context", argparse.Namespace, Console], int]) -> Any:
-        parser = commands.add_parser(name, help=text)
+    def add(name: str, text: str, run: Run, *, looks: bool = True) -> argparse.ArgumentParser:
+        """`looks`: whether it is about what is deployed somewhere, or to be; then its screen begins with where."""
+
+        def command(arguments: argparse.Namespace, console: Console) -> int:
+            context = make(console)
+            if looks:
+                console.event(banner(_typed(name, arguments), context.target_words))
+            return run(context, arguments, console)
+
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=text)
         common(parser)
-        parser.set_defaults(command=lambda arguments, console: run(make(console), arguments, console))
+        parser.set_defaults(command=command)
         return parser
 
+    _register_looking_up(add)
+    _register_looking_inside(add)
+    _register_keeping_up(add)
+
+
+def _typed(name: str, arguments: argparse.Namespace) -> str:
+    """What a screen is about, as it was typed: "Gap server-door"."""
+    words = [getattr(arguments, each, None) for each in ("gap", "term", "resource", "place")]
+    flat = [word if isinstance(word, str) else " ".join(word) for word in words if word]
+    return " ".join([name.capitalize(), *flat])
+
+
+# ---- Looking up ---------------------------------------------------------------------------------------
+
+
+def _register_looking_up(add: Add) -> None:
     add("hint", "a hint for the check that fails now", _hint).add_argument("gap", nargs="?")
     add("gap", "your gaps, or one gap's task", _gap).add_argument("gap", nargs="?")
     add("what", "what a word means, with your own value", _what).add_argument("term", nargs="*")
     add("card", "a resource on one card", _card).add_argument("resource", nargs="?")
     add("diff", "what you changed", _diff).add_argument("gap", nargs="?")
     add("reset", "begin a gap anew; your text is kept beside", _reset).add_argument("gap")
-    shell = add("shell", "a shell for the local cloud, or inside your server", _shell)
-    shell.add_argument("place", nargs="?", choices=["server"])
-    shell.add_argument("words", nargs="*", metavar="COMMAND", help="run this instead (after --)")
-    logs = add("logs", "what your server or your function said", _logs)
-    logs.add_argument("place", choices=["server", "boot", "function"])
-    logs.add_argument("--find", metavar="TEXT", help="only lines with this text, for example a request id")
-    page = add("open", "one local page with path, images, rows and logs", _open)
-    page.add_argument("--no-browser", action="store_true", help="only say where the page is")
-    add("update", "carry your gaps into the newest templates", _update)
-    handout = add("handout", "the hand-out for students (instructors)", _handout)
-    handout.add_argument("--to", default="dist/hybrid-lab.zip", metavar="FILE")
-    course = add("course", "course.toml: check it", _course)
-    course.add_argument("action", choices=["check"])
-    course.add_argument(
-        "--results", metavar="FOLDER", help="say which marks of an earlier grading would move"
-    )
-
-
-# ---- Looking up ---------------------------------------------------------------------------------------
 
 
 def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson import course
-    from labkit.lesson.texts import Texts, fill
+    from labkit.lesson.texts import Texts, fill, own_values
     from labkit.lesson.trouble import Trouble
 
     chosen = course.load(context.manifest)
@@ -134,16 +90,22 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
     console.line(
         f"Hint {given.tier} of {chosen.hint_tiers}{f' for the gap {name}' if name else ''}", style="strong"
     )
-    for line in _wrapped(fill(given.text, _values(context))):
+    for line in _wrapped(fill(given.text, own_values(context))):
         console.line(line)
-    if given.waiting:
-        console.line(given.waiting, style="dim")
-    elif given.tier < chosen.hint_tiers:
-        console.line("Not enough?  ./lab hint", style="dim")
-    price = f"each costs {chosen.hint_cost:g} points" if chosen.hint_cost else "free"
-    console.line(f"Hints so far: {trouble.given()}. They are counted, and {price}.", style="dim")
+    for line in _after_a_hint(given, trouble.given(), chosen):
+        console.line(line, style="dim")
     console.result({"gap": name, "symptom": symptom, "tier": given.tier, "text": given.text})
     return 0
+
+
+def _after_a_hint(given: "Given", so_far: int, chosen: "Course") -> Iterator[str]:
+    """When the next one comes, and what they cost."""
+    if given.waiting:
+        yield given.waiting
+    elif given.tier < chosen.hint_tiers:
+        yield "Not enough?  ./lab hint"
+    price = f"each costs {chosen.hint_cost:g} points" if chosen.hint_cost else "free"
+    yield f"Hints so far: {so_far}. They are counted, and {price}."
 
 
 def _stuck_at(context: "Context", asked: str | None, stuck: "Stuck | None") -> tuple[str, str]:
@@ -168,7 +130,7 @@ def _gap(context: "Context", arguments: argparse.Namespace, console: Console) ->
 
 
 def _what(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.texts import Texts, fill
+    from labkit.lesson.texts import Texts, fill, own_values
 
     texts = Texts(context.manifest)
     if not arguments.term:
@@ -176,7 +138,7 @@ def _what(context: "Context", arguments: argparse.Namespace, console: Console) -
             console.line(line)
         return 0
     term = texts.term(" ".join(arguments.term))
-    values = _values(context)
+    values = own_values(context)
     console.line(term.name, style="strong")
     for label, text in (("", term.says), ("Yours: ", term.own), ("Not the same: ", term.unlike)):
         for line in _wrapped(label + fill(text, values)) if text else ():
@@ -186,14 +148,14 @@ def _what(context: "Context", arguments: argparse.Namespace, console: Console) -
 
 
 def _card(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.texts import Texts, fill
+    from labkit.lesson.texts import Texts, fill, own_values
 
     texts = Texts(context.manifest)
     if not arguments.resource:
         for line in _wrapped(", ".join(card.name for card in texts.cards)):
             console.line(line)
         return 0
-    card, values = texts.card(arguments.resource), _values(context)
+    card, values = texts.card(arguments.resource), own_values(context)
     console.line(card.name, style="strong")
     for label, text in (("Terraform       ", card.terraform), ("CloudFormation  ", card.cloudformation)):
         if text:
@@ -249,23 +211,6 @@ def _reset(context: "Context", arguments: argparse.Namespace, console: Console) 
     return 0
 
 
-def _values(context: "Context") -> dict[str, str]:
-    """The student's own values; examples where there is no workspace yet."""
-    from labkit.errors import WorkspaceError
-    from labkit.variant import make_variant
-
-    try:
-        workspace = context.workspace
-    except WorkspaceError:
-        return dict(make_variant(context.manifest.salt, "ada@uni.edu").values())
-    outputs = dict(workspace.record.deployed.get("outputs", {}))
-    return {**workspace.variant.values(), **{_snake(name): value for name, value in outputs.items()}}
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-
-
 def _wrapped(text: str, width: int = 76) -> list[str]:
     import textwrap
 
@@ -280,6 +225,19 @@ def _wrapped(text: str, width: int = 76) -> list[str]:
 
 
 # ---- Looking inside -----------------------------------------------------------------------------------
+
+
+def _register_looking_inside(add: Add) -> None:
+    shell = add(
+        "shell", "a shell for the local cloud, or inside your server", _shell, looks=False
+    )  # it says so itself
+    shell.add_argument("place", nargs="?", choices=["server"])
+    shell.add_argument("words", nargs="*", metavar="COMMAND", help="run this instead (after --)")
+    logs = add("logs", "what your server or your function said", _logs)
+    logs.add_argument("place", choices=["server", "boot", "function"])
+    logs.add_argument("--find", metavar="TEXT", help="only lines with this text, for example a request id")
+    page = add("open", "one local page with path, images, rows and logs", _open)
+    page.add_argument("--no-browser", action="store_true", help="only say where the page is")
 
 
 def _shell(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
@@ -349,6 +307,17 @@ def _open(context: "Context", arguments: argparse.Namespace, console: Console) -
 
 
 # ---- Keeping up ---------------------------------------------------------------------------------------
+
+
+def _register_keeping_up(add: Add) -> None:
+    add("update", "carry your gaps into the newest templates", _update)
+    handout = add("handout", "the hand-out for students (instructors)", _handout, looks=False)
+    handout.add_argument("--to", default="dist/hybrid-lab.zip", metavar="FILE")
+    course = add("course", "course.toml: check it", _course, looks=False)
+    course.add_argument("action", choices=["check"])
+    course.add_argument(
+        "--results", metavar="FOLDER", help="say which marks of an earlier grading would move"
+    )
 
 
 def _update(context: "Context", arguments: argparse.Namespace, console: Console) -> int:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from labkit.deploy import troubles
 from labkit.errors import UsageError
-from labkit.events import Event
+from labkit.events import Event, banner
 from labkit.lesson import doctor, freshness
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
@@ -60,8 +60,7 @@ def run_step(context: Context, name: str) -> StepResult:
     module: StepModule = importlib.import_module(f"labkit.lesson.steps.{_module(step.name)}")
     busy = "Another step of this lab is running (in another terminal, perhaps)."
     with exclusive(context.places.state / "step.lock", busy=busy):
-        title = f"{step.number} {step.title} · {context.target_words}"
-        context.emit(Event("step", title, {"step": step.number, "target": context.target_words}))
+        context.emit(banner(f"{step.number} {step.title}", context.target_words, step=step.number))
         if step.number in _JUDGING or (context.options.check_only and step.number in _LOOKING):
             freshness.warn(context.workspace, context.emit)
         with troubles.in_words():

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.errors import ManifestError, UsageError
+from labkit.errors import ManifestError, UsageError, WorkspaceError
 from labkit.lesson import course
+from labkit.lesson.context import Context
 from labkit.manifest import Manifest
+from labkit.variant import make_variant
 
 _VALUE = re.compile(r"\{([a-z_]+)\}")
 
@@ -147,3 +149,17 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ManifestError(f"{path} can't be read: {error}.", hint="Get a fresh copy of the kit.") from error
+
+
+def own_values(context: Context) -> dict[str, str]:
+    """What `fill` fills in: the student's own values; examples where there is no workspace yet."""
+    try:
+        workspace = context.workspace
+    except WorkspaceError:
+        return dict(make_variant(context.manifest.salt, "ada@uni.edu").values())
+    outputs = dict(workspace.record.deployed.get("outputs", {}))
+    return {**workspace.variant.values(), **{_snake(name): value for name, value in outputs.items()}}
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")

@@ -1,6 +1,5 @@
 """`./lab cloud break NAME` and `mend`: what a client sees of each fault, and that nothing of it stays."""
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -87,4 +86,4 @@ def test_wrong_names_are_refused_and_change_nothing(deployed_solution: Any) -> N
         refused = deployed_solution.run("cloud", *words)
         assert refused.status == 2, refused
         assert "→" in refused.output
-    assert json.loads(deployed_solution.run("cloud", "mend", "--json").output)["result"] == {"broken": []}
+    assert deployed_solution.run("cloud", "mend", "--json").result == {"broken": []}
