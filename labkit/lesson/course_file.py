@@ -43,12 +43,19 @@ def _one_of(*names: str) -> Rule:
 
 def _some_of(*names: str) -> Rule:
     def rule(value: Any) -> str:
-        if not isinstance(value, list):
-            return "is of the wrong kind; it must be a list"
+        if said := _names(value):
+            return said
         unknown = [entry for entry in value if entry not in names]
         return f"has {unknown[0]!r}; there are {', '.join(names)}" if unknown else ""
 
     return rule
+
+
+def _names(value: Any) -> str:
+    if not isinstance(value, list):
+        return "is of the wrong kind; it must be a list"
+    twice = next((entry for entry in value if value.count(entry) > 1), None)
+    return "" if twice is None else f"names {twice!r} twice; once is enough, and counts as one"
 
 
 def _between(low: float, high: float, *kinds: type) -> Rule:
@@ -87,22 +94,22 @@ def _limits(value: Any) -> str:
 
 
 _TEXT, _FLAG = _kind("text", str), _kind("true or false", bool)
-_TEXTS, _DATE = _kind("a list", list), _kind("a date or a date with time", datetime, date)
+_DATE = _kind("a date or a date with time", datetime, date)
 
 KEYS: Mapping[str, Mapping[str, Rule]] = {
     "course": {"name": _TEXT, "term": _TEXT, "timezone": _zone, "contact": _TEXT, "language": _TEXT},
-    "lab": {"preset": _TEXT, "given": _TEXTS, "engines": _TEXTS, "targets": _some_of(*TARGETS)},
+    "lab": {"preset": _TEXT, "given": _names, "engines": _names, "targets": _some_of(*TARGETS)},
     "points": {"scale_to": _between(1, 1000)},
     "dates": {"release": _DATE, "due": _DATE, "setup_due": _DATE, "extensions": _TEXT,
               "grace": _like(GRACE, "30 min"), "late": _like(LATE, "10 % a day, 3 days")},
     "uploads": {"per_day": _between(1, 1000), "counts": _one_of("best", "last")},
     "hints": {"tiers": _between(1, 3), "cost": _between(0, 10, int, float), "tier3_after": _between(0, 600)},
     "feedback": {"hidden_lines": _one_of("name", "reason", "all"), "after_due": _one_of("name", "reason", "all")},
-    "questions": {"file": _TEXT, "points": _between(0, 100), "required": _TEXTS},
-    "break": {"pool": _TEXTS, "how_many": _between(2, 10)},
+    "questions": {"file": _TEXT, "points": _between(0, 100), "required": _names},
+    "break": {"pool": _names, "how_many": _between(2, 10)},
     "variants": {"on": _FLAG, "unit": _one_of("student", "group"), "reuse_across_semesters": _FLAG},
     "texts": {"folder": _TEXT, "logo": _TEXT},
-    "grading": {"kit_versions": _TEXTS, "mode": _one_of("fresh", "deployed"), "tier": _one_of(*TIERS),
+    "grading": {"kit_versions": _names, "mode": _one_of("fresh", "deployed"), "tier": _one_of(*TIERS),
                 "time_limits": _limits},
     "lms": {"gradescope_total": _between(1, 1000), "canvas_column": _TEXT, "roster_id": _TEXT},
 }  # fmt: skip

@@ -83,6 +83,9 @@ def test_the_deadline_the_hints_and_the_faults_are_told(manifest: Manifest) -> N
         ("[break]\nhow_many = 99\n", "how_many"),
         ("[break]\nhow_many = 1\n", "[break] how_many = 1 must be 2 to 10"),  # the rubric marks two
         ("[break]\npool = ['key-type']\n", "how_many"),
+        ("[break]\npool = ['key-type', 'route-gone', 'key-type']\n", "names 'key-type' twice"),
+        ("[break]\npool = 'key-type'\n", "must be a list"),
+        ("[lab]\ntargets = ['aws', 'aws']\n", "names 'aws' twice"),
         ("[hints]\ntiers = 4\n", "tiers"),
         ("[hints]\ntiers = 'all'\n", "wrong kind"),
         ("[course]\ntimezone = 'Mars/Olympus'\n", "no time zone"),

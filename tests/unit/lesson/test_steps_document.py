@@ -65,6 +65,18 @@ def test_no_line_of_an_example_screen_or_a_picture_is_wider_than_80_columns() ->
             assert len(line) <= 80 or re.match(r"[A-Z][a-z]{2} \d\d \d\d:", line), line
 
 
+def test_the_boxes_of_pictures_are_closed() -> None:
+    """The right corners of a box stand in one column."""
+    for block in re.findall(r"(?s)```\n(.*?)```", TEXT):
+        lines = block.splitlines()
+        tops = [
+            (n, line.index("┌"), line.rindex("┐")) for n, line in enumerate(lines) if re.search("┌.*┐", line)
+        ]
+        for n, left, right in tops:
+            bottom = next(line for line in lines[n + 1 :] if line[left : left + 1] == "└")
+            assert bottom.index("┘") == right, block
+
+
 def test_the_hand_outs_readme_names_what_there_is() -> None:
     text = (ROOT / "lesson" / "README.handout.md").read_text()
     assert "STEPS.md" in text
