@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from labkit.cloud.lifecycle import LocalCloud
     from labkit.lesson.context import Context
 
+#: the exit status where the fault may be the kit's own (sysexits.h)
+EX_SOFTWARE = 70
 #: step names as they are typed, with their numbers
 STEPS = {
     "generate": "01",
@@ -51,12 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["LAB_REQUIRE_TIER"] = options.require_tier
         status: int = options.command(options, console)
         return status
-    except LabError as error:
-        if "--debug" in given:
-            raise
-        console.error(error)
-        _say_whom_to_ask(console)
-        return error.exit_status
     except KeyboardInterrupt:
         console.error(LabError("Stopped.", hint="Run the same command again to go on."))
         return 130
@@ -66,12 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        told = _lost_cloud(error) or troubles.told(error) or _unexpected(error)
-        console.error(told)
-        _say_whom_to_ask(console)
-        return told.exit_status
+        return _failed(error, console)
     finally:
         console.close()
+
+
+def _failed(error: Exception, console: Console) -> int:
+    """Say what went wrong, and whom to ask; returns the exit status."""
+    told = error if isinstance(error, LabError) else troubles.told(error)
+    console.error(told or _lost_cloud(error) or _unexpected(error))
+    _say_whom_to_ask(console)
+    return told.exit_status if told else EX_SOFTWARE
 
 
 def _say_whom_to_ask(console: Console) -> None:

@@ -1,4 +1,4 @@
-"""The screens that STEPS.md shows come from runs: every line of every example is seen again, numbers and ids aside.
+"""The screens that the documents show come from runs: every line of every example is seen again, numbers and ids aside.
 
 With LAB_WRITE_SCREENS=FOLDER the screens of this run are written there, for whoever renews the document.
 """
@@ -42,9 +42,14 @@ def examples(step: str) -> Iterator[list[str]]:
 
 
 def missing(step: str, screen: str) -> list[str]:
-    """The lines of the examples of a step that its screen does not have; "…" ends a line that goes on."""
+    """The lines of the examples of a step that its screen does not have."""
+    return [line for block in examples(step) for line in unseen(block, screen)]
+
+
+def unseen(block: list[str], screen: str) -> list[str]:
+    """The lines of a block that a screen does not have; "…" ends a line that goes on."""
     seen = plain(screen)
-    return [line for block in examples(step) for line in block if plain(line.rstrip("… ")) not in seen]
+    return [line for line in block if plain(line.rstrip("… ")) not in seen]
 
 
 def may_be_wide(line: str) -> bool:
@@ -125,3 +130,27 @@ def test_the_doctor_says_the_same_things_of_any_machine(screens: dict[str, str])
 def test_a_line_that_nobody_printed_would_be_found() -> None:
     assert missing("01", "01 Make your own files from the templates\n")
     assert plain("✓ stored (26,471 bytes, 131 ms)") == plain("✓ stored (1 bytes,   2.5 ms)")
+
+
+# ---- The other documents ------------------------------------------------------------------------------
+
+
+def test_the_readmes_demo_is_what_the_demo_prints(lab: Any) -> None:
+    (block,) = re.findall(r"(?s)\n```\n(.*?)```", (ROOT / "README.md").read_text())
+    shown = lab.run("demo", "--plain")
+    assert shown.status == 0, shown
+    assert unseen(block.splitlines(), shown.output) == []
+    titles = [line for line in block.splitlines() if re.match(r"\d\d ", line)]
+    assert titles == [line for line in shown.output.splitlines() if re.match(r"\d\d ", line)], (
+        "every step, in order"
+    )
+
+
+@pytest.mark.parametrize("name", [path.name for path in (ROOT / "docs").glob("*.md")])
+def test_what_a_document_types_in_the_server_answers_as_it_says(deployed_solution: Any, name: str) -> None:
+    """Indented blocks of `$ command` and what it prints."""
+    typed = re.findall(r"(?m)^    \$ (.*)\n((?:    (?!\$ ).*\n)+)", (ROOT / "docs" / name).read_text())
+    for command, answer in typed:
+        run = deployed_solution.run("shell", "server", "--", "sh", "-c", command)
+        assert unseen(answer.splitlines(), run.output + run.errors) == [], (command, run)
+    assert typed or name != "local-cloud.md"

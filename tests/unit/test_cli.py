@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from labkit import cli
+from labkit.console import PlainConsole
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +99,15 @@ def test_a_cloud_that_is_gone_is_no_fault_of_the_kit() -> None:
     assert error is not None
     assert "Run the same command again" in error.hint
     assert cli._lost_cloud(ValueError("another")) is None
+
+
+def test_the_status_tells_a_refusal_from_a_fault_of_the_kit(capsys: pytest.CaptureFixture[str]) -> None:
+    console = PlainConsole(sys.stdout)
+    over = ClientError({"Error": {"Code": "ExpiredToken", "Message": "is expired"}}, "GetCallerIdentity")
+    assert cli._failed(over, console) == 1
+    assert "have expired" in spoken(capsys)
+    assert cli._failed(ValueError("x"), console) == 70
+    assert "inside the kit (ValueError: x)" in spoken(capsys)
 
 
 def test_help_is_quick_to_load() -> None:

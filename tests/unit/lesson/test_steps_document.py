@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.cli import STEPS, _parser
+from labkit.cli import STEPS
 from labkit.manifest import load
 
 ROOT = Path(labkit.__file__).parent.parent
@@ -38,24 +38,6 @@ def test_the_steps_of_the_command_line_are_those_of_the_manifest() -> None:
     known = {step.name: step.number for step in MANIFEST.steps}
     assert {name: number for name, number in STEPS.items() if name in known} == STEPS
     assert STEPS.items() <= known.items()
-
-
-def commands() -> list[str]:
-    """Every `./lab …` line of the documents, placeholders filled in."""
-    found: list[str] = []
-    for name in ("STEPS.md", "docs/instructor.md"):
-        found += re.findall(r"\./lab[ ]?([^`\n|;,)]*)", (ROOT / name).read_text())
-    return sorted({re.sub(r"\s{2,}.*| #.*|\s&&.*", "", line).strip() for line in found})
-
-
-@pytest.mark.parametrize("line", commands())
-def test_every_command_of_the_documents_exists(line: str) -> None:
-    import shlex
-
-    words = shlex.split(line.replace("WORD", "vpc").replace("FILE", "file").rstrip(".:"))
-    if words[:1] == ["doctor"]:
-        return  # the file `lab` answers it by itself
-    _parser().parse_args([word for word in words if word != "--help"])
 
 
 def test_no_line_of_an_example_screen_or_a_picture_is_wider_than_80_columns() -> None:
