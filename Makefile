@@ -5,6 +5,8 @@
 PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
 ENGINE ?= cloudformation
+# The shell gets them as variables, quoted: whatever they hold is one word there, and no command.
+export STUDENT ENGINE TARGET ONLY GAP
 # More tests at once than a small machine has cores: many of them wait for a boot, a time-out, a provider.
 SIDE_BY_SIDE = -n 4 --no-loadscope-reorder
 
@@ -15,16 +17,16 @@ setup: ## Make the project's own environment in .venv
 	@sh ./lab setup
 
 demo: setup ## Watch the whole lab once, with the reference solution (ENGINE=terraform for the other)
-	@sh ./lab demo --engine $(ENGINE)
+	@sh ./lab demo --engine "$$ENGINE"
 
 grade: setup ## Judge STUDENT's lab (TARGET=deployed, ENGINE=terraform, ONLY=line, GAP=name)
-	@sh ./lab grade --student $(STUDENT) $(if $(SOLUTION),--solution) $(if $(filter deployed,$(TARGET)),--target deployed) \
-	  $(if $(filter command line environment,$(origin ENGINE)),--engine $(ENGINE)) \
-	  $(if $(ONLY),--only $(ONLY)) $(if $(GAP),--gap $(GAP))
+	@sh ./lab grade --student "$$STUDENT" $(if $(SOLUTION),--solution) $(if $(TARGET),--target "$$TARGET") \
+	  $(if $(filter command line environment,$(origin ENGINE)),--engine "$$ENGINE") \
+	  $(if $(ONLY),--only "$$ONLY") $(if $(GAP),--gap "$$GAP")
 
 solution: setup ## Deploy the reference solution for STUDENT with ENGINE and leave it running
-	@sh ./lab generate --student $(STUDENT) --solution
-	@sh ./lab deploy --student $(STUDENT) --solution --engine $(ENGINE)
+	@sh ./lab generate --student "$$STUDENT" --solution --engine "$$ENGINE"
+	@sh ./lab deploy --student "$$STUDENT" --solution --engine "$$ENGINE"
 
 handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden checks, no tests
 	@sh ./lab handout

@@ -7,6 +7,7 @@ work/<student id>/ holds the student's files; work/<student id>.solution/ the re
 active one. The kit's own record of a workspace is its .lab/workspace.json.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import shlex
@@ -15,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import labkit
 from labkit import state
@@ -39,7 +40,7 @@ class Record:
     """What the kit remembers of a workspace; times are ISO 8601 in UTC.
 
     `rendered`: SHA-256 of each file as the kit wrote it. `deployed`: engine, target, outputs, time and
-    fingerprint of the last deployment; empty when there is none. `steps`: time and fingerprint by number.
+    fingerprint of the last deployment, and "of" which folder where it was the twin's; empty when there is none. `steps`: time and fingerprint by number.
     """
 
     student: str
@@ -65,6 +66,13 @@ class Workspace:
     def solution(self) -> bool:
         """Whether this is the reference solution."""
         return self.path.name.endswith(SOLUTION_SUFFIX)
+
+    @property
+    def twin(self) -> Self | None:
+        """The same student's other files, own or the reference's, which deploy under the same names; None: there are none."""
+        name = folder_name(self.variant.student, solution=not self.solution)
+        path = self.path.with_name(name)
+        return dataclasses.replace(self, path=path) if _record_path(path).exists() else None
 
     @property
     def record(self) -> Record:
@@ -130,12 +138,18 @@ class Workspace:
         return record
 
     def save_deployed(self, *, engine: str, target: str, outputs: Mapping[str, str]) -> None:
-        """Remember what was deployed where, from which files; no outputs means: nothing stands."""
+        """Remember what was deployed where, from which files; no outputs means: nothing stands.
+
+        What stands is then no longer the twin's, whose record says from where it was deployed ("of").
+        """
         about = {
             "engine": engine, "target": target, "outputs": dict(outputs), "files": self.hashes(),
             **self._stamp(),
         } if outputs else {}  # fmt: skip
         self.save_record(engine=engine, deployed=about)
+        if self.twin is not None:
+            with contextlib.suppress(WorkspaceError):  # a broken record is told when it is opened
+                self.twin.save_record(deployed={**about, "of": self.path.name} if about else {})
 
     def record_step(self, number: str) -> None:
         """Remember that a step is done, now, with the files as they are."""

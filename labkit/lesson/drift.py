@@ -12,6 +12,7 @@ from labkit import state
 from labkit.deploy import inventory
 from labkit.deploy.parity import compare, in_words
 from labkit.events import Event
+from labkit.lesson import freshness
 from labkit.lesson.context import Context
 
 _FILE = "inventory.json"
@@ -52,7 +53,9 @@ def existing(context: Context) -> inventory.Inventory:
 def drift(context: Context) -> list[str]:
     """What differs from what was deployed, one sentence each; empty when nothing does or nothing stands."""
     before = state.read_json(context.workspace.path / ".lab" / _FILE)
-    if before is None:
+    if before is None or freshness.others(
+        context.workspace
+    ):  # then the difference was deployed, not made by hand
         return []
     now = existing(context)
     return [in_words(difference) for difference in compare(before, now)] if now else []

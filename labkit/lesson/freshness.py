@@ -4,6 +4,7 @@ What belongs here: these two comparisons and their warnings. What does not: depl
 """
 
 from datetime import datetime
+from pathlib import Path
 
 from labkit.events import Emit, Event
 from labkit.lesson.context import Context
@@ -34,15 +35,28 @@ def warn(workspace: Workspace, emit: Emit) -> None:
     names = undeployed(workspace)
     if not names:
         return
-    at = datetime.fromisoformat(str(workspace.record.deployed["at"])).astimezone()
-    for name in names:
-        path = workspace.path / name
-        saved = (
-            datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S") if path.exists() else "deleted"
+    at = datetime.fromisoformat(str(workspace.record.deployed["at"])).astimezone().strftime("%H:%M:%S")
+    if of := others(workspace):
+        emit(
+            Event(
+                "warning",
+                f"What runs was deployed from work/{of}/ at {at}, not from work/{workspace.path.name}/.",
+            )
         )
-        text = f"{name} was saved at {saved}; what runs is the text of {at.strftime('%H:%M:%S')}."
-        emit(Event("warning", text, {"file": name}))
+    else:
+        for name in names:
+            text = f"{name} was saved at {_saved(workspace.path / name)}; what runs is the text of {at}."
+            emit(Event("warning", text, {"file": name}))
     emit(Event("warning", "This judges what runs.  To deploy your files:  ./lab deploy"))
+
+
+def others(workspace: Workspace) -> str:
+    """The folder of the same student's from which what stands was deployed; "" where it was this one, or nothing stands."""
+    return str(workspace.record.deployed.get("of", ""))
+
+
+def _saved(path: Path) -> str:
+    return datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S") if path.exists() else "deleted"
 
 
 def warn_of_templates(context: Context) -> None:

@@ -317,6 +317,26 @@ def test_another_id_and_a_step_out_of_order(lab: Any) -> None:
 
 
 @pytest.mark.verify
+def test_the_reference_in_place_of_own_files_is_told(lab: Any) -> None:
+    """Both deploy under the same names: what runs is the other's until one deploys again."""
+    lab.run("generate", *ADA)
+    assert lab.run("deploy").status == 0
+    other = lab.run("generate", *SOLUTION, "--plain").output
+    assert "./lab deploy replaces it" in " ".join(other.split())
+    assert "    ./lab generate --student ada@uni.edu\n" in other
+    assert lab.run("deploy").status == 0
+    lab.run("generate", *ADA)
+    for words in (("wire",), ("deploy", "--check")):
+        said = " ".join(lab.run(*words, "--plain").output.split())
+        assert "was deployed from work/ada@uni.edu.solution/" in said
+        assert "To deploy your files: ./lab deploy" in said
+        assert "Changed by hand" not in said
+    assert lab.run("deploy").status == 0
+    assert "was deployed from" not in lab.run("wire").output
+    assert "was deployed from work/ada@uni.edu/" in " ".join(lab.run("wire", *SOLUTION).output.split())
+
+
+@pytest.mark.verify
 def test_an_edited_template_is_told_when_a_check_fails(lab: Any) -> None:
     """A copy of the kit of its own, because its templates are edited."""
     copy = lab.base / "kit"

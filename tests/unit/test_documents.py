@@ -81,7 +81,7 @@ def test_every_option_that_is_named_alone_exists(name: str) -> None:
 def test_every_make_target_and_variable_exists(name: str, words: str) -> None:
     for word in re.findall(r"[\w-]+=?", words.split("  ")[0]):
         if re.fullmatch(r"[A-Z]+=", word):
-            assert f"$({word[:-1]})" in MAKEFILE, name
+            assert f"$${word[:-1]}" in MAKEFILE, name
     target = words.split()[0]
     assert re.search(rf"(?m)^{re.escape(target)}:", MAKEFILE), name
 

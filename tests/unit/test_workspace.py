@@ -200,6 +200,19 @@ def test_steps_and_deployments_are_remembered_with_the_files_they_saw(ada: Works
     assert ada.record.deployed == {}
 
 
+def test_the_reference_deploys_under_the_same_names(workspaces: Workspaces, ada: Workspace) -> None:
+    assert ada.twin is None
+    other = workspaces.generate("ada@uni.edu", solution=True).workspace
+    assert ada.twin == other
+    assert other.twin == ada
+    other.save_deployed(engine="cloudformation", target="local", outputs={"VpcId": "vpc-1"})
+    assert "of" not in other.record.deployed
+    assert ada.record.deployed == {**other.record.deployed, "of": other.path.name}
+    record_of(other).write_text("{")
+    ada.save_deployed(engine="cloudformation", target="local", outputs={})
+    assert ada.record.deployed == {}, "whatever became of the other"
+
+
 def test_generating_again_keeps_what_is_remembered(workspaces: Workspaces, ada: Workspace) -> None:
     ada.record_step("01")
     workspaces.generate(ADA, force=True)

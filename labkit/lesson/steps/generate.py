@@ -6,17 +6,19 @@ What belongs here: this step's work and checks. What does not: how files are ren
 from labkit.build import build
 from labkit.deploy.engines import TITLES
 from labkit.errors import TemplateError, UsageError, WorkspaceError
+from labkit.events import Event
 from labkit.lesson import prediction
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.variant import student_id
+from labkit.workspace import folder_name
 
 
 def run(context: Context) -> StepResult:
     """Write the files; those that the student changed stay as they are unless `--force`."""
     options = context.options
     student, solution = _whose(context)
-    _tell_of_another(context, student)
+    _tell_of_another(context, student, solution=solution)
     made = context.workspaces.generate(student, solution=solution, force=options.force)
     if context.options.extra.get("predict"):
         prediction.store(context, str(context.options.extra["predict"]))
@@ -45,7 +47,7 @@ def check(context: Context) -> StepResult:
 def _whose(context: Context) -> tuple[str, bool]:
     """(student, whether the reference solution): as asked for, or as in the current workspace."""
     options = context.options
-    if options.student:
+    if options.student is not None:
         return options.student, options.solution
     current = context.workspaces.current()
     if current is None:
@@ -56,19 +58,21 @@ def _whose(context: Context) -> tuple[str, bool]:
     return current.variant.student, options.solution or current.solution
 
 
-def _tell_of_another(context: Context, student: str) -> None:
-    """Another id than before: its files stay, and so does what was deployed from them."""
+def _tell_of_another(context: Context, student: str, *, solution: bool) -> None:
+    """Another id than before, or the reference's files: the former stay. What they deployed stays with another id only."""
     try:
         before = context.workspaces.current()
     except WorkspaceError:
         return  # what is broken there is told when it is opened
-    if before is None or before.variant.student == student_id(student):
+    if before is None or before.path.name == folder_name(student, solution=solution):
         return
-    stands = ", and what they deployed stands on" if before.record.deployed else ""
-    context.note(
-        f"Until now you were {before.variant.student}. Those files stay in work/{before.path.name}/{stands}. "
-        f"Back to them:  {before.generate_command}"
-    )
+    if before.variant.student == student_id(student):
+        until, stands = "your files were others", "has the same names:  ./lab deploy  replaces it."
+    else:
+        until, stands = f"you were {before.variant.student}", "stands on."
+    deployed = f" What they deployed {stands}" if before.record.deployed else ""
+    text = f"Until now {until}. Those files stay in work/{before.path.name}/.{deployed} Back to them:"
+    context.emit(Event("note", text, {"details": [before.generate_command]}))
 
 
 def _files_there(context: Context) -> CheckResult:
