@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from labkit import state
 from labkit.console import Console
 from labkit.errors import UsageError
-from labkit.events import banner
+from labkit.events import Event, banner
 
 if TYPE_CHECKING:
     from labkit.lesson.context import Context
@@ -83,7 +83,7 @@ def _break(words: list[str], context: "Context", console: Console) -> int:
         )
     broken[fault.name] = fault.make(_bench(context))
     state.write_json(path, broken)
-    console.line(f"✓ {fault.name} is in force: {fault.teaches}.")
+    console.event(Event("done", f"{fault.name} is in force: {fault.teaches}."))
     console.line(f"  To take it back:  ./lab cloud mend {fault.name}")
     console.result({"broken": sorted(broken)})
     return 0

@@ -101,6 +101,11 @@ class Hunts:
         return hunt
 
 
+def at_work(workspace: Workspace) -> bool:
+    """Whether a fault of step 06 breaks the system now: then no screen names its hop, which is for the student to find."""
+    return Hunts(workspace, ()).active is not None
+
+
 def make(bench: Bench, hunts: Hunts, hunt: Hunt) -> Hunt:
     """Break the system."""
     hunts.save(dataclasses.replace(hunt, made=True))  # noted before: a kill in the middle is not forgotten

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from labkit.errors import LabError
-from labkit.lesson import freshness, logs, path
+from labkit.lesson import breaking, freshness, logs, path
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import invoke
 
@@ -27,6 +27,10 @@ POLICY = (
     "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+
+
+SECRET = "A fault of step 06 is at work: the path is yours to find. When you have it: ./lab break"
+NEXT = "→ What was needed there, and what to do: ./lab wire"
 
 
 @dataclass(frozen=True)
@@ -52,15 +56,15 @@ def gather(context: Context) -> View:
     answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
     boot = context.cloud.await_boot(outputs["InstanceId"])
     scene = path.look(context.clients, outputs, variant.port, boot)
-    newer = freshness.undeployed(context.workspace)
     objects, rows = _objects(context, outputs), _rows(context, outputs)
     hops = path.follow(scene, answer.status, answer.message, answer.seconds)
     if hops[-2].state == "ok":
         hops[-1] = path.Hop(
             "store", "ok" if objects and rows else "unknown", f"{len(objects)} objects, {len(rows)} rows"
         )
+    secret = answer.status != 200 and breaking.at_work(context.workspace)
     return View(
-        title=f"{variant.student} · {variant.name}", target=context.target_words, hops=hops,
+        title=f"{variant.student} · {variant.name}", target=context.target_words, hops=() if secret else hops,
         facts=(("Network", variant.vpc_cidr), ("Server", f"{scene.address}:{scene.port}"), *outputs.items()),
         objects=objects, rows=rows,
         logs={
@@ -68,8 +72,17 @@ def gather(context: Context) -> View:
             "Function (CloudWatch Logs)": logs.function(context, outputs)[-LOG_LINES:],
             "Boot": logs.boot(context, outputs)[-LOG_LINES:],
         },
-        warnings=[f"{name} was saved after the last deployment: what you see is older." for name in newer],
+        warnings=[*([SECRET] if secret else []), *_older(context)],
     )  # fmt: skip
+
+
+def _older(context: Context) -> Iterator[str]:
+    """What of the files does not run."""
+    newer, of = freshness.undeployed(context.workspace), freshness.others(context.workspace)
+    if newer and of:
+        yield f"What you see was deployed from work/{of}/, not from these files."
+    else:
+        yield from (f"{name} was saved after the last deployment: what you see is older." for name in newer)
 
 
 def _objects(context: Context, outputs: Mapping[str, str]) -> list[Mapping[str, Any]]:
@@ -110,7 +123,7 @@ def render(view: View) -> str:
         [
             f"<header><h1>{_e(view.title)}</h1><p class=target>target: {_e(view.target)}</p></header>",
             *(f"<p class=warning>! {_e(text)}</p>" for text in view.warnings),
-            _section("Path", _path(view.hops)),
+            _section("Path", _path(view.hops)) if view.hops else "",
             _section("Your own values", _facts(view.facts)),
             _section("Images in S3", _thumbnails(view.objects)),
             _section("Rows in DynamoDB", _table(view.rows)),
@@ -143,7 +156,8 @@ def _path(hops: Sequence[path.Hop]) -> str:
         f"<small>{_e(hop.seen if hop.state == 'bad' else words[hop.state])}</small></li>"
         for hop in hops
     )
-    return f"<ol class=path>{items}</ol>"
+    stopped = any(hop.state == "bad" for hop in hops)
+    return f"<ol class=path>{items}</ol>" + (f"<p>{_e(NEXT)}</p>" if stopped else "")
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:

@@ -1,5 +1,6 @@
 """The lesson as a student meets it: screens for wrong turns, looking inside, hints, faults, measuring, packing."""
 
+import contextlib
 import functools
 import itertools
 import json
@@ -9,10 +10,12 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from labkit.grading.intake import take_in
 from labkit.lesson.texts import Texts
@@ -95,13 +98,20 @@ def test_a_request_id_leads_from_the_answer_to_the_log(deployed_solution: Any) -
     assert {line.split()[0] for line in log.output.split("\n") if line} >= {"START", "END", "REPORT"}
 
 
-def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solution: Any) -> None:
-    import urllib3
-
-    process = deployed_solution.start("open", "--no-browser", "--json")
+@contextlib.contextmanager
+def opened(lab: Any) -> Iterator[str]:
+    """The address of the page while the body runs."""
+    process = lab.start("open", "--no-browser", "--json")
     try:
         assert process.stdout is not None
-        url = next(line["result"]["url"] for line in map(json.loads, process.stdout) if "result" in line)
+        yield next(line["result"]["url"] for line in map(json.loads, process.stdout) if "result" in line)
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solution: Any) -> None:
+    with opened(deployed_solution) as url:
         page = urllib3.request("GET", url)
         text = page.data.decode()
         assert page.status == 200
@@ -114,9 +124,6 @@ def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solu
         foreign = urllib3.request("GET", url, headers={"Host": "evil.example"}, retries=False)
         assert foreign.status == 421
         assert urllib3.request("GET", url[:-5] + "/", retries=False).status == 404
-    finally:
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 # ---- Wrong turns, each with its screen ----------------------------------------------------------------
@@ -445,6 +452,11 @@ def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
     assert begun.status == 1, begun
     assert "status 504 after 0." in begun.result["facts"]["health"]
     assert "Find the hop by hand" in screen(deployed_solution, "wire", *SOLUTION)
+    with opened(deployed_solution) as url:
+        page = urllib3.request("GET", url).data.decode()
+        assert "the path is yours to find" in page
+        assert "stops here" not in page
+        assert "refused at once" not in page
     wrong = deployed_solution.run(
         "break", *SOLUTION, "--hop", "door", "--evidence", "inactive (dead)", "--json"
     )

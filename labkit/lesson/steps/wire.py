@@ -6,8 +6,7 @@ What belongs here: this step's work and checks. What does not: what each hop nee
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from labkit import state
-from labkit.lesson import byhand, diagnosis, path, prediction
+from labkit.lesson import breaking, byhand, diagnosis, path, prediction
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
@@ -32,7 +31,7 @@ def look(context: Context, outputs: Mapping[str, str]) -> StepResult:
     """Every hop, as checks up to the first that fails."""
     boot = context.cloud.await_boot(outputs["InstanceId"])
     answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
-    if answer.status != 200 and _fault_at_work(context):
+    if answer.status != 200 and breaking.at_work(context.workspace):
         return _hidden(answer)
     scene = path.look(context.clients, outputs, context.workspace.variant.port, boot)
     hops = path.follow(scene, answer.status, answer.message, answer.seconds)
@@ -44,12 +43,6 @@ def look(context: Context, outputs: Mapping[str, str]) -> StepResult:
 
 
 check = run
-
-
-def _fault_at_work(context: Context) -> bool:
-    """Whether step 06 has broken the system: then the hop is for the student to find."""
-    hunts = (state.read_json(context.workspace.path / ".lab" / "break.json") or {}).get("hunts", [])
-    return any(hunt["made"] and not (hunt["repaired"] or hunt["undone"]) for hunt in hunts)
 
 
 def _hidden(answer: Answer) -> StepResult:
