@@ -109,7 +109,7 @@ class Clients:
         core = botocore.session.Session(
             {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
         )
-        core.register_component("data_loader", _descriptions())
+        core.register_component("data_loader", descriptions())
         keys = self.keys or Keys(LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY)
         return boto3.session.Session(
             aws_access_key_id=keys.access_key_id or None,
@@ -147,7 +147,7 @@ class Clients:
 
 
 @functools.cache
-def _descriptions() -> Any:
+def descriptions() -> Any:
     """What botocore knows of the services, read from disk once for all sessions."""
     from botocore.loaders import create_loader
 

@@ -23,7 +23,6 @@ from labkit.cloud.preloaded import load as load_cloud
 from labkit.cloud.server import FOLDER_SECONDS, is_idle
 from labkit.sandbox import wire
 from labkit.sandbox.children import Children
-from labkit.targets import Clients, Target
 
 _MODULES = (
     "pytest",
@@ -37,7 +36,6 @@ _MODULES = (
     "labkit.deploy.parity",
     "boto3.s3.transfer",
 )
-_SERVICES = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "logs", "s3", "sts")
 _MOST_DESCRIPTORS = 65536
 _STANDARD = {"stdin": 0, "stdout": 1, "stderr": 2}
 
@@ -143,9 +141,6 @@ def _preload() -> None:
     load_cloud()
     for name in _MODULES:
         importlib.import_module(name)
-    nowhere = Clients(Target("local", "us-east-1", "http://127.0.0.1:9"))
-    for service in _SERVICES:
-        nowhere.client(service)  # what botocore knows of it stays
     gc.collect()
     gc.freeze()  # else the collector's bookkeeping copies every page in every child
 

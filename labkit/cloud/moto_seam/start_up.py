@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import TABLES, backend
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.targets import descriptions
 
 #: services whose endpoint prefix is their name, so that regions are known without their service model
 PLAIN_PREFIX = frozenset(
@@ -140,7 +141,12 @@ def _offer_lazily() -> None:
 
 
 def read_description(service: str) -> None:
-    """Read the service's model as moto's answers need it."""
-    from moto.core.utils import get_service_model
+    """Read the service's model as moto's answers need it; what a client has read is not read again."""
+    from moto.core import utils
 
-    get_service_model(service)
+    original = utils.create_loader
+    utils.create_loader = descriptions
+    try:
+        utils.get_service_model(service)
+    finally:
+        utils.create_loader = original
