@@ -84,7 +84,9 @@ def graded(
 ) -> Iterator[Callable[[str], Result]]:
     """The result of a submission by name; all that are asked for in this run begin at once, a few at a time."""
     asked = [
-        i.callspec.params["name"] for i in request.session.items if "graded" in getattr(i, "fixturenames", ())
+        item.callspec.params["name"]
+        for item in request.session.items
+        if item.path == request.path and "graded" in getattr(item, "fixturenames", ())
     ]
     with warm_parent() as warm, ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         runs: dict[str, Future[Result]] = {}
