@@ -82,15 +82,27 @@ for url in sys.argv[1:]:
 def refused(how: str, command: list[str], *, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
     """Run a command where namespaces are refused, in a lab of its own."""
     with tempfile.TemporaryDirectory(prefix="tiers-") as base:
+        os.chmod(base, 0o711)
         environment = {"PATH": os.environ["PATH"], "HOME": base, "LAB_BASE": base, "LANG": "C.UTF-8",
-                       "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+                       "TMPDIR": base, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
         done = subprocess.run(
             [sys.executable, str(REFUSING), how, *command], env=environment, cwd=base, text=True,
             stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
         )  # fmt: skip
         subprocess.run([sys.executable, "-m", "labkit", "cloud", "stop"], env=environment, cwd=base, check=True,
                        capture_output=True)  # fmt: skip
+        assert not (left := going_on(base)), left
         return done
+
+
+def going_on(base: str) -> list[str]:
+    """Command lines of processes that work below `base`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(process / "cwd").startswith(base):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 def warnings(output: str) -> list[dict[str, Any]]:

@@ -287,16 +287,25 @@ def _has_proc() -> bool:
 
 
 def _base_folder() -> Path:
-    """A folder whose path is short and plain: it stands unquoted in scripts and in socket's names."""
+    """A folder whose path is short and plain: it stands unquoted in scripts and in socket's names.
+
+    As root it lies where the sandboxes' own users can pass.
+    """
     for parent in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
         place = os.path.realpath(parent)
-        if set(place) <= _PLAIN and len(place) < _LONGEST_BASE and os.access(place, os.W_OK):
+        if not set(place) <= _PLAIN or len(place) >= _LONGEST_BASE:
+            continue
+        if os.access(place, os.W_OK) and (os.geteuid() != 0 or _others_pass(Path(place))):
             base = Path(tempfile.mkdtemp(prefix="lab", dir=place))
             base.chmod(0o711)
             return base
     raise SandboxUnavailable(
         "No folder for temporary files has a short, plain path.", hint="Set TMPDIR to one, for example /tmp."
     )
+
+
+def _others_pass(place: Path) -> bool:
+    return all(each.stat().st_mode & 0o001 for each in (place, *place.parents))
 
 
 def _start_keeper(

@@ -21,7 +21,7 @@ from typing import Any
 
 from labkit.sandbox.portable import child
 from labkit.sandbox.portable.orders import Order
-from labkit.sandbox.portable.processes import end_tree, end_user
+from labkit.sandbox.portable.processes import children, end_tree, end_user
 
 _LENGTH = struct.Struct("!I")
 _MOST_DESCRIPTORS = 8
@@ -78,8 +78,7 @@ class Keeper:
                 self._reap()
             if self._connection.fileno() in ready and not self._answer():
                 break
-        for pid in list(self._children):
-            self._end(pid)
+        self._end_all()
 
     def _answer(self) -> bool:
         request, descriptors = receive(self._connection)
@@ -143,16 +142,19 @@ class Keeper:
         os.close(pipe)
 
     def _end_left_behind(self) -> None:
-        for pid in _children_of(os.getpid()):
+        for pid in children():
             if pid not in self._children:
                 end_tree(pid)
 
-
-def _children_of(pid: int) -> list[int]:
-    """Our children as Linux tells them cheaply; elsewhere nothing is handed to us."""
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-        return [int(each) for each in file.read().split()]
-    return []
+    def _end_all(self) -> None:
+        """What a child leaves becomes ours when it has ended: until nothing is left."""
+        for pid in list(self._children):
+            self._end(pid)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
+                for pid in children():
+                    end_tree(pid)
 
 
 def _wake_on_children() -> int:

@@ -1,17 +1,19 @@
 """Which processes there are, and ending a process with all that it started.
 
-What belongs here: reading /proc, or asking ps where there is none. What does not: whose processes they are
-(keeper.py). Standard library only.
+What belongs here: reading /proc, or asking ps or the kernel where there is none. What does not: whose processes they
+are (keeper.py). Standard library only.
 """
 
 import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _ROUNDS = 20
+_MOST_PIDS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,42 @@ def _from_proc() -> Iterator[Process]:
 
 
 def _from_ps() -> Iterator[Process]:
-    """POSIX's ps, as macOS and the BSDs have it."""
+    """POSIX's ps, as macOS and the BSDs have it; nothing where there is none."""
     command = ["ps", "-A", "-o", "pid=", "-o", "ppid=", "-o", "uid=", "-o", "rss=", "-o", "stat="]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return
     for line in done.stdout.splitlines():
         pid, parent, uid, kilobytes, state = line.split()[:5]
         yield Process(int(pid), int(parent), int(uid), int(kilobytes) << 10, 1, state.startswith("Z"))
+
+
+def children() -> list[int]:
+    """This process's own, with what was handed to it as their orphan (Linux; elsewhere nothing is handed over)."""
+    own = os.getpid()
+    if os.path.isdir("/proc/self"):
+        with contextlib.suppress(OSError), open(f"/proc/{own}/task/{own}/children") as file:
+            return [int(each) for each in file.read().split()]
+        return []
+    return [pid for pid in _possible() if _is_ours(pid)] if sys.platform == "linux" else []
+
+
+def _possible() -> range:
+    """The ids that a process may have: they are given in ascending order, and begin anew at their end."""
+    newest = os.fork()
+    if newest == 0:
+        os._exit(0)
+    os.waitpid(newest, 0)
+    return range(2, newest if newest > os.getpid() else _MOST_PIDS)
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def below(pid: int, processes: Mapping[int, Process]) -> set[int]:

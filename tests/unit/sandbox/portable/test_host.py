@@ -1,5 +1,6 @@
 """Portable sandboxes as plain processes: starting, ending, limits, and what they are shown."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -94,6 +95,19 @@ def test_closing_the_host_ends_everything_and_leaves_no_file() -> None:
     base = Path(place).parents[1]
     assert base.name.startswith("lab")
     assert not base.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sandboxes are users of their own for root only")
+def test_a_temporary_folder_of_root_alone_is_no_place_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As libpam-tmpdir gives one to every user: TMPDIR is a folder that nobody else may enter."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with PortableHost.open(landlock=False) as host:
+        place = run(host, shell("pwd"), seconds=10).output.decode()
+    assert place.startswith("/")
+    assert not place.startswith(str(tmp_path))
 
 
 def _running(text: str) -> int:
