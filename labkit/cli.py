@@ -48,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     console = open_console(plain="--plain" in given, as_json="--json" in given)
     try:
-        options = _parser().parse_args(given)
+        options, stray = _parser().parse_known_args(given)
+        if stray:
+            raise _not_taken(options, stray)
         if getattr(options, "require_tier", ""):
             os.environ["LAB_REQUIRE_TIER"] = options.require_tier
         status: int = options.command(options, console)
@@ -65,6 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, console)
     finally:
         console.close()
+
+
+def _not_taken(options: argparse.Namespace, stray: Sequence[str]) -> UsageError:
+    """The refusal of words that the command does not take; an id is the one that is given most often."""
+    from labkit.text import printable
+
+    command = f"./lab {options.name}" if options.name else "./lab"
+    hint = f"What can be typed:  {command} --help"
+    if options.name == "generate" and not stray[0].startswith("-"):
+        hint = f"Perhaps:  {command} --student {printable(stray[0])}"
+    return UsageError(f"{command} does not take: {printable(' '.join(stray))}.", hint=hint)
 
 
 def _failed(error: Exception, console: Console) -> int:
@@ -126,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lab {labkit.__version__}")
     _common(parser)
     parser.set_defaults(command=_where)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
     step = commands.add_parser("step", help="run a step by its number")
     step.add_argument("number", help="for example 03")
     _step_options(step)

@@ -6,7 +6,7 @@ console that labkit.cli opened does).
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +78,25 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
     console.result(to_json(result))
+    if not arguments.submission:
+        for line in _onward(result, places):
+            console.line(line, style="strong")
     if words.whole(result) and not (arguments.submission or request.deployed):
         _own_workspace(arguments, places).record_step(_NUMBER)
     return GRADED if words.judged(result) else NOT_JUDGED
+
+
+def _onward(result: "Result", places: Places) -> Iterator[str]:
+    """What to type next: where the heaviest loss can be won back, and after a whole grading the next step."""
+    from labkit.grading.model import worst_first
+    from labkit.grading.reports.words import whole
+    from labkit.manifest import load
+
+    names = {step.number: step.name for step in load(places.root).steps}
+    if lost := worst_first(result.lines):
+        yield f"To win {lost[0].id} back:  ./lab {f'gap {lost[0].gap}' if lost[0].gap else names[lost[0].step]}"
+    if whole(result):
+        yield f"Next:  ./lab {names['10']}"
 
 
 def _banner(arguments: argparse.Namespace, places: Places) -> Event:

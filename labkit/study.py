@@ -136,6 +136,7 @@ def _what(context: "Context", arguments: argparse.Namespace, console: Console) -
     if not arguments.term:
         for line in _wrapped(", ".join(sorted((t.name for t in texts.terms), key=str.lower))):
             console.line(line)
+        console.line("One of them:  ./lab what WORD", style="dim")
         return 0
     term = texts.term(" ".join(arguments.term))
     values = own_values(context)
@@ -154,6 +155,7 @@ def _card(context: "Context", arguments: argparse.Namespace, console: Console) -
     if not arguments.resource:
         for line in _wrapped(", ".join(card.name for card in texts.cards)):
             console.line(line)
+        console.line("One of them:  ./lab card NAME", style="dim")
         return 0
     card, values = texts.card(arguments.resource), own_values(context)
     console.line(card.name, style="strong")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.deploy import credentials
+from labkit.deploy import credentials, own_lines
 from labkit.deploy.changeset import ChangeSet, error_text
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.troubles import known
@@ -86,7 +86,7 @@ class CloudFormation:
         try:
             self._api.validate_template(TemplateBody=self._template())
         except ClientError as error:
-            return (Finding(error_text(error)[1], TEMPLATE),)
+            return (Finding(self._in_own_lines(error_text(error)[1]), TEMPLATE),)
         return ()
 
     def plan(self) -> Plan:
@@ -96,9 +96,11 @@ class CloudFormation:
         if stack is not None and stack["StackStatus"] in DEAD:
             self._delete()
             stack = None
-        return Plan(
-            NAME, ChangeSet(self.clients, self.name).changes(self._arguments(), exists=stack is not None)
-        )
+        try:
+            changes = ChangeSet(self.clients, self.name).changes(self._arguments(), exists=stack is not None)
+        except DeployError as error:
+            raise DeployError(self._in_own_lines(error.message), hint=error.hint) from error
+        return Plan(NAME, changes)
 
     def apply(self) -> Deployment:
         """Create the stack or change it to the template; "nothing to change" is success.
@@ -134,6 +136,13 @@ class CloudFormation:
         credentials.require(self.clients, what, self.emit)
 
     # -- one request, then its events --------------------------------------------------------------
+
+    def _in_own_lines(self, message: str) -> str:
+        """What AWS says of the template that was built, with the lines of the one it was built from."""
+        own, built = self.source.folder / TEMPLATE, self.source.folder / FOLDER / TEMPLATE
+        if not (own.is_file() and built.is_file()):
+            return message
+        return own_lines.told(message, built.read_text("utf-8", "replace"), own.read_text("utf-8", "replace"))
 
     def _template(self) -> str:
         path = self.source.folder / FOLDER / TEMPLATE
@@ -262,6 +271,6 @@ class CloudFormation:
         if told is not None:
             return told
         return DeployError(
-            f"CloudFormation refused to {what} the stack {self.name} ({code}): {message}",
-            hint="Mend the template where the message says, then run the step again.",
+            f"CloudFormation refused to {what} the stack {self.name} ({code}): {self._in_own_lines(message)}",
+            hint=f"Mend {TEMPLATE} where the message says, then run the step again.",
         )

@@ -186,14 +186,19 @@ def of_function(context: Context, outputs: Mapping[str, str], answer: Answer) ->
     With CloudFormation the code is inline: its index.py is lambda_function.py, line by line.
     """
     errors = [line for line in logs.function(context, outputs) if line.startswith("[ERROR]")]
-    places = _PLACE.findall(answer.problem) or _PLACE.findall(errors[-1] if errors else "")
+    text = context.workspace.files().get(_FUNCTION, b"").decode(errors="replace")
+    places = (
+        _PLACE.findall(answer.problem)
+        or _PLACE.findall(errors[-1] if errors else "")
+        or importing(text, answer.problem)
+    )
     reason = f"your function's own code: {answer.problem}"
     if not places:
         return Diagnosis("", "code", reason)
-    number, text = int(places[-1]), context.workspace.files().get(_FUNCTION, b"").decode(errors="replace")
+    number = int(places[-1])
     code = (text.splitlines()[number - 1 :] or [""])[0].strip()
     absent = (
-        ("A function has Python's own modules, boto3 and urllib3.",) if "ModuleNotFound" in reason else ()
+        ("A function has Python's own modules, boto3 and urllib3.",) if "No module named" in reason else ()
     )
     return Diagnosis(
         _gap_at(context, _FUNCTION, number),
@@ -201,6 +206,14 @@ def of_function(context: Context, outputs: Mapping[str, str], answer: Answer) ->
         reason,
         (shortened(f"{_FUNCTION} line {number}:   {code}", 76), *absent),
     )
+
+
+def importing(text: str, problem: str) -> list[int]:
+    """The lines of a program that import what could not be imported: Lambda does not say where."""
+    name = re.search(r"No module named '(\w+)|cannot import name '(\w+)'", problem)
+    word = name and (name[1] or name[2])
+    lines = enumerate(text.splitlines(), 1)
+    return [number for number, line in lines if word and re.match(rf"\s*(import|from)\b.*\b{word}\b", line)]
 
 
 # ---- Code that does not start -------------------------------------------------------------------------

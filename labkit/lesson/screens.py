@@ -7,7 +7,7 @@ from labkit.lesson import gaps
 from labkit.lesson.context import Context
 
 
-def where(context: Context, gap: str) -> str:
+def where(context: Context, gap: str, then: str = "./lab deploy") -> str:
     """ "gap lambda-network, main.tf line 118, then …"; without a gap only the way to a hint."""
     if not gap:
         return "./lab hint"
@@ -17,7 +17,7 @@ def where(context: Context, gap: str) -> str:
     text = workspace.files().get(file, b"").decode(errors="replace")
     region = gaps.regions(text).get(gap)
     line = f" line {region.line}" if region else ""
-    return f"Do: gap {gap}, {file}{line}, then\n  ./lab deploy   ./lab hint"
+    return f"Do: gap {gap}, {file}{line}, then\n  {then}   ./lab hint"
 
 
 def mend(context: Context, gap: str) -> str:

@@ -79,7 +79,7 @@ def circumstances(result: Result) -> list[str]:
     about, said = result.about, []
     if about.get("self_check"):
         said.append("This is a self-check: the mark comes from your instructor.")
-        if elsewhere := [line for line in result.lines if line.hidden]:
+        if elsewhere := [line for line in result.lines if line.hidden and asked_for(line)]:
             at_stake = points(sum(line.points for line in elsewhere))
             said.append(
                 f"{at_stake} of the points are tried there with inputs that nobody knows before the deadline, so they "

@@ -121,10 +121,10 @@ def _result(
     rate = value["success_rate"]
     fewest = 3 if value["plan"].get("cold") else FEWEST
     checks = (
+        CheckResult("every request succeeded", rate == 1.0, f"{rate:.1%} did; statuses {value['statuses']}",
+                    hint="See where one image stops:  ./lab process"),
         CheckResult("enough requests", len(requests) >= fewest, f"{len(requests)}; {fewest} are needed",
                     hint="Longer:  ./lab measure --seconds 60"),
-        CheckResult("every request succeeded", rate == 1.0, f"{rate:.1%} did; statuses {value['statuses']}",
-                    hint="./lab logs server   ./lab logs function"),
         CheckResult("the numbers agree with each other", not wrong, "; ".join(wrong[:3]),
                     hint="Is server_ms the server's whole time, lambda_ec2_call_time_ms the function's whole call?"),
     )  # fmt: skip

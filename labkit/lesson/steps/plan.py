@@ -13,6 +13,7 @@ from labkit.events import Event
 from labkit.lesson import byhand, drift
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.screens import where
 from labkit.state import write_text
 
 PICTURE = "plan.svg"
@@ -60,7 +61,7 @@ def _protected(context: Context) -> CheckResult:
     return CheckResult(
         "your bucket is protected", not missing,
         f"an overwritten image is lost, or strangers may come in: no {', no '.join(missing)}" if missing else "",
-        hint="Write the gap bucket-protection, then:  ./lab plan" if missing else "",
+        hint=where(context, "bucket-protection", "./lab plan") if missing else "",
         gap="bucket-protection" if missing else "",
     )  # fmt: skip
 

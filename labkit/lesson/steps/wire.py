@@ -11,6 +11,7 @@ from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer, invoke
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.screens import mend, where
+from labkit.text import shortened
 
 MEANING: Mapping[str, str] = {
     "silence": "Silence until the time is up: something on the way dropped the packet.",
@@ -122,7 +123,7 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     """What to look at next, by hand."""
     facts = [
-        ("Boot log", " ⏎ ".join(list(boot.get("log", []))[-1:])[:54] or "empty"),
+        ("Boot log", shortened(" ".join(list(boot.get("log", []))[-1:]), 64) or "empty"),
         ("Look inside", "./lab shell server    then: journalctl -u flask-app"),
     ]
     return tuple(facts) if answer.status == 200 else (*facts, *_labelled("Four symptoms", MEANING.values()))

@@ -74,3 +74,11 @@ def test_two_arns_can_be_compared_in_76_columns() -> None:
         "asked    arn:aws:s3:::",
         "         hybrid-irt3pb-lab-images-123456789012-ap-south-1/irt3pb/….jpg",
     ]
+
+
+def test_the_line_that_imports_what_is_not_there_is_found() -> None:
+    """Lambda names the module and no line when a file does not load at its top."""
+    text = "import json\nimport jsonn, os\nfrom urllib3 import Nothing\n"
+    assert diagnosis.importing(text, "Unable to import module 'index': No module named 'jsonn'") == [2]
+    assert diagnosis.importing(text, "cannot import name 'Nothing' from 'urllib3'") == [3]
+    assert diagnosis.importing(text, "KeyError: 'x'") == []
