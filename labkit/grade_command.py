@@ -132,6 +132,7 @@ def _refuse_points(configured: int | None, places: Places) -> None:
 
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     from labkit.grading.grade import SELF_CHECK_KEY, Request
+    from labkit.lesson.pack import judged_records
 
     student, source, engine = _whose(arguments, places)
     result = (
@@ -143,6 +144,7 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
         key=_key(Path(key)) if key else SELF_CHECK_KEY,
+        records={} if arguments.submission else judged_records(_own_workspace(arguments, places)),
     )  # fmt: skip
 
 

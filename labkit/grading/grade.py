@@ -42,7 +42,8 @@ class Request:
     source: zip or folder. only: ids of lines (empty: all). gap: judge this gap alone. deployed: the folder of the
     cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). state: where
     gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
-    grader key; without it hidden inputs can be foreseen, and the result says so.
+    grader key; without it hidden inputs can be foreseen, and the result says so. records: what the submission's pack
+    would hold besides what is in `source`, by name.
     """
 
     root: Path
@@ -56,6 +57,7 @@ class Request:
     state: Path | None = None
     key: bytes = SELF_CHECK_KEY
     limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
+    records: Mapping[str, Path] = field(default_factory=dict)
 
 
 def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Result:
@@ -73,7 +75,7 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     run.keep()
     with scratch.folder(request.state) as folder:
         try:
-            taken = intake.take_in(request.source, folder / "submission", request.limits)
+            taken = intake.take_in(request.source, folder / "submission", request.limits, request.records)
         except intake.IntakeError as error:
             return _refused(run, lines, wanted, [error.message], error.hint)
         seed = seed_of(request.key, taken.sha256)

@@ -10,7 +10,7 @@ import os
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -105,10 +105,13 @@ class _Sink:
                 raise _unwritable(error) from error
 
 
-def take_in(source: Path, folder: Path, limits: IntakeLimits | None = None) -> Submission:
+def take_in(
+    source: Path, folder: Path, limits: IntakeLimits | None = None, records: Mapping[str, Path] | None = None
+) -> Submission:
     """Copy the submission `source` (a folder or a zip) into the empty `folder`.
 
-    A single folder at the top of a zip is looked through. Raises IntakeError, naming the entry and the reason;
+    `records`: what a pack would hold besides, by its name there. A single folder at the top of a zip is looked
+    through. Raises IntakeError, naming the entry and the reason;
     UsageError when `source` is not there or can't be read, StateError when the disk takes no more: neither is the
     student's fault.
     """
@@ -129,6 +132,10 @@ def take_in(source: Path, folder: Path, limits: IntakeLimits | None = None) -> S
         _from_zip(source, sink)
     else:
         raise IntakeError(f"{source} is neither a zip nor a folder.", hint="Pack it again:  ./lab submit")
+    for name, path in (records or {}).items():
+        if path.is_file() and not (folder / name).exists():
+            with path.open("rb") as file:
+                sink.put(name, file)
     return described(folder)
 
 

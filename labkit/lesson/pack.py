@@ -27,6 +27,12 @@ _RECORDS = {"record/workspace.json": "workspace.json", "record/trouble.json": "t
             "record/destroyed.json": "destroyed.json"}  # fmt: skip
 
 
+def judged_records(workspace: Workspace) -> dict[str, Path]:
+    """Of the kit's records those that lines of the rubric read, by their names in the pack."""
+    name = "record/break.json"
+    return {name: workspace.path / ".lab" / _RECORDS[name]}
+
+
 def path_of(workspace: Workspace) -> Path:
     """Where the pack of a workspace is written."""
     safe = workspace.path.name.replace("@", "-at-")

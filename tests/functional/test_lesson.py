@@ -469,6 +469,8 @@ def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
     assert "found, shown and repaired: service-stopped" in next(
         c["name"] for c in repaired.result["checks"] if c["passed"]
     )
+    judged = deployed_solution.run("grade", *SOLUTION, "--only", "fault-1", "--plain").output
+    assert "not handed in" not in judged, "the self-check sees what the pack would hold"
     while deployed_solution.run("break", *SOLUTION, "--undo").status:
         pass  # the student's own two are taken back
     assert deployed_solution.run("wire", *SOLUTION).status == 0

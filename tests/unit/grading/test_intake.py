@@ -215,3 +215,17 @@ def test_what_is_judged_is_a_copy_of_what_was_hashed(tmp_path: Path, target: Pat
     assert (taken.folder / "main.tf").read_text() == "before"
     assert not (taken.folder / "more.tf").exists()
     assert not (taken.folder / "main.tf").samefile(source / "main.tf")
+
+
+def test_records_of_the_kit_come_along_as_in_a_pack(tmp_path: Path) -> None:
+    source, record = tmp_path / "source", tmp_path / "break.json"
+    source.mkdir()
+    (source / "main.tf").write_text("x")
+    record.write_text("{}")
+    records = {"record/break.json": record, "record/none.json": tmp_path / "none"}
+    taken = take_in(source, tmp_path / "taken", records=records)
+    assert set(taken.files) == {"main.tf", "record/break.json"}
+    (source / "record").mkdir()
+    (source / "record" / "break.json").write_text("own")
+    again = take_in(source, tmp_path / "again", records=records)
+    assert (again.folder / "record" / "break.json").read_text() == "own", "what is handed in counts"
