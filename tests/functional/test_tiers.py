@@ -255,20 +255,19 @@ def test_a_tier_that_is_not_enough_is_refused_and_the_one_in_use_is_told(lab: An
 
 @pytest.mark.verify
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives sandboxes users of their own")
-def test_the_readable_copy_of_python_is_whole_and_made_once(tmp_path: Path) -> None:
-    tmp_path.parent.parent.chmod(0o755)
-    tmp_path.parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    program = readable.copy((str(tmp_path),))
-    made = Path(program).stat().st_ino
+def test_the_readable_copy_of_python_is_whole_and_made_once() -> None:
     check = "import boto3, flask, ssl, sqlite3, labkit.cloud.instances.init as i, sys; print(i.__file__, sys.prefix)"
-    done = subprocess.run(
-        [program, "-I", "-c", check], user=readable.NOBODY, group=readable.NOBODY, extra_groups=[], cwd="/",
-        text=True, capture_output=True, check=True,
-    )  # fmt: skip
-    assert all(path.startswith(str(tmp_path)) for path in done.stdout.split())
-    assert readable.copy((str(tmp_path),)) == program
-    assert Path(program).stat().st_ino == made
+    with tempfile.TemporaryDirectory(prefix="tiers-") as folder:  # pytest's are its user's alone
+        os.chmod(folder, 0o755)
+        program = readable.copy((folder,))
+        made = Path(program).stat().st_ino
+        done = subprocess.run(
+            [program, "-I", "-c", check], user=readable.NOBODY, group=readable.NOBODY, extra_groups=[], cwd="/",
+            text=True, capture_output=True, check=True,
+        )  # fmt: skip
+        assert all(path.startswith(folder) for path in done.stdout.split())
+        assert readable.copy((folder,)) == program
+        assert Path(program).stat().st_ino == made
 
 
 # -- the network by proxy ------------------------------------------------------------------------------------
