@@ -7,7 +7,6 @@ State, lock file and .terraform/ lie in the student's folder where Terraform its
 `terraform plan` or `terraform destroy` there, by hand, goes on with what the kit began, and the other way.
 """
 
-import fcntl
 import functools
 import hashlib
 import json
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import state
-from labkit.deploy import credentials, terraform_stream
+from labkit.deploy import credentials, terraform_state, terraform_stream
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.terraform_command import Commands, Setup
 from labkit.deploy.terraform_errors import failed
@@ -31,6 +30,7 @@ from labkit.processes import Completed, follow, run
 from labkit.targets import Clients
 
 NAME = "terraform"
+_TAKEN_BACK = f"the one before it is taken ({terraform_state.BACKUP})."
 _NOT_INITIALISED = re.compile(r"\b(terraform|tofu) init\b")
 
 
@@ -135,7 +135,7 @@ class Terraform:
 
     @property
     def _state(self) -> Path:
-        return self.source.folder / "terraform.tfstate"
+        return self.source.folder / terraform_state.NAME
 
     @functools.cached_property
     def _commands(self) -> Commands:
@@ -151,6 +151,8 @@ class Terraform:
         self.setup.folder.mkdir(parents=True, exist_ok=True)
         self.setup.check()
         credentials.require(self.clients, what, self.emit)
+        if terraform_state.take_back(self._state):
+            self.emit(Event("warning", f"Terraform was stopped while it wrote its state; {_TAKEN_BACK}"))
 
     def _quiet(self, command: list[str]) -> Completed:
         return run(command, cwd=self.source.folder, env=self._environment)
@@ -174,7 +176,7 @@ class Terraform:
         first = self._init_when_needed()
         if first.errors:
             raise failed("init", first.errors, first.other, str(self._log("init")))
-        if self._is_locked():  # Terraform waits without a word
+        if terraform_state.is_locked(self._state):  # Terraform waits without a word
             self.emit(Event("note", "Another Terraform is at work on these files; waiting for its end …"))
         with command() as arguments:
             status, stream = self._followed(what, arguments, emit)
@@ -204,27 +206,19 @@ class Terraform:
 
     def _remember_failure(self, reason: str) -> None:
         if self._state.is_file():
-            state.write_json(self._failure, {"reason": reason, "state": self._state_hash()})
+            state.write_json(
+                self._failure, {"reason": reason, "state": terraform_state.fingerprint(self._state)}
+            )
 
     def _failure_reason(self) -> str:
         """Why the last apply failed; "" when it did not, or something was done by hand since."""
         found = state.read_json(self._failure)
-        fits = found is not None and self._state.is_file() and found.get("state") == self._state_hash()
+        fits = (
+            found is not None
+            and self._state.is_file()
+            and found.get("state") == terraform_state.fingerprint(self._state)
+        )
         return str(found["reason"]) if found is not None and fits else ""
-
-    def _is_locked(self) -> bool:
-        """Whether another Terraform holds the state file (which it locks as POSIX locks files)."""
-        try:
-            with self._state.open("r+b") as file:
-                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
-
-    def _state_hash(self) -> str:
-        return hashlib.sha256(self._state.read_bytes()).hexdigest()
 
     def _exists(self, vpc: str) -> bool:
         """Whether the network is there: a state outlives a local cloud that was stopped."""

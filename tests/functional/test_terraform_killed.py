@@ -209,6 +209,19 @@ def test_after_terraform_was_killed_in_its_destroy_the_next_ends_clean(
 
 
 @pytest.mark.verify
+def test_a_state_that_a_kill_has_cut_off_is_taken_back(place: Place) -> None:
+    """Terraform empties its state file before it writes it."""
+    place.engine.apply()
+    state = place.folder / "terraform.tfstate"
+    state.with_name("terraform.tfstate.backup").write_bytes(state.read_bytes())
+    state.write_bytes(b"")
+    seen: list[Event] = []
+    replace(place.engine, emit=seen.append).destroy()
+    assert "the one before it is taken" in " ".join(event.text for event in seen if event.kind == "warning")
+    assert place.left() == []
+
+
+@pytest.mark.verify
 def test_what_exists_already_is_told_with_the_way_out(place: Place) -> None:
     """A state that was lost: the names are taken, by things that Terraform does not know."""
     place.clients.client("logs").create_log_group(logGroupName=f"{PREFIX}-one")

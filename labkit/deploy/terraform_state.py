@@ -1,0 +1,50 @@
+"""Terraform's state file in the student's folder: whether somebody holds it, and what a kill in a write leaves.
+
+What belongs here: the file as a file. What does not: running Terraform (terraform), what the state says of resources.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+from pathlib import Path
+
+from labkit import state
+
+NAME, BACKUP = "terraform.tfstate", "terraform.tfstate.backup"
+
+
+def is_locked(path: Path) -> bool:
+    """Whether another Terraform holds the state file (which it locks as POSIX locks files)."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 over the file. Raises OSError."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def take_back(path: Path) -> bool:
+    """Put the backup in the place of a state file of which only a part was written; whether that was done.
+
+    Terraform empties the file before it writes it. Killed in between it would find no state, or none that it can read,
+    and know nothing of what stands. The backup is the state with which the killed run began. Raises StateError.
+    """
+    backup = path.with_name(BACKUP)
+    if not path.is_file() or is_locked(path) or _is_whole(path) or not _is_whole(backup):
+        return False
+    state.write_bytes(path, backup.read_bytes(), mode=0o600)
+    return True
+
+
+def _is_whole(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return isinstance(json.loads(path.read_bytes()), dict)
+    return False

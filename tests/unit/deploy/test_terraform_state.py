@@ -1,0 +1,61 @@
+"""What a kill in the middle of Terraform's writing leaves is taken back; everything else is left alone."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit.deploy import terraform_state
+
+WHOLE, BEFORE = '{"version": 4, "serial": 7}', '{"version": 4, "serial": 3}'
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / terraform_state.BACKUP).write_text(BEFORE)
+    return tmp_path / terraform_state.NAME
+
+
+@pytest.mark.parametrize("written", ["", WHOLE[:9], WHOLE[:-1]])
+def test_a_state_written_in_part_is_the_backup_again(path: Path, written: str) -> None:
+    path.write_text(written)
+    assert terraform_state.take_back(path)
+    assert path.read_text() == BEFORE
+    assert not terraform_state.take_back(path)
+
+
+def test_a_whole_state_is_left_alone(path: Path) -> None:
+    path.write_text(WHOLE)
+    assert not terraform_state.take_back(path)
+    assert path.read_text() == WHOLE
+
+
+def test_no_state_stays_none(path: Path) -> None:
+    assert not terraform_state.take_back(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("backup", [None, "", BEFORE[:5]])
+def test_without_a_whole_backup_nothing_is_changed(path: Path, backup: str | None) -> None:
+    path.write_text("")
+    path.with_name(terraform_state.BACKUP).unlink()
+    if backup is not None:
+        path.with_name(terraform_state.BACKUP).write_text(backup)
+    assert not terraform_state.take_back(path)
+    assert path.read_text() == ""
+
+
+def test_one_that_another_writes_is_left_to_it(path: Path) -> None:
+    path.write_text("")
+    code = (
+        "import sys; from labkit.deploy import terraform_state as t; print(t.take_back(t.Path(sys.argv[1])))"
+    )
+    with path.open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        )
+    assert done.stdout == "False\n"
+    assert path.read_text() == ""
