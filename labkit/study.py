@@ -81,11 +81,7 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
     name, symptom = _stuck_at(context, arguments.gap, stuck)
     hint = Texts(context.manifest).hint(name, symptom)
     if hint is None:
-        reason = stuck.reason if stuck else ""
-        raise UsageError(
-            f"There is no hint for this: {reason or name or 'the failing check'}.",
-            hint="Read the lines above the ✗ once more, then look inside:  ./lab wire   ./lab logs server",
-        )
+        raise _no_hint(context, name, stuck)
     given = trouble.give(hint, stuck)
     console.line(
         f"Hint {given.tier} of {chosen.hint_tiers}{f' for the gap {name}' if name else ''}", style="strong"
@@ -96,6 +92,17 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
         console.line(line, style="dim")
     console.result({"gap": name, "symptom": symptom, "tier": given.tier, "text": given.text})
     return 0
+
+
+def _no_hint(context: "Context", name: str, stuck: "Stuck | None") -> UsageError:
+    """Where there is no hint, the step's own last line says what to do."""
+    from labkit.lesson.engine import find_step
+
+    step = find_step(context, stuck.step).name if stuck else "wire"
+    return UsageError(
+        f"There is no hint for this: {stuck.reason or stuck.check if stuck else name}.",
+        hint=f"The last line of its step says what to do:  ./lab {step}",
+    )
 
 
 def _after_a_hint(given: "Given", so_far: int, chosen: "Course") -> Iterator[str]:

@@ -173,7 +173,6 @@ def _iam(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
         ("list_roles", "Roles", "RoleName", "role"),
         ("list_instance_profiles", "InstanceProfiles", "InstanceProfileName", "instance profile"),
     ):
-        for page in api.get_paginator(operation).paginate():
-            for entry in page[entries]:
-                if entry[name].startswith(prefix):
-                    yield Survivor("iam", kind, entry[name], "name")
+        pages = api.get_paginator(operation).paginate()
+        found = (entry[name] for page in pages for entry in page[entries] if entry[name].startswith(prefix))
+        yield from (Survivor("iam", kind, each, "name") for each in sorted(found))

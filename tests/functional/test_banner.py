@@ -108,3 +108,11 @@ def test_the_page_and_the_shell_say_it_as_well(lab: Any) -> None:
         opened.send_signal(signal.SIGTERM)
         opened.communicate(timeout=20)
     assert "mean the local cloud" in lab.with_variables(SHELL="/bin/true").run("shell").output
+
+
+def test_where_there_is_no_hint_the_step_is_named(lab: Any) -> None:
+    assert lab.run("submit").status == 1
+    said = lab.run("hint", "--plain")
+    assert said.status == 2
+    assert "There is no hint for this: there is none." in said.output
+    assert "./lab submit" in said.output
