@@ -33,6 +33,10 @@ COLUMNS = {
 }
 
 
+#: attacks that never end by themselves
+ENDLESS = {"endless_loop", "ignores_every_signal"}
+
+
 def _no_done(said: Said) -> bool:
     return "done" not in [value for value in said.values() if isinstance(value, str)]
 
@@ -69,7 +73,7 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
 
 
 @contextlib.contextmanager
-def graders(column: str) -> Iterator[Callable[[], Any]]:
+def graders(column: str) -> Iterator[Callable[..., Any]]:
     """Makes graders under attack; each has its own files and is ended afterwards."""
     tier, as_root = COLUMNS[column]
     identity: dict[str, Any] = {}
@@ -81,11 +85,11 @@ def graders(column: str) -> Iterator[Callable[[], Any]]:
     with tempfile.TemporaryDirectory(prefix="battery-") as folder, contextlib.ExitStack() as stack:
         home = battery.readable_copy(Path(folder))
 
-        def make() -> Any:
+        def make(seconds: int = 9) -> Any:
             work = Path(tempfile.mkdtemp(dir=home))
             if identity:
                 os.chown(work, ORDINARY_UID, ORDINARY_UID)
-            driver = battery.Driver(python, home, work, identity, tier, seconds=9)
+            driver = battery.Driver(python, home, work, identity, tier, seconds=seconds)
             stack.callback(_end, driver)
             return driver
 
@@ -97,26 +101,33 @@ def _end(driver: Any) -> None:
         driver.close()  # one that was killed ends with its signal
 
 
-def contained(make: Callable[[], Any], attack: str) -> bool:
+def contained(make: Callable[..., Any], attack: str) -> bool:
     """Whether the attack came to nothing, by what is seen from outside and by its own words."""
-    driver = make()
+    verdict, in_time = _tried(make(), attack, patience=30)
+    if not in_time and attack not in ENDLESS:  # on a busy machine
+        verdict, _ = _tried(make(60), attack, patience=90)
+    return verdict
+
+
+def _tried(driver: Any, attack: str, *, patience: float) -> tuple[bool, bool]:
+    """Whether it came to nothing, and whether it came to its end."""
     # One that is traced stands still for ever: then it is ended, which is the attack's success.
-    watchdog = threading.Timer(30, driver._process.kill)
+    watchdog = threading.Timer(patience, driver._process.kill)
     watchdog.start()
     try:
         out = driver.attack(attack)
     except (AssertionError, BrokenPipeError):
-        return False  # the grader is dead
+        return False, True  # the grader is dead
     finally:
         watchdog.cancel()
     for path in out["spilled"]:
         with contextlib.suppress(OSError):
             os.unlink(path)
-    said = out["said"][-1] if out["said"] else {}
+    said, in_time = out["said"][-1] if out["said"] else {}, out["reason"] != "time"
     try:
-        return ATTACKS[attack][1](out, said) and not out["survivors"] and out["untouched"]
+        return ATTACKS[attack][1](out, said) and not out["survivors"] and out["untouched"], in_time
     except KeyError:
-        return False  # it was not over: nothing shows that it failed
+        return False, in_time  # it was not over: nothing shows that it failed
 
 
 @pytest.mark.parametrize("attack", ["reads_hidden_tests", "kills_the_grader", "traces_the_grader"])
@@ -140,7 +151,7 @@ def test_the_document_says_what_each_tier_contains() -> None:
     if os.environ.get("LAB_WRITE_DOCS"):
         DOCUMENT.write_text(before + BEGIN + table + END + after, encoding="utf-8")
     else:
-        assert written == table
+        assert written.splitlines() == table.splitlines()
     assert not glob.glob("/tmp/fill_*")
 
 
