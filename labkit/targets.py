@@ -49,14 +49,8 @@ class Target:
 
 def aws(region: str) -> Target:
     """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
-    import botocore.session
-
-    core = botocore.session.Session()
-    known = [
-        name for part in core.get_available_partitions() for name in core.get_available_regions("ec2", part)
-    ]
-    if region not in known:
-        near = ", ".join(difflib.get_close_matches(region, known, 3)) or "us-east-1, eu-west-1"
+    if region not in regions():
+        near = ", ".join(difflib.get_close_matches(region, sorted(regions()), 3)) or "us-east-1, eu-west-1"
         raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
     return Target("aws", region)
 
@@ -144,6 +138,16 @@ class Clients:
             max_pool_connections=32,
             signature_version=UNSIGNED if self.keys == ANONYMOUS else None,
         )
+
+
+@functools.cache
+def regions() -> frozenset[str]:
+    """Every region of AWS, in all its partitions, as botocore knows them."""
+    from botocore.regions import EndpointResolver
+
+    resolver = EndpointResolver(descriptions().load_data("endpoints"))
+    parts = resolver.get_available_partitions()
+    return frozenset(name for part in parts for name in resolver.get_available_endpoints("ec2", part))
 
 
 @functools.cache

@@ -341,6 +341,26 @@ def test_wrong_secret_or_token_is_refused(
         assert error_of(dynamodb.list_tables)[0] == expected["dynamodb"]
 
 
+@pytest.mark.parametrize(
+    ("service", "operation", "expected"),
+    [
+        ("s3", "list_buckets", ("AuthorizationHeaderMalformed", 400)),
+        ("ec2", "describe_vpcs", ("AuthFailure", 401)),
+        ("sts", "get_caller_identity", ("SignatureDoesNotMatch", 403)),
+        ("dynamodb", "list_tables", ("InvalidSignatureException", 400)),
+        ("lambda", "list_functions", ("InvalidSignatureException", 403)),
+    ],
+)
+def test_signature_for_a_region_that_does_not_exist_is_refused(
+    cloud: Cloud, service: str, operation: str, expected: tuple[str, int]
+) -> None:
+    """IAM user guide, "Troubleshoot signed requests for AWS APIs": the credential scope's region."""
+    for endpoint in (cloud.inside, cloud.host):
+        client = cloud.client(service, endpoint=endpoint, region="us-esat-1")
+        code, _, status = error_of(getattr(client, operation))
+        assert (code, status) == expected
+
+
 def test_ended_session_is_refused(cloud: Cloud) -> None:
     """STS API reference, "Common errors": ExpiredToken; DynamoDB says ExpiredTokenException."""
     cloud.identities.ended = True

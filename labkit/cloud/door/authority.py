@@ -20,6 +20,7 @@ from labkit.cloud.iam.calls import ApiCall, Need
 from labkit.cloud.iam.public import is_public
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import Caller, PolicyDocument, Principal
+from labkit.targets import regions
 
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
@@ -64,7 +65,8 @@ class Authority:
     def identify(
         self, signature: Signature | None, caller: Caller, asked: Asked, environ: Environ, body: Body
     ) -> Principal:
-        """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired.
+        """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for a
+        signature that is made for a region which AWS does not have.
 
         On this machine's own listener a key that the cloud did not give out is the account holder's:
         there any key is as good as the lab's dummy one. Inside sandboxes it is refused.
@@ -73,6 +75,8 @@ class Authority:
             if asked.service == "s3" or asked.operation == "AssumeRoleWithWebIdentity":
                 return ANONYMOUS
             raise refusals.missing_key(asked.wire)
+        if signature.region and signature.region not in regions():
+            raise refusals.no_such_region(asked.wire, asked.service, signature.region)
         key = signature.access_key_id
         principal = self._identities.principal(key)
         if principal is None:

@@ -19,6 +19,7 @@ from labkit.cloud.records import Caller, Principal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
+_SCOPE = "Credential should be scoped to a valid region."
 _SPOKEN_OF = {"ec2": "You are not authorized to perform this operation. "}
 
 
@@ -138,6 +139,20 @@ def bad_signature(wire: Wire, service: str) -> Refused:
     if wire == "query":
         return Refused(403, "SignatureDoesNotMatch", _MISMATCH)
     return Refused(_json_status(wire), "InvalidSignatureException", _MISMATCH)
+
+
+def no_such_region(wire: Wire, service: str, region: str) -> Refused:
+    """The signature's scope names a region that there is not (IAM user guide, "Troubleshoot signed requests")."""
+    if service == "s3":
+        message = (
+            f"The authorization header is malformed; the region '{region}' is wrong; expecting 'us-east-1'"
+        )
+        return Refused(400, "AuthorizationHeaderMalformed", message)
+    if wire == "ec2":
+        return Refused(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
+    if wire == "query":
+        return Refused(403, "SignatureDoesNotMatch", _SCOPE)
+    return Refused(_json_status(wire), "InvalidSignatureException", _SCOPE)
 
 
 def missing_key(wire: Wire) -> Refused:

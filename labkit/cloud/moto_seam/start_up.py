@@ -74,10 +74,9 @@ def regions_of(service: str, partition: str = "aws") -> list[str]:
 
 @functools.cache
 def _resolver() -> Any:
-    from botocore.loaders import create_loader
     from botocore.regions import EndpointResolver
 
-    return EndpointResolver(create_loader().load_data("endpoints"))
+    return EndpointResolver(descriptions().load_data("endpoints"))
 
 
 @contextlib.contextmanager
