@@ -14,6 +14,7 @@ from labkit.console import Console
 from labkit.errors import UsageError
 from labkit.events import Event, banner
 from labkit.lesson.model import Places
+from labkit.variant import student_id
 
 if TYPE_CHECKING:
     from labkit.grading.grade import Request
@@ -112,10 +113,12 @@ def forget(places: Places, console: Console) -> None:
     """End the cloud that the judging of a gap keeps for the next one, and say so."""
     if (places.state / "grading").exists():
         from labkit.grading.grade import KEPT
-        from labkit.grading.kept import Kept
+        from labkit.grading.kept import Kept, alone
 
-        if Kept(places.state / "grading" / KEPT).stop():
-            console.line("✓ The cloud that was kept for judging gaps is stopped.")
+        folder = places.state / "grading" / KEPT
+        with alone(folder, lambda: console.line("A gap is being judged; waiting for its end …")):
+            if Kept(folder).stop():
+                console.line("✓ The cloud that was kept for judging gaps is stopped.")
 
 
 def _refuse_points(configured: int | None, places: Places) -> None:
@@ -136,7 +139,9 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
 
     student, source, engine = _whose(arguments, places)
     result = (
-        Path(arguments.result) if arguments.result else places.state / "grading" / student / "result.json"
+        Path(arguments.result)
+        if arguments.result
+        else places.state / "grading" / student / _result_name(arguments)
     )
     key = arguments.key or os.environ.get(KEY_VARIABLE)
     return Request(
@@ -148,12 +153,17 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     )  # fmt: skip
 
 
+def _result_name(arguments: argparse.Namespace) -> str:
+    """Some lines alone are no mark, and do not take the place of one."""
+    return "part.json" if arguments.only or arguments.gap else "result.json"
+
+
 def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str]:
     """Student, where the files are, and the engine used last."""
     if arguments.submission:
         if not arguments.student:
             raise UsageError("Whose submission is it?", hint="Add:  --student ada@uni.edu")
-        return arguments.student, Path(arguments.submission), "cloudformation"
+        return student_id(arguments.student), Path(arguments.submission), "cloudformation"
     workspace = _own_workspace(arguments, places)
     return workspace.variant.student, workspace.path, workspace.record.engine
 

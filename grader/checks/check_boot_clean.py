@@ -19,8 +19,8 @@ def check(lab: Lab) -> None:
     last = [line for line in boot.log if line.strip()][-6:]
     if boot.state != "ok" or boot.exit_code != 0:
         raise Failed(
-            _reason(boot.state, boot.exit_code, last), hint="read the boot log:  ./lab logs server",
-            expected="exit status 0", found=f"exit status {boot.exit_code}", evidence=last,
+            _reason(boot.exit_code, last), hint="read the boot log:  ./lab logs server",
+            expected="exit status 0", found=f"exit status {boot.exit_code}" if boot.exit_code is not None else boot.state, evidence=last,
         )  # fmt: skip
     wrong = [line for line in boot.log if _ERROR.search(line) and not line.startswith("+")]
     if wrong:
@@ -30,9 +30,11 @@ def check(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _reason(state: str, code: int | None, last: list[str]) -> str:
+def _reason(code: int | None, last: list[str]) -> str:
     if code is None and not last:
         return (
             "your boot script never ran: cloud-init runs a script that begins with #! and has Unix line ends"
         )
-    return f"your boot script ended with {code if code is not None else state}: {cut(last[-1], 160) if last else ''}"
+    if code is None:
+        return f"your boot script does not end; its last line: {cut(last[-1], 160)}"
+    return f"your boot script ended with {code}: {cut(last[-1], 160) if last else ''}"

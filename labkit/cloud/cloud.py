@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
 PRELOAD = ("labkit.cloud.functions.preloaded", "labkit.cloud.instances.init")
-BOOT_SECONDS = 120.0
 #: what one machine bears at once, whatever the account's quota is
 CONCURRENCY = 100
 
@@ -289,17 +288,13 @@ class Cloud:
             "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
         }  # fmt: skip
 
-    def _describe_instance(self, instance_id: str, wait: bool) -> Mapping[str, Any] | None:
+    def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
         from labkit.cloud.moto_seam.ec2_records import instances
 
         if instance_id not in {record.instance_id for record in instances()}:
             return None
         self._reconciler.settle()
-        boot = (
-            self._instances.wait_booted(instance_id, BOOT_SECONDS)
-            if wait
-            else self._instances.boot(instance_id)
-        )
+        boot = self._instances.wait_booted(instance_id, wait) if wait else self._instances.boot(instance_id)
         units = {name: asdict(unit) for name, unit in self._instances.units(instance_id).items()}
         return {
             "state": boot.state, "exit_code": boot.exit_code, "seconds": boot.seconds,

@@ -32,7 +32,7 @@ class Actions:
 
     status: Callable[[], Mapping[str, Any]]
     publish: Callable[[str, bytes], str]
-    instance: Callable[[str, bool], Mapping[str, Any] | None]
+    instance: Callable[[str, float], Mapping[str, Any] | None]  # name, seconds to wait for its boot
     journal: Callable[[str, str, int], list[str]]
     run_inside: Callable[[str, list[str], list[int]], int]
     denials: Callable[[], list[Mapping[str, Any]]]
@@ -78,7 +78,7 @@ class Control:
             case "PUT", ["delays"]:
                 return self._delay(request)
             case "GET", ["instances", name]:
-                return self._instance(name, wait=request.args.get("wait") == "1")
+                return self._instance(name, wait=request.args.get("wait", 0.0, type=float))
             case "GET", ["instances", name, "journal", unit]:
                 lines = request.args.get("lines", 50, type=int)
                 return self._actions.journal(name, unit, lines)
@@ -89,7 +89,7 @@ class Control:
     def _shell(self, instance: str, request: Request) -> int:
         """Run a command inside; its three descriptors come over the caller's own Unix socket."""
         asked = request.get_json()
-        if self._actions.instance(instance, False) is None:
+        if self._actions.instance(instance, 0) is None:
             raise NotFound(f"no instance {instance} runs here")
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(DESCRIPTOR_SECONDS)
@@ -115,7 +115,7 @@ class Control:
         except ValueError as error:
             raise BadRequest(str(error)) from error
 
-    def _instance(self, name: str, *, wait: bool) -> Mapping[str, Any]:
+    def _instance(self, name: str, *, wait: float) -> Mapping[str, Any]:
         found = self._actions.instance(name, wait)
         if found is None:
             raise NotFound(f"no instance {name} runs here")

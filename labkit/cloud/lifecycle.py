@@ -33,6 +33,7 @@ from labkit.sandbox import tiers
 from labkit.state import read_json, write_json
 
 START_SECONDS = 60.0
+BOOT_SECONDS = 120.0
 STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
 _REVIVED = (
@@ -173,9 +174,11 @@ class LocalCloud:
         answer: dict[str, Any] = self.ask("GET", f"instances/{quote(instance_id)}")
         return answer
 
-    def await_boot(self, instance_id: str) -> Mapping[str, Any]:
-        """As `instance`, once its user data has ended."""
-        answer: dict[str, Any] = self.ask("GET", f"instances/{quote(instance_id)}?wait=1")
+    def await_boot(self, instance_id: str, seconds: float = BOOT_SECONDS) -> Mapping[str, Any]:
+        """As `instance`, once its user data has ended, or after `seconds`."""
+        answer: dict[str, Any] = self.ask(
+            "GET", f"instances/{quote(instance_id)}?wait={seconds}", timeout=seconds + 30
+        )
         return answer
 
     def run_inside(self, instance_id: str, words: Sequence[str], descriptors: Sequence[int]) -> int:

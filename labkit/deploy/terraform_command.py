@@ -165,14 +165,15 @@ def version_of(done: Completed, program: str) -> tuple[int, int]:
 
 
 def configuration(plugins: Path, mirror: str) -> str:
-    """The text of the command line configuration: a cache of plug-ins, and the mirror where there is one."""
-    text = f"plugin_cache_dir = {json.dumps(str(plugins))}\n"
+    """The text of the command line configuration: a cache of plug-ins, and the mirror where there is one.
+
+    Without a mirror the registry is named alone: else Terraform would take programs from terraform.d/plugins beside the
+    files as well ("CLI Configuration File", Implied Local Mirrors).
+    """
+    source = "  direct {\n  }\n"
     if mirror:
-        text += (
-            "provider_installation {\n  filesystem_mirror {\n"
-            f"    path = {json.dumps(str(Path(mirror).absolute()))}\n  }}\n}}\n"
-        )
-    return text
+        source = f"  filesystem_mirror {{\n    path = {json.dumps(str(Path(mirror).absolute()))}\n  }}\n"
+    return f"plugin_cache_dir = {json.dumps(str(plugins))}\nprovider_installation {{\n{source}}}\n"
 
 
 def available_memory() -> int | None:

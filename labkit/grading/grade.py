@@ -77,14 +77,14 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         try:
             taken = intake.take_in(request.source, folder / "submission", request.limits, request.records)
         except intake.IntakeError as error:
-            return _refused(run, lines, wanted, [error.message], error.hint)
+            return _refused(run, request, wanted, [error.message], error.hint)
         seed = seed_of(request.key, taken.sha256)
         about = {**run.result.about, "submission": taken.sha256, "seed": seed[:16]}
         run.result = replace(run.result, about=about)
         found = refusal.find(_texts(taken))
         if found:
             hint = "Remove it: this lab needs nothing of the kind."
-            return _refused(run, lines, wanted, [str(each) for each in found], hint)
+            return _refused(run, request, wanted, [str(each) for each in found], hint)
         home = manifest.load(request.root).region
         task = _task(request, taken, wanted, seed, home)
         task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
@@ -121,6 +121,8 @@ def _judged_where_kept(run: runner.Run, task: Task, place: Path, taken: intake.S
             result = runner.judge(run, own, warm=parent, place=taken.folder.parent)
         if result.complete and not any(run.result.line(name) in result.not_judged for name in task.lines):
             keeping.is_good()
+            if result.about.get("tier") == tiers.NAMESPACES:
+                standing.begin(keeping.folder)
     return result
 
 
@@ -198,7 +200,7 @@ def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], see
 
 
 def _refused(
-    run: runner.Run, lines: Rubric, wanted: Sequence[str], reasons: Sequence[str], hint: str
+    run: runner.Run, request: Request, wanted: Sequence[str], reasons: Sequence[str], hint: str
 ) -> Result:
     """Judged, and nothing of it holds: the submission can't be read, or must not be run."""
     for reason in reasons:
@@ -206,7 +208,7 @@ def _refused(
     verdict = Verdict("failed", reason=reasons[0], hint=hint, evidence=tuple(reasons[1:12]))
     for name in wanted:
         run.result = run.result.with_line(name, verdict)
-    run.result = replace(run.result, complete=True)
+    run.result = _only(replace(run.result, complete=True), request, wanted)
     run.keep()
     return run.result
 

@@ -20,11 +20,18 @@ from labkit.text import printable, shortened
 
 #: never part of a submission: caches, versions, what tools leave (skipped in folders and zips alike)
 SKIPPED = frozenset(
-    {".git", ".terraform", "__pycache__", ".venv", "venv", "node_modules", "build", "__MACOSX", ".idea",
+    {".git", ".terraform", "terraform.d", "__pycache__", ".venv", "venv", "node_modules", "build", "__MACOSX", ".idea",
      ".vscode", ".pytest_cache"}
 )  # fmt: skip
 _SKIPPED_FILES = frozenset(
-    {".DS_Store", "Thumbs.db", "terraform.tfstate", "terraform.tfstate.backup", "workspace.json"}
+    {
+        ".DS_Store",
+        "Thumbs.db",
+        "terraform.tfstate",
+        "terraform.tfstate.backup",
+        ".terraform.lock.hcl",
+        "workspace.json",
+    }
 )
 _PIECE = 1 << 16
 
@@ -171,6 +178,8 @@ def _from_folder(source: Path, sink: _Sink) -> None:
     for root, folders, files, descriptor in os.fwalk(source, follow_symlinks=False):
         place = os.path.relpath(root, source)
         folders[:] = sorted(f for f in folders if not _is_skipped(f, place, descriptor))
+        if folders and place.count("/") + 2 > sink.limits.depth:
+            raise _refused(f"{place}/{folders[0]}", f"it lies deeper than {sink.limits.depth} folders")
         for name in sorted(files):
             if name not in _SKIPPED_FILES:
                 _put_file(os.path.normpath(os.path.join(place, name)), name, descriptor, sink)

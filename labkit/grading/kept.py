@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Kept:
         return self.folder / "whose.json"
 
     def stop(self) -> bool:
-        """End the cloud and forget everything; whether one was running."""
+        """End the cloud and forget everything; whether one was running. Only in `alone`."""
         stopped = LocalCloud(self.cloud).stop()
         standing.end(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -69,6 +69,19 @@ class Kept:
 
 
 @contextlib.contextmanager
+def alone(folder: Path, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Nobody else judges in `folder` during the body; `wait` is called when somebody does now. Raises OSError."""
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with open(folder.with_suffix(".lock"), "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
 def use(folder: Path, whose: Mapping[str, object]) -> Iterator[Kept]:
     """The place in `folder` for the body; others wait. What was kept for anybody but `whose` is ended first.
 
@@ -76,9 +89,7 @@ def use(folder: Path, whose: Mapping[str, object]) -> Iterator[Kept]:
     """
     with contextlib.ExitStack() as ending:
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = ending.enter_context(open(folder.with_suffix(".lock"), "ab"))
-            fcntl.flock(file, fcntl.LOCK_EX)
+            ending.enter_context(alone(folder))
             kept = Kept(folder)
             kept._begin(whose)
         except OSError as error:

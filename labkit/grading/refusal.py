@@ -7,43 +7,48 @@ What belongs here: what Terraform and CloudFormation would do beyond describing 
 the description is right.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
+
+from labkit.grading import hcl
+from labkit.text import printable, shortened
 
 #: events (keys, values, list items) of one template; far more than the lab's has
 MOST_EVENTS = 20_000
 DEEPEST = 40
 _MOST_BYTES = 1 << 20
 
-_HCL_COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*")|(#[^\n]*|//[^\n]*|/\*.*?\*/)', re.DOTALL)
-_BLOCK = re.compile(
-    r'^[ \t]*(data|resource|provisioner|provider|module|terraform|import|ephemeral|run)\b(?:[ \t]+"([^"]*)")?',
-    re.MULTILINE,
-)
-_SOURCE = re.compile(r'^[ \t]*(source|backend|cloud)\b[ \t]*(?:=[ \t]*)?"?([^"\n{]*)"?', re.MULTILINE)
-_FILE = re.compile(
-    r"\b(file|filebase64|templatefile|fileset|filemd5|filesha1|filesha256|filesha512|filebase64sha256|filebase64sha512|pathexpand|abspath)\s*\(\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^,)]*))"
-)
-_NETWORKED = {
-    "http",
-    "external",
-    "terraform_remote_state",
-    "local_file",
-    "local_sensitive_file",
-    "template_file",
-    "archive_file",
-}
-_RUNS = {"local-exec", "remote-exec", "file", "chef", "puppet", "habitat", "salt-masterless"}
+#: a submission's files of Terraform's language, however they are called
+_TERRAFORM = (".tf", ".tofu", ".tfvars", ".hcl")
+_TEMPLATE_NAME = "cloudformation-template."
+_JSON = (".tf.json", ".tofu.json", ".tfvars.json")
+#: blocks at the top of a file that only describe
+_DESCRIBING = {"locals", "variable", "output", "moved", "removed"}
+_OF_PROVIDER = {"region", "alias", "version", "default_tags", "ignore_tags"}
 _PROVIDERS = {
     "aws",
     "hashicorp/aws",
     "registry.terraform.io/hashicorp/aws",
     "registry.opentofu.org/hashicorp/aws",
 }
+#: a template may read files itself: only those that the kit has built are taken
+_TEMPLATE = "templatefile"
+_BUILT = re.compile(r"(?:\$\{path\.(?:module|root)\}/|\./)?build/[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_READS = {
+    "file", "filebase64", "templatefile", "fileset", "filemd5", "filesha1", "filesha256", "filesha512", "filebase64sha256",
+    "filebase64sha512", "pathexpand", "abspath",
+}  # fmt: skip
+#: attributes that name a file of this machine, and of which resources (none: of any)
+_PATHS: Mapping[str, tuple[str, ...]] = {
+    "filename": (), "zip_file": (), "source": ("aws_s3_object", "aws_s3_bucket_object"),
+}  # fmt: skip
+_MOST_FINDINGS = 20
+_LONGEST_PATH = 12  # tokens
 _INSIDE = re.compile(r"(?:\$\{path\.(?:module|root)\}/|\./)?(?:build/)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _CFN_TYPES = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack",
               "AWS::CloudFormation::ModuleVersion", "AWS::CloudFormation::Module")  # fmt: skip
@@ -59,17 +64,20 @@ class Untrusted:
     why: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.what} is refused: {self.why}"
+        what = shortened(printable(self.what), 80)
+        return f"{printable(self.file)}, line {self.line}: {what} is refused: {self.why}"
 
 
 def find(files: Mapping[str, str]) -> list[Untrusted]:
-    """Everything that is refused in these files, in order of file and line."""
+    """What is refused in these files, in order of file and line; of many things the first few."""
     found: list[Untrusted] = []
-    for name, text in files.items():
-        if name.endswith((".tf", ".tf.json", ".tfvars", ".tofu")):
-            found += _terraform(name, text)
-        elif name.endswith((".yaml", ".yml")) or name == "cloudformation-template.json":
-            found += _cloudformation(name, text)
+    for name, text in sorted(files.items()):
+        if name.endswith(_JSON):
+            found.append(Untrusted(name, 1, "JSON configuration", "the lab's files are HCL"))
+        elif name.endswith(_TERRAFORM):
+            found += itertools.islice(_terraform(name, text), _MOST_FINDINGS)
+        elif name.startswith(_TEMPLATE_NAME) and name.endswith((".yaml", ".yml", ".json")):
+            found += itertools.islice(_cloudformation(name, text), _MOST_FINDINGS)
     return sorted(found, key=lambda each: (each.file, each.line))
 
 
@@ -77,49 +85,124 @@ def find(files: Mapping[str, str]) -> list[Untrusted]:
 
 
 def _terraform(name: str, text: str) -> Iterator[Untrusted]:
-    if name.endswith(".json"):
-        yield Untrusted(name, 1, "JSON configuration", "the lab's files are HCL")
+    if len(text) > _MOST_BYTES:
+        yield Untrusted(name, 1, "the file", "it is far larger than a configuration may be")
         return
-    plain = _HCL_COMMENT.sub(lambda m: m[1] if m[1] else re.sub(r"[^\n]", " ", m[2]), text)
-    for match in _BLOCK.finditer(plain):
-        why = _block(match[1], match[2] or "")
+    try:
+        body = hcl.read(text)
+    except hcl.Unreadable as error:
+        yield Untrusted(name, error.line, "this", str(error))
+        return
+    inside = set(_local_paths(body))
+    for block in body.blocks:
+        why = _top(block)
         if why:
-            yield Untrusted(name, _line(plain, match.start(1)), f'{match[1]} "{match[2] or ""}"', why)
-    for match in _SOURCE.finditer(plain):
-        why = _source(match[1], match[2].strip())
-        if why:
-            yield Untrusted(name, _line(plain, match.start(1)), match[0].strip()[:80], why)
-    for match in _FILE.finditer(plain):
-        if not _INSIDE.fullmatch(match[2] or ""):
-            shown = match[0].strip()[:60]
-            yield Untrusted(name, _line(plain, match.start()), shown, "it reads a file outside the lab's own")
+            yield Untrusted(name, block.line, _named(block), why)
+    for block, resource in _with_resource(body, ""):
+        if block.kind in ("provisioner", "connection"):
+            yield Untrusted(name, block.line, _named(block), "it runs a program on the machine that deploys")
+        for attribute in block.attributes:
+            why = _attribute(attribute, resource, inside)
+            if why:
+                yield Untrusted(name, attribute.line, attribute.name, why)
 
 
-def _block(kind: str, label: str) -> str:
-    """Why this block is refused, "" when it is not."""
-    if kind == "data" and label in _NETWORKED:
-        return "it runs a program, reads files or asks the network while planning"
-    if kind in ("data", "resource") and not label.startswith("aws_"):
-        return "the only provider is hashicorp/aws"
-    if kind == "provisioner" and (label in _RUNS or label):
-        return "it runs a program on the machine that deploys"
-    if kind == "module":
+def _with_resource(block: hcl.Block, resource: str) -> Iterator[tuple[hcl.Block, str]]:
+    """Each block, with the type of the resource that it is in."""
+    resource = next(iter(block.labels), "") if block.kind in ("resource", "data") else resource
+    yield block, resource
+    for each in block.blocks:
+        yield from _with_resource(each, resource)
+
+
+def _top(block: hcl.Block) -> str:
+    """Why this block at the top of a file is refused, "" when it is not."""
+    label = next(iter(block.labels), "")
+    if block.kind == "terraform":
+        return _settings(block)
+    if block.kind == "provider":
+        return _provider(block, label)
+    if block.kind in ("data", "resource"):
+        return "" if label.startswith("aws_") else "the only provider is hashicorp/aws"
+    if block.kind == "module":
         return "modules are code from elsewhere"
-    if kind == "provider" and label != "aws":
-        return "the only provider is hashicorp/aws"
+    return "" if block.kind in _DESCRIBING else "the lab's files have no such block"
+
+
+def _settings(block: hcl.Block) -> str:
+    for inner in block.blocks:
+        if inner.kind != "required_providers":
+            return "the state and the program stay on this machine: no " + shortened(
+                printable(inner.kind), 40
+            )
+        for attribute in inner.attributes:
+            if attribute.name != "aws" or not set(_sources(attribute.tokens)) <= _PROVIDERS:
+                return "the only provider is hashicorp/aws"
     return ""
 
 
-def _source(kind: str, value: str) -> str:
-    if (
-        kind == "source"
-        and value not in _PROVIDERS
-        and not value.startswith(("aws_", "data.", "var.", "local."))
-    ):
+def _sources(tokens: Sequence[hcl.Token]) -> Iterator[str]:
+    """Every text of a provider's requirement but its version."""
+    previous = ""
+    for token in tokens:
+        is_key = token.text in ("source", "version", "configuration_aliases")
+        if token.kind == "string" and not is_key and previous != "version":
+            yield token.text
+        if token.kind in ("name", "string"):
+            previous = token.text
+
+
+def _provider(block: hcl.Block, label: str) -> str:
+    if label != "aws":
         return "the only provider is hashicorp/aws"
-    if kind in ("backend", "cloud"):
-        return "the state stays on this machine"
+    named = [each.name for each in block.attributes] + [each.kind for each in block.blocks]
+    others = sorted(set(named) - _OF_PROVIDER)
+    return f"where it leads is the kit's to say: no {shortened(printable(others[0]), 40)}" if others else ""
+
+
+def _local_paths(body: hcl.Block) -> Iterator[str]:
+    """Local values that are one plain path inside the lab's own folder."""
+    for block in body.blocks:
+        if block.kind == "locals":
+            yield from (each.name for each in block.attributes if _is_inside(each.tokens, set()))
+
+
+def _is_inside(tokens: Sequence[hcl.Token], inside: Set[str], pattern: re.Pattern[str] = _INSIDE) -> bool:
+    """Whether an expression is a path in the lab's own folder, written out or as a local value in this file."""
+    texts = [token.text for token in tokens if token.kind != "newline"]
+    if len(texts) == 1:
+        return tokens[0].kind == "string" and pattern.fullmatch(texts[0]) is not None
+    return texts[:2] == ["local", "."] and len(texts) == 3 and texts[2] in inside
+
+
+def _attribute(attribute: hcl.Attribute, resource: str, inside: Set[str]) -> str:
+    """Why this attribute is refused, "" when it is not."""
+    elsewhere = "it reads a file outside the lab's own, or does not write its path out"
+    resources = _PATHS.get(attribute.name)
+    is_path = resources is not None and (resource in resources if resources else resource != "")
+    if is_path and not _is_inside(attribute.tokens, inside):
+        return elsewhere
+    for called, path in _read_paths(attribute.tokens):
+        if not (_is_inside(path, set(), _BUILT) if called == _TEMPLATE else _is_inside(path, inside)):
+            return elsewhere
     return ""
+
+
+def _read_paths(tokens: Sequence[hcl.Token]) -> Iterator[tuple[str, Sequence[hcl.Token]]]:
+    """Each function called that reads files, with its first argument."""
+    for at, token in enumerate(tokens):
+        yield from _read_paths(token.inner)
+        called = token.kind == "name" and token.text in _READS and tokens[at + 1 : at + 2]
+        if called and called[0].text == "(":
+            rest = [each for each in tokens[at + 2 : at + 2 + _LONGEST_PATH] if each.kind != "newline"]
+            end = next(
+                (n for n, each in enumerate(rest) if each.kind == "mark" and each.text in ",)"), len(rest)
+            )
+            yield token.text, rest[:end]
+
+
+def _named(block: hcl.Block) -> str:
+    return " ".join([block.kind, *(f'"{label}"' for label in block.labels)])
 
 
 # ---- CloudFormation ---------------------------------------------------------------------------------
@@ -202,7 +285,3 @@ def _cfn(key: str, value: Any, parent: str) -> str:
 def _shown(key: Any, value: Any) -> str:
     text = value.value if isinstance(value, yaml.ScalarNode) else "…"
     return f"{key.value}: {str(text)[:60]}"
-
-
-def _line(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1

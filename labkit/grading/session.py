@@ -17,7 +17,7 @@ from labkit.deploy.engines import NAMES as ENGINES
 from labkit.deploy.engines import TITLES
 from labkit.deploy.model import Deployment
 from labkit.errors import CloudError, LabError
-from labkit.grading import gaps
+from labkit.grading import gaps, refusal
 from labkit.grading.api import Deployed, Lab
 from labkit.grading.failure import Failed
 from labkit.grading.kept import Kept
@@ -209,6 +209,9 @@ class Session:
         other = ".tf" if self.task.engine == "cloudformation" else ".yaml"
         not_needed = {name: text for name, text in self.reference.items() if name.endswith(other)}
         texts = gaps.mixed({**not_needed, **self.texts}, self.reference, units)
+        refused = refusal.find(texts)  # what a comment hid in the whole is bare in the reference
+        if refused:
+            raise Failed(str(refused[0]), hint="remove it: this lab needs nothing of the kind")
         kept = self._kept or _Reference(self._system(self.task.region))
         if kept.mixed != texts:
             self._kept = None  # until it stands again

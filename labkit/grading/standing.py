@@ -3,8 +3,8 @@
 What belongs here: how it is found, started and ended. What does not: its own life (warm), asking it (starting), what
 else is kept (kept).
 
-It listens in the folder of what is kept, under a name that can't be guessed: code in a sandbox that may not look into
-the folder can't call it either.
+It listens in the folder of what is kept. Who can call it can run code as its user, so it stands only where sandboxes
+have namespaces of their own: elsewhere Unix sockets are within their reach, and /proc/net/unix names them all.
 """
 
 import contextlib
@@ -25,13 +25,20 @@ _PATIENCE = 30.0
 
 @contextlib.contextmanager
 def warm(folder: Path) -> Iterator[Warm | None]:
-    """The warm parent that stands in `folder`, a new one where there is none; None where there can't be one."""
-    connection = _called(folder) or _started(folder)
+    """The warm parent that stands in `folder`; None where none does."""
+    connection = _called(folder)
     if connection is None:
         yield None
         return
     with Warm(connection) as parent:
         yield parent
+
+
+def begin(folder: Path) -> None:
+    """Let one stand in `folder`, if none does; it imports while we go on."""
+    connection = _called(folder) or _started(folder)
+    if connection is not None:
+        connection.close()
 
 
 def end(folder: Path) -> None:

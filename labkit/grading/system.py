@@ -72,6 +72,10 @@ def words_of(faults: Counter[str]) -> str:
     return ", ".join(sorted(faults))
 
 
+#: seconds that a boot script has; the lab's takes one or two. A line may wait for it abroad, at home and alone
+BOOT_PATIENCE = 60.0
+
+
 @dataclass
 class System:
     """Files of one student in one region of one cloud.
@@ -186,11 +190,11 @@ class System:
         write_build(self.folder / FOLDER, build(files, self.variant))
 
     def await_boot(self) -> None:
-        """Wait, once for each deployment, until the server's boot script has ended."""
+        """Wait, once for each deployment, until the server's boot script has ended; not for one that does not end."""
         instance = self.deployment.outputs.get("InstanceId")
         if instance and not self._booted:
             with contextlib.suppress(CloudError):  # no such instance: an output may say anything
-                self.cloud.await_boot(instance)
+                self.cloud.await_boot(instance, BOOT_PATIENCE)
             self._booted = True
 
     @property

@@ -63,8 +63,9 @@ _PROGRAMS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, int]], int]] =
 class Warm:
     """Answers requests until the other side of `connection` is gone."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, standing: int = -1) -> None:
+        """`standing`: the pidfd of the process that has forked this one to answer a call."""
+        self._connection, self._standing = connection, standing
         self._children: Children[int] = Children(connection)  # process numbers
 
     def serve(self) -> None:
@@ -76,20 +77,22 @@ class Warm:
         if request is None:
             return False
         descriptors = dict(request.descriptors)
-        stands = request.operation == "standing"
-        pid = os.getppid() if stands else os.fork()
+        if request.operation == "standing":
+            self._reply(descriptors, self._standing)
+            return True
+        pid = os.fork()
         if pid == 0:
             _become(request.operation, request.arguments, descriptors)
         pidfd = os.pidfd_open(pid)
+        self._reply(descriptors, pidfd)
+        self._children.add(pidfd, pid)
+        return True
+
+    def _reply(self, descriptors: dict[str, int], pidfd: int) -> None:
         with socket.socket(fileno=descriptors.pop("reply")) as reply:
-            wire.send_answer(reply, {"pid": pid}, [pidfd])
+            wire.send_answer(reply, {}, [pidfd])
         for descriptor in descriptors.values():
             os.close(descriptor)
-        if stands:
-            os.close(pidfd)
-        else:
-            self._children.add(pidfd, pid)
-        return True
 
 
 def _become(program: str, arguments: Mapping[str, Any], descriptors: Mapping[str, int]) -> None:
@@ -148,22 +151,25 @@ def _preload() -> None:
 def _stand(listener: socket.socket, path: Path) -> None:
     """Answer each who calls by a fork, until nobody can find us any more or nobody has come for long."""
     listener.settimeout(FOLDER_SECONDS)
+    own = os.pidfd_open(
+        os.getpid()
+    )  # opened here: who asks a fork for its parent may ask when that is another
     while path.exists() and not is_idle(path.parent / "cloud"):
         with contextlib.suppress(TimeoutError):
             connection, _ = listener.accept()
             with connection:
                 if os.fork() == 0:
                     listener.close()
-                    _serve(connection)
+                    _serve(connection, own)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
     path.unlink(missing_ok=True)
 
 
-def _serve(connection: socket.socket) -> NoReturn:
+def _serve(connection: socket.socket, standing: int = -1) -> NoReturn:
     try:
-        Warm(connection).serve()
+        Warm(connection, standing).serve()
     finally:
         os._exit(0)
 

@@ -103,8 +103,9 @@ class Server:
     # -- looking --------------------------------------------------------------------------------------
 
     def boot(self) -> Boot:
-        """How the boot went, once user data has ended (at most 120 s)."""
-        about = self.cloud.await_boot(self.instance_id)
+        """How the boot went, once user data has ended; "running" for what does not end."""
+        self.booted()
+        about = self.cloud.instance(self.instance_id)
         return Boot(str(about["state"]), about["exit_code"], float(about["seconds"]), tuple(about["log"]))
 
     def units(self) -> dict[str, Unit]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labkit import state
 from labkit.grading.model import Result, to_json
-from labkit.grading.reports import gradescope, html, junit, markdown
+from labkit.grading.reports import gradescope, html, junit, markdown, words
 
 
 def write(result: Result, folder: Path, *, hidden: bool = False) -> None:
@@ -16,7 +16,7 @@ def write(result: Result, folder: Path, *, hidden: bool = False) -> None:
 
     Raises StateError when the disk does not take them.
     """
-    state.write_json(folder / "result.json", to_json(result))
+    state.write_json(folder / "result.json", to_json(result if hidden else words.without_hidden(result)))
     state.write_text(folder / "report.html", html.render(result, hidden=hidden))
     state.write_text(folder / "report.md", markdown.render(result, hidden=hidden))
     state.write_text(folder / "junit.xml", junit.render(result, hidden=hidden))

@@ -85,7 +85,7 @@ def _output(line: LineResult, hidden: bool) -> Iterator[str]:
                 yield f"{label}: {value}"
         yield from verdict.evidence
     else:
-        yield "judged with inputs that are not told before the deadline"
+        yield words.untold(line)
     yield f"back to: {words.back_to(line)}"
 
 

@@ -15,6 +15,7 @@ _TEMPLATE = "report.html.jinja"
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The page. `hidden`: tell of hidden lines what they saw."""
+    result = result if hidden else words.without_hidden(result)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,

@@ -16,16 +16,19 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The document."""
-    failed = [line for line in result.lines if line.verdict.outcome == "failed"]
+    asked = [line for line in result.lines if words.asked_for(line)]
+    failed, unjudged = (
+        [line for line in asked if line.verdict.outcome == outcome] for outcome in ("failed", "not judged")
+    )
     suite = ElementTree.Element(
-        "testsuite", name="rubric", tests=str(len(result.lines)), failures=str(len(failed)),
-        errors=str(len(result.not_judged)), skipped="0",
-        time=f"{sum(line.seconds for line in result.lines):.3f}",
+        "testsuite", name="rubric", tests=str(len(asked)), failures=str(len(failed)),
+        errors=str(len(unjudged)), skipped="0",
+        time=f"{sum(line.seconds for line in asked):.3f}",
     )  # fmt: skip
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in (("score", words.points(result.score)), ("total", str(result.total))):
         ElementTree.SubElement(properties, "property", name=name, value=value)
-    for line in result.lines:
+    for line in asked:
         suite.append(_case(line, hidden))
     root = ElementTree.Element("testsuites")
     root.append(suite)
@@ -58,8 +61,8 @@ def _case(line: LineResult, hidden: bool) -> ElementTree.Element:
     verdict = line.verdict
     if verdict.outcome == "passed":
         return case
-    told = verdict.outcome == "not judged" or words.shown(line, hidden=hidden)
-    reason = verdict.reason if told else "judged with inputs that are not told before the deadline"
+    told = words.shown(line, hidden=hidden)
+    reason = verdict.reason if told else words.untold(line)
     kind = "failure" if verdict.outcome == "failed" else "error"
     detail = ElementTree.SubElement(case, kind, message=_clean(reason), type=verdict.outcome)
     if told:

@@ -15,9 +15,16 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:-])")
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The whole report."""
+    result = result if hidden else words.without_hidden(result)
     return (
         "\n".join(
-            [*_head(result), *_losses(result, hidden), *_unjudged(result), *_table(result), *_bonus(result)]
+            [
+                *_head(result),
+                *_losses(result, hidden),
+                *_unjudged(result),
+                *_table(result),
+                *_bonus(result),
+            ]
         )
         + "\n"
     )
@@ -64,7 +71,7 @@ def _facts(line: LineResult, hidden: bool) -> Iterator[str]:
         if verdict.hint:
             yield f"- try: {text(verdict.hint)}"
     else:
-        yield "- seen: judged with inputs that are not told before the deadline"
+        yield f"- seen: {words.untold(line)}"
     if words.why(line):
         yield f"- why: {text(words.why(line))}"
     yield f"- back to: {text(words.back_to(line))}"

@@ -19,6 +19,7 @@ Row = tuple[str, str]
 
 def render(result: Result, *, hidden: bool = False) -> list[Row]:
     """The report. `hidden`: tell of hidden lines what they saw."""
+    result = result if hidden else words.without_hidden(result)
     return [
         *_head(result),
         *(row for line in worst_first(result.lines) for row in _loss(line, hidden)),
@@ -49,7 +50,7 @@ def _loss(line: LineResult, hidden: bool) -> Iterator[Row]:
         for number, text in enumerate(verdict.evidence):
             yield from _field("shows" if not number else "", text)
     else:
-        yield from _field("seen", "judged with inputs that are not told before the deadline")
+        yield from _field("seen", words.untold(line))
     yield from _fields(
         ("why", words.why(line)), ("try", verdict.hint if words.shown(line, hidden=hidden) else ""),
         ("back to", words.back_to(line)), ("judged", words.proof(line)),

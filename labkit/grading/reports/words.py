@@ -3,6 +3,8 @@
 What belongs here: pure functions from a result to sentences. What does not: layout.
 """
 
+from dataclasses import replace
+
 from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
 
 
@@ -134,3 +136,21 @@ def back_to(line: LineResult) -> str:
 def shown(line: LineResult, *, hidden: bool) -> bool:
     """Whether reason, expected and found of the line may be told; of hidden lines only when asked for."""
     return not line.hidden or hidden
+
+
+def untold(line: LineResult) -> str:
+    """What stands in the place of a hidden line's reason."""
+    if line.verdict.outcome == "not judged":
+        return (
+            line.verdict.reason if line.verdict.reason in (NOT_ASKED, NO_CHECK) else "it could not be judged"
+        )
+    return "judged with inputs that are not told before the deadline"
+
+
+def without_hidden(result: Result) -> Result:
+    """The result as it may be told: of hidden lines the outcome and the points alone."""
+    for line in result.all:
+        if line.hidden:
+            verdict = replace(line.verdict, reason=untold(line), hint="", expected="", found="", evidence=())
+            result = result.with_line(line.id, verdict)
+    return result

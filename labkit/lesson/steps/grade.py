@@ -48,7 +48,7 @@ def _failed(line: LineResult) -> CheckResult:
     told = words.shown(line, hidden=False)
     return CheckResult(
         f"{line.id}: {line.title} (-{words.points(line.lost)})", False,
-        verdict.reason if told else "judged with inputs that are not told before the deadline",
+        verdict.reason if told else words.untold(line),
         hint=f"Go back to {words.back_to(line)}" + (f": {verdict.hint}" if told and verdict.hint else ""),
         expected=verdict.expected if told else "", found=verdict.found if told else "", gap=line.gap,
     )  # fmt: skip

@@ -44,7 +44,7 @@ def test_without_the_token_nothing_is_told(client: Client, headers: dict[str, st
 def test_requests_are_answered_as_json(client: Client) -> None:
     assert client.get("/_lab/status", headers=TOKEN).json == {"up": True}
     assert client.get("/_lab/denials", headers=TOKEN).json == [{"action": "s3:PutObject"}]
-    assert client.get("/_lab/instances/i-1?wait=1", headers=TOKEN).json == {"id": "i-1", "waited": True}
+    assert client.get("/_lab/instances/i-1?wait=1", headers=TOKEN).json == {"id": "i-1", "waited": 1.0}
     assert client.get("/_lab/instances/i-1/journal/web?lines=5", headers=TOKEN).json == ["i-1 web 5"]
     assert client.put("/_lab/images/a.png", data=b"abc", headers=TOKEN).json == {"url": "http://host/a.png?3"}
 

@@ -60,7 +60,9 @@ def test_the_arguments_need_no_shell(tmp_path: Path) -> None:
 
 
 def test_without_a_mirror_there_is_a_cache_and_the_registry() -> None:
-    assert configuration(Path("/c"), "") == 'plugin_cache_dir = "/c"\n'
+    """Only the registry: a submission's terraform.d/plugins are no place to take programs from."""
+    text = configuration(Path("/c"), "")
+    assert text == 'plugin_cache_dir = "/c"\nprovider_installation {\n  direct {\n  }\n}\n'
 
 
 def test_a_mirror_is_the_only_source() -> None:

@@ -14,7 +14,7 @@ import pytest
 import labkit
 import labkit.grading
 from labkit.grading import rubric
-from labkit.grading.model import NO_CHECK, Result, Verdict, empty, to_json
+from labkit.grading.model import NO_CHECK, NOT_ASKED, Result, Verdict, empty, to_json
 from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal, words
 from tests.unit.grading import results
 
@@ -161,6 +161,23 @@ def test_a_bonus_that_was_not_judged_is_trouble_only_where_it_was_asked_for() ->
     assert not words.judged(replace(unjudged, about={**results.ABOUT, "only": ["parity"]}))
     assert not words.judged(results.nothing())
     assert not words.judged(results.mixed().with_line("deploys", Verdict(reason="the cloud has died")))
+
+
+def test_hidden_lines_keep_to_themselves_what_stopped_their_judging(tmp_path: Path) -> None:
+    trouble = Verdict(reason="KeyError: 4711", evidence=("assert row == 4711",), found="4711")
+    result = results.mixed().with_line("row-hash", trouble)
+    for text in (junit.render(result), json.dumps(to_json(words.without_hidden(result)))):
+        assert "4711" not in text
+        assert "could not be judged" in text
+    bundle.write(result, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if "4711" in path.read_text()]
+
+
+def test_junit_has_only_what_was_asked_for() -> None:
+    part = results.mixed().with_line("deploys", Verdict(reason=NOT_ASKED))
+    suite = ElementTree.fromstring(junit.render(part)).find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("errors"), len(suite.findall("testcase"))) == ("2", "0", 2)
 
 
 def test_gradescope_adds_up() -> None:

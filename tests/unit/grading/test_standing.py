@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def called(folder: Path) -> Forked:
     """The process that answers a command."""
+    standing.begin(folder)
     with standing.warm(folder) as parent:
         assert parent is not None
         return parent.standing()
@@ -59,6 +60,17 @@ def test_it_ends_when_its_folder_is_gone(folder: Path) -> None:
     process = called(folder)
     shutil.rmtree(folder)
     process.wait(10)
+
+
+def test_its_parents_death_names_nobody_else(folder: Path) -> None:
+    """Who answers a call is a fork; it must not take for its parent whoever adopts it."""
+    standing.begin(folder)
+    with standing.warm(folder) as parent:
+        assert parent is not None
+        first = parent.standing()
+        first.kill()
+        first.wait(10)
+        parent.standing().wait(0)
 
 
 def test_nobody_there_is_nothing_to_end(folder: Path) -> None:
