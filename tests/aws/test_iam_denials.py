@@ -475,6 +475,38 @@ def test_changes_are_told_and_reads_are_not(cloud: Cloud, table: str, bucket: st
     assert cloud.changes == [("s3", "PutObject"), ("dynamodb", "DeleteTable")]
 
 
+def attempt(client: Any, number: int, invocation: str = "one") -> Any:
+    """The client, whose requests say that they are this attempt of the invocation."""
+
+    def said(request: Any, **_: Any) -> None:
+        request.headers["amz-sdk-invocation-id"] = invocation
+        request.headers["amz-sdk-request"] = f"attempt={number}; max=25"
+
+    client.meta.events.register("before-send", said)
+    return client
+
+
+def test_a_further_attempt_gets_the_answer_that_was_lost(cloud: Cloud, bucket: str) -> None:
+    """AWS SDKs and Tools reference, "Retry behavior": attempts of one call share amz-sdk-invocation-id."""
+    group = {"GroupName": "one", "Description": "d"}
+    first = attempt(cloud.admin("ec2"), 1).create_security_group(**group)
+    assert attempt(cloud.admin("ec2"), 2).create_security_group(**group)["GroupId"] == first["GroupId"]
+    for client in (
+        cloud.admin("ec2"), attempt(cloud.admin("ec2"), 1), attempt(cloud.admin("ec2"), 2, "another"),
+    ):  # fmt: skip
+        assert error_of(client.create_security_group, **group)[0] == "InvalidGroup.Duplicate"
+    stranger = attempt(cloud.client("ec2"), 2)
+    assert error_of(stranger.create_security_group, **group)[0] == "UnauthorizedOperation"
+
+
+def test_an_attempt_that_failed_is_made_again(cloud: Cloud) -> None:
+    logs = {"logGroupName": "again"}
+    assert error_of(attempt(cloud.admin("logs"), 1).delete_log_group, **logs)[0]
+    cloud.admin("logs").create_log_group(**logs)
+    attempt(cloud.admin("logs"), 2).delete_log_group(**logs)
+    assert not cloud.admin("logs").describe_log_groups()["logGroups"]
+
+
 def test_refusals_are_remembered_with_their_reason(cloud: Cloud, table: str) -> None:
     """What a step shows to a student whose policy is missing an action."""
     cloud.identities.policies = [policy(deny("dynamodb:*", Sid="NoTables"), name="mine")]

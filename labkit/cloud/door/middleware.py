@@ -19,6 +19,7 @@ from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, read_signature
 from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
+from labkit.cloud.door.retries import Answered, key_of
 from labkit.cloud.door.s3_bodies import check_body
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
@@ -62,6 +63,7 @@ class Door:
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
         #: our own failures, by operation: what AWS would not have answered
         self.faults: Counter[str] = Counter()
+        self._answered = Answered()
         self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)
 
     def for_caller(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
@@ -110,6 +112,11 @@ class Door:
     ) -> Iterable[bytes]:
         """Have the application answer; its answer begins when we know that it may be told."""
         asked = source.asked
+        key = key_of(source.environ, asked, source.principal)
+        told = self._answered.again(key, source.environ)
+        if told is not None:
+            start(told.status, list(told.headers))
+            return [told.body]
         _prepare(source.environ, asked, signature)
         answer = _Answer()
         with self._failing(asked):
@@ -123,7 +130,10 @@ class Door:
         if answer.status.startswith("2") and asked.mutates:
             self.writes.extend(writes_of(asked, caller, source.principal))
             self._on_change(asked.service, asked.operation)
-        start(answer.status, _with_request_id(answer.headers, asked.service, request_id))
+        headers = _with_request_id(answer.headers, asked.service, request_id)
+        if answer.status.startswith("2"):
+            parts = self._answered.keep(key, answer.status, headers, parts)
+        start(answer.status, headers)
         return parts
 
     @contextlib.contextmanager
