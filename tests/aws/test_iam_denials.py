@@ -487,7 +487,7 @@ def attempt(client: Any, number: int, invocation: str = "one") -> Any:
 
 
 def test_a_further_attempt_gets_the_answer_that_was_lost(cloud: Cloud, bucket: str) -> None:
-    """AWS SDKs and Tools reference, "Retry behavior": attempts of one call share amz-sdk-invocation-id."""
+    """Attempts of one call share the header amz-sdk-invocation-id."""
     group = {"GroupName": "one", "Description": "d"}
     first = attempt(cloud.admin("ec2"), 1).create_security_group(**group)
     assert attempt(cloud.admin("ec2"), 2).create_security_group(**group)["GroupId"] == first["GroupId"]
