@@ -88,6 +88,19 @@ def test_a_gap_alone_needs_nothing_else(lab: Any, solution: Path, starter: Path)
     assert not (lab.base / ".lab" / "grading" / ".kept").exists()
 
 
+@pytest.mark.verify
+def test_a_stop_waits_for_the_judging_of_a_gap(lab: Any, solution: Path, until: Callable[..., None]) -> None:
+    kept = lab.base / ".lab" / "grading" / ".kept"
+    with lab.start("grade", "--gap", "bucket-protection", "--solution", *ADA, "--json") as judging:
+        until((kept / "in-use").exists, what="the judging")
+        stopped = lab.run("cloud", "stop")
+        told, _ = judging.communicate(timeout=60)
+    assert stopped.status == 0
+    assert "waiting for its end" in stopped.output
+    assert judging.returncode == 0, told
+    assert not kept.exists()
+
+
 def kept_cloud(lab: Any) -> int:
     """The process of the cloud that is kept between judgings of a gap."""
     return int(
