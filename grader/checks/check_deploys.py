@@ -13,7 +13,7 @@ def check(lab: Lab) -> None:
     if standing.status != "complete":
         raise Failed(
             f"your files do not deploy into an empty cloud: {standing.reason or standing.status}",
-            hint="mend the first resource that failed; what comes after it was only cancelled",
+            hint="mend what is named first; what comes after it was only cancelled",
             expected="complete", found=standing.status,
         )  # fmt: skip
     missing = [name for name in OUTPUTS if not lab.outputs.get(name)]
