@@ -1,7 +1,8 @@
 """The blocks and attributes of Terraform's language, read without running anything: for who looks over files.
 
 What belongs here: HCL's tokens and the shape of its bodies (HCL: "Native Syntax Specification"). What does not: what
-Terraform would do with them, values of expressions. A broken file is read as far as it goes: Terraform refuses it.
+Terraform would do with them, values of expressions. What is not plain HCL is not read at all: to read something
+otherwise than Terraform does would be a way around whoever looks.
 """
 
 import bisect
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field
 
 #: templates in templates; files that people write have two or three
 DEEPEST = 20
-_IDENTIFIER = r"[^\W\d][\w-]*"
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_-]*"
+_ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 _SIMPLE = re.compile(
-    rf"(?P<blank>[ \t\r\ufeff]+|\#[^\n]*|//[^\n]*)|(?P<newline>\n)|(?P<name>{_IDENTIFIER})|(?P<number>\d[\w.]*)"
+    rf"(?P<blank>[ \t\r]+|\#[^\n]*|//[^\n]*)|(?P<newline>\n)|(?P<name>{_IDENTIFIER})|(?P<number>[0-9][A-Za-z0-9.]*)"
     rf"|(?P<heredoc><<-?(?P<mark>{_IDENTIFIER})\r?\n)|(?P<mark_of>.)",
     re.DOTALL,
 )
@@ -24,7 +26,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 class Unreadable(Exception):
-    """Nobody writes such a thing by accident; `line` from 1."""
+    """It is not plain HCL, whatever Terraform may make of it; `line` from 1."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(why)
@@ -68,9 +70,13 @@ class Block:
 
 
 def read(text: str) -> Block:
-    """The file's blocks and attributes. Raises Unreadable for what is nested without end."""
-    body = Block("", (), 1)
-    _read_body(list(_Lexer(text).tokens()), 0, body, 0)
+    """The file's blocks and attributes. Raises Unreadable."""
+    text = text.removeprefix("\ufeff")
+    if odd := _ODD.search(text):
+        raise Unreadable(_Lexer(text).line_of(odd.start()), "it holds control characters")
+    body, tokens = Block("", (), 1), list(_Lexer(text).tokens())
+    if (end := _read_body(tokens, 0, body, 0)) <= len(tokens):
+        raise Unreadable(tokens[end - 1].line, "a brace closes nothing")
     return body
 
 
@@ -99,6 +105,8 @@ class _Lexer:
             elif character == "}" and inside and not open_braces:
                 return
             elif not match["blank"]:
+                if not match[0].isascii() or (character == "<" and self._text.startswith("<", self._at)):
+                    raise Unreadable(self.line_of(start), f"there can be no {match[0]!r} here")
                 open_braces += (character == "{") - (character == "}")
                 kind = "mark" if character else str(match.lastgroup)
                 yield Token(kind, match[0], self.line_of(start))
@@ -124,7 +132,7 @@ class _Lexer:
     def _is_end(self, heredoc: str) -> bool:
         end = self._text.find("\n", self._at)
         end = len(self._text) if end < 0 else end
-        if self._text[self._at : end].strip() != heredoc:
+        if self._text[self._at : end].strip(" \t\r") != heredoc:
             return False
         self._at = end
         return True
@@ -142,24 +150,32 @@ def _read_body(tokens: Sequence[Token], at: int, body: Block, depth: int) -> int
     """Fill `body` with the statements from `at` on; returns the place after its closing brace."""
     if depth > DEEPEST:
         raise Unreadable(tokens[at - 1].line, "blocks are nested too deep")
-    while at < len(tokens) and tokens[at].text != "}":
+    while at < len(tokens) and not _is(tokens[at], "}"):
         token = tokens[at]
         at += 1
-        if token.kind not in ("name", "string"):
+        if token.kind == "newline":
             continue
         labels = at
         while labels < len(tokens) and tokens[labels].kind in ("name", "string"):
             labels += 1
-        following = tokens[labels].text if labels < len(tokens) else ""
-        if following == "{" and tokens[labels].kind == "mark":
+        following = tokens[labels] if labels < len(tokens) else token
+        if token.kind == "name" and _is(following, "{"):
+            if any("\\" in each.text or each.inner for each in tokens[at:labels]):
+                raise Unreadable(token.line, "a label is a plain text")
             block = Block(token.text, tuple(each.text for each in tokens[at:labels]), token.line)
             body.blocks.append(block)
             at = _read_body(tokens, labels + 1, block, depth + 1)
-        elif following == "=" and labels == at:
+        elif token.kind == "name" and _is(following, "=") and labels == at:
             end = _end_of_expression(tokens, at + 1)
             body.attributes.append(Attribute(token.text, token.line, tuple(tokens[at + 1 : end])))
             at = end
+        else:
+            raise Unreadable(token.line, "this is neither a block nor an attribute")
     return at + 1
+
+
+def _is(token: Token, mark: str) -> bool:
+    return token.kind == "mark" and token.text == mark
 
 
 def _end_of_expression(tokens: Sequence[Token], at: int) -> int:
@@ -167,10 +183,9 @@ def _end_of_expression(tokens: Sequence[Token], at: int) -> int:
     brackets = 0
     while at < len(tokens):
         token = tokens[at]
-        is_mark = token.kind == "mark"
-        if brackets == 0 and (token.kind == "newline" or (is_mark and token.text == "}")):
+        if brackets == 0 and (token.kind == "newline" or _is(token, "}")):
             break
-        brackets += is_mark and token.text in _OPENING
-        brackets -= is_mark and token.text in _CLOSING
+        brackets += token.kind == "mark" and token.text in _OPENING
+        brackets -= token.kind == "mark" and token.text in _CLOSING
         at += 1
     return at

@@ -18,15 +18,15 @@ from typing import BinaryIO
 from labkit.errors import LabError, StateError, UsageError
 from labkit.text import printable, shortened
 
-#: never part of a submission: caches, versions, what tools leave (skipped in folders and zips alike)
+#: never part of a submission, in lower case: caches, versions, what tools leave (in folders and zips alike)
 SKIPPED = frozenset(
-    {".git", ".terraform", "terraform.d", "__pycache__", ".venv", "venv", "node_modules", "build", "__MACOSX", ".idea",
+    {".git", ".terraform", "terraform.d", "__pycache__", ".venv", "venv", "node_modules", "build", "__macosx", ".idea",
      ".vscode", ".pytest_cache"}
 )  # fmt: skip
 _SKIPPED_FILES = frozenset(
     {
-        ".DS_Store",
-        "Thumbs.db",
+        ".ds_store",
+        "thumbs.db",
         "terraform.tfstate",
         "terraform.tfstate.backup",
         ".terraform.lock.hcl",
@@ -181,12 +181,12 @@ def _from_folder(source: Path, sink: _Sink) -> None:
         if folders and place.count("/") + 2 > sink.limits.depth:
             raise _refused(f"{place}/{folders[0]}", f"it lies deeper than {sink.limits.depth} folders")
         for name in sorted(files):
-            if name not in _SKIPPED_FILES:
+            if name.casefold() not in _SKIPPED_FILES:
                 _put_file(os.path.normpath(os.path.join(place, name)), name, descriptor, sink)
 
 
 def _is_skipped(name: str, place: str, descriptor: int) -> bool:
-    if name in SKIPPED:
+    if name.casefold() in SKIPPED:
         return True
     if stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
         raise _refused(f"{place}/{name}", "it is a link")
@@ -244,7 +244,7 @@ def _entries(archive: zipfile.ZipFile, limits: IntakeLimits) -> Iterator[tuple[s
 
 
 def _skipped_in_zip(name: str) -> bool:
-    parts = name.split("/")
+    parts = name.casefold().split("/")
     return bool(SKIPPED & set(parts[:-1])) or parts[-1] in _SKIPPED_FILES
 
 

@@ -10,7 +10,7 @@ the description is right.
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -26,7 +26,8 @@ _MOST_BYTES = 1 << 20
 #: a submission's files of Terraform's language, however they are called
 _TERRAFORM = (".tf", ".tofu", ".tfvars", ".hcl")
 _TEMPLATE_NAME = "cloudformation-template."
-_JSON = (".tf.json", ".tofu.json", ".tfvars.json")
+#: anywhere in a JSON file's name: Terraform takes configuration, variables and tests from such
+_JSON = (".tf", ".tofu")
 #: blocks at the top of a file that only describe
 _DESCRIBING = {"locals", "variable", "output", "moved", "removed"}
 _OF_PROVIDER = {"region", "alias", "version", "default_tags", "ignore_tags"}
@@ -36,32 +37,40 @@ _PROVIDERS = {
     "registry.terraform.io/hashicorp/aws",
     "registry.opentofu.org/hashicorp/aws",
 }
-#: a template may read files itself: only those that the kit has built are taken
+#: a template may read files itself: only the one that the kit escapes is taken
 _TEMPLATE = "templatefile"
-_BUILT = re.compile(r"(?:\$\{path\.(?:module|root)\}/|\./)?build/[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_BUILT = re.compile(r"(?:\$\{path\.(?:module|root)\}/|\./)?build/flask_server_startup\.sh\.tftpl")
 _READS = {
-    "file", "filebase64", "templatefile", "fileset", "filemd5", "filesha1", "filesha256", "filesha512", "filebase64sha256",
-    "filebase64sha512", "pathexpand", "abspath",
+    "file", "fileexists", "filebase64", "templatefile", "filemd5", "filesha1", "filesha256", "filesha512",
+    "filebase64sha256", "filebase64sha512", "pathexpand", "abspath",
 }  # fmt: skip
+_LISTS = "fileset"
+#: data that the provider fetches from the network, not from AWS's API
+_FETCHED = {"aws_ip_ranges"}
 #: attributes that name a file of this machine, and of which resources (none: of any)
 _PATHS: Mapping[str, tuple[str, ...]] = {
     "filename": (), "zip_file": (), "source": ("aws_s3_object", "aws_s3_bucket_object"),
 }  # fmt: skip
 _MOST_FINDINGS = 20
 _LONGEST_PATH = 12  # tokens
-_INSIDE = re.compile(r"(?:\$\{path\.(?:module|root)\}/|\./)?(?:build/)?[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_INSIDE = re.compile(rf"(?:\$\{{path\.(?:module|root)\}}/|\./)?{_PLAIN}(?:/{_PLAIN})*")
 _CFN_TYPES = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack",
               "AWS::CloudFormation::ModuleVersion", "AWS::CloudFormation::Module")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Untrusted:
-    """One thing that is refused: the file, the line (from 1), what it is, why."""
+    """One thing that is refused: the file, the line (from 1), what it is, why.
+
+    `unreadable`: nobody knows what it is; Terraform is not run on it, and nothing else is the worse for it.
+    """
 
     file: str
     line: int
     what: str
     why: str
+    unreadable: bool = False
 
     def __str__(self) -> str:
         what = shortened(printable(self.what), 80)
@@ -70,13 +79,16 @@ class Untrusted:
 
 def find(files: Mapping[str, str]) -> list[Untrusted]:
     """What is refused in these files, in order of file and line; of many things the first few."""
-    found: list[Untrusted] = []
-    for name, text in sorted(files.items()):
-        if name.endswith(_JSON):
+    found, inside = list[Untrusted](), frozenset[str]()
+    bodies = {name: _read(text) for name, text in files.items() if name.lower().endswith(_TERRAFORM)}
+    inside = _local_paths([body for body in bodies.values() if isinstance(body, hcl.Block)])
+    for name, text in files.items():
+        low = name.lower()
+        if low.endswith(".json") and any(part in low for part in _JSON):
             found.append(Untrusted(name, 1, "JSON configuration", "the lab's files are HCL"))
-        elif name.endswith(_TERRAFORM):
-            found += itertools.islice(_terraform(name, text), _MOST_FINDINGS)
-        elif name.startswith(_TEMPLATE_NAME) and name.endswith((".yaml", ".yml", ".json")):
+        elif name in bodies:
+            found += itertools.islice(_terraform(name, bodies[name], inside), _MOST_FINDINGS)
+        elif low.startswith(_TEMPLATE_NAME) and low.endswith((".yaml", ".yml", ".json")):
             found += itertools.islice(_cloudformation(name, text), _MOST_FINDINGS)
     return sorted(found, key=lambda each: (each.file, each.line))
 
@@ -84,16 +96,21 @@ def find(files: Mapping[str, str]) -> list[Untrusted]:
 # ---- Terraform --------------------------------------------------------------------------------------
 
 
-def _terraform(name: str, text: str) -> Iterator[Untrusted]:
-    if len(text) > _MOST_BYTES:
-        yield Untrusted(name, 1, "the file", "it is far larger than a configuration may be")
-        return
+def _read(text: str) -> hcl.Block | hcl.Unreadable:
     try:
-        body = hcl.read(text)
+        if len(text) > _MOST_BYTES:
+            raise hcl.Unreadable(1, "it is far larger than a configuration may be")
+        return hcl.read(text)
     except hcl.Unreadable as error:
-        yield Untrusted(name, error.line, "this", str(error))
+        return error
+
+
+def _terraform(name: str, body: hcl.Block | hcl.Unreadable, inside: Set[str]) -> Iterator[Untrusted]:
+    if isinstance(body, hcl.Unreadable):
+        yield Untrusted(
+            name, body.line, "what can't be read as Terraform's language", str(body), unreadable=True
+        )
         return
-    inside = set(_local_paths(body))
     for block in body.blocks:
         why = _top(block)
         if why:
@@ -123,6 +140,8 @@ def _top(block: hcl.Block) -> str:
     if block.kind == "provider":
         return _provider(block, label)
     if block.kind in ("data", "resource"):
+        if label in _FETCHED:
+            return "it asks the network while planning"
         return "" if label.startswith("aws_") else "the only provider is hashicorp/aws"
     if block.kind == "module":
         return "modules are code from elsewhere"
@@ -136,20 +155,24 @@ def _settings(block: hcl.Block) -> str:
                 printable(inner.kind), 40
             )
         for attribute in inner.attributes:
-            if attribute.name != "aws" or not set(_sources(attribute.tokens)) <= _PROVIDERS:
+            if attribute.name != "aws" or not _requires_aws(attribute.tokens):
                 return "the only provider is hashicorp/aws"
     return ""
 
 
-def _sources(tokens: Sequence[hcl.Token]) -> Iterator[str]:
-    """Every text of a provider's requirement but its version."""
-    previous = ""
-    for token in tokens:
-        is_key = token.text in ("source", "version", "configuration_aliases")
-        if token.kind == "string" and not is_key and previous != "version":
-            yield token.text
-        if token.kind in ("name", "string"):
-            previous = token.text
+def _requires_aws(tokens: Sequence[hcl.Token]) -> bool:
+    """Whether a provider's requirement is plain texts for its source, which is AWS's, and its version."""
+    words = [token.text for token in tokens if token.kind != "newline" and token.text != ","]
+    if len(words) == 1:
+        return tokens[0].kind == "string"  # a version alone
+    inner = words[1:-1]
+    keys, marks, values = inner[::3], inner[1::3], inner[2::3]
+    texts = [token for token in tokens if token.kind == "string" and not token.inner]
+    return (
+        words[:1] == ["{"] and words[-1:] == ["}"] and len(keys) == len(values) == len(marks)
+        and set(marks) <= {"=", ":"} and set(keys) <= {"source", "version"} and len(set(keys)) == len(keys)
+        and dict(zip(keys, values, strict=True)).get("source") in _PROVIDERS and len(texts) >= len(values)
+    )  # fmt: skip
 
 
 def _provider(block: hcl.Block, label: str) -> str:
@@ -160,15 +183,16 @@ def _provider(block: hcl.Block, label: str) -> str:
     return f"where it leads is the kit's to say: no {shortened(printable(others[0]), 40)}" if others else ""
 
 
-def _local_paths(body: hcl.Block) -> Iterator[str]:
-    """Local values that are one plain path inside the lab's own folder."""
-    for block in body.blocks:
-        if block.kind == "locals":
-            yield from (each.name for each in block.attributes if _is_inside(each.tokens, set()))
+def _local_paths(bodies: Sequence[hcl.Block]) -> frozenset[str]:
+    """Local values that are, wherever they are set, one plain path inside the lab's own folder."""
+    blocks = [block for body in bodies for block in body.blocks if block.kind == "locals"]
+    values = [each for block in blocks for each in block.attributes]
+    others = {each.name for each in values if not _is_inside(each.tokens, frozenset())}
+    return frozenset(each.name for each in values) - others
 
 
 def _is_inside(tokens: Sequence[hcl.Token], inside: Set[str], pattern: re.Pattern[str] = _INSIDE) -> bool:
-    """Whether an expression is a path in the lab's own folder, written out or as a local value in this file."""
+    """Whether an expression is a path in the lab's own folder, written out or as a local value."""
     texts = [token.text for token in tokens if token.kind != "newline"]
     if len(texts) == 1:
         return tokens[0].kind == "string" and pattern.fullmatch(texts[0]) is not None
@@ -178,27 +202,46 @@ def _is_inside(tokens: Sequence[hcl.Token], inside: Set[str], pattern: re.Patter
 def _attribute(attribute: hcl.Attribute, resource: str, inside: Set[str]) -> str:
     """Why this attribute is refused, "" when it is not."""
     elsewhere = "it reads a file outside the lab's own, or does not write its path out"
+    tokens = _without_newlines(attribute.tokens)
+    if any(token.kind == "name" and token.text == "for" for token in _flat(tokens)):
+        inside = frozenset()  # "local" may be the loop's own
     resources = _PATHS.get(attribute.name)
     is_path = resources is not None and (resource in resources if resources else resource != "")
-    if is_path and not _is_inside(attribute.tokens, inside):
+    if is_path and not _is_inside(tokens, inside):
         return elsewhere
-    for called, path in _read_paths(attribute.tokens):
-        if not (_is_inside(path, set(), _BUILT) if called == _TEMPLATE else _is_inside(path, inside)):
+    if attribute.name == "provider" and resource and tokens[:1] and tokens[0].text != "aws":
+        return "the only provider is hashicorp/aws"
+    for called, path in _read_paths(tokens):
+        if called == _LISTS or not (
+            _is_inside(path, frozenset(), _BUILT) if called == _TEMPLATE else _is_inside(path, inside)
+        ):
             return elsewhere
     return ""
 
 
+def _without_newlines(tokens: Sequence[hcl.Token]) -> list[hcl.Token]:
+    return [
+        replace(token, inner=tuple(_without_newlines(token.inner)))
+        for token in tokens
+        if token.kind != "newline"
+    ]
+
+
+def _flat(tokens: Sequence[hcl.Token]) -> Iterator[hcl.Token]:
+    for token in tokens:
+        yield token
+        yield from _flat(token.inner)
+
+
 def _read_paths(tokens: Sequence[hcl.Token]) -> Iterator[tuple[str, Sequence[hcl.Token]]]:
-    """Each function called that reads files, with its first argument."""
+    """Each function called that reads or lists files, with its first argument."""
     for at, token in enumerate(tokens):
         yield from _read_paths(token.inner)
-        called = token.kind == "name" and token.text in _READS and tokens[at + 1 : at + 2]
-        if called and called[0].text == "(":
-            rest = [each for each in tokens[at + 2 : at + 2 + _LONGEST_PATH] if each.kind != "newline"]
-            end = next(
-                (n for n, each in enumerate(rest) if each.kind == "mark" and each.text in ",)"), len(rest)
-            )
-            yield token.text, rest[:end]
+        called = token.kind == "name" and (token.text in _READS or token.text == _LISTS)
+        if called and [each.text for each in tokens[at + 1 : at + 2]] == ["("]:
+            rest = tokens[at + 2 : at + 2 + _LONGEST_PATH]
+            ends = (n for n, each in enumerate(rest) if each.kind == "mark" and each.text in ",)")
+            yield token.text, rest[: next(ends, len(rest))]
 
 
 def _named(block: hcl.Block) -> str:

@@ -22,6 +22,7 @@ from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
+from labkit.grading import refusal
 from labkit.grading.failure import Failed
 from labkit.targets import ANONYMOUS, Clients, Keys, Target
 from labkit.variant import Variant
@@ -74,6 +75,7 @@ def words_of(faults: Counter[str]) -> str:
 
 #: seconds that a boot script has; the lab's takes one or two. A line may wait for it abroad, at home and alone
 BOOT_PATIENCE = 60.0
+_READ_BY_TERRAFORM = {".tf", ".tofu", ".tfvars", ".hcl", ".json"}
 
 
 @dataclass
@@ -171,8 +173,11 @@ class System:
         return [f"{each.service} {each.kind} {each.identifier}" for each in found]
 
     def validate(self) -> tuple[Finding, ...]:
-        """What the engine finds wrong in the files."""
-        return self._engine.validate()
+        """What the engine finds wrong in the files. Raises Failed for files that it is not given."""
+        try:
+            return self._engine.validate()
+        except DeployError as error:
+            raise _whose(error) from error
 
     def plan(self) -> Plan:
         """What an apply would do now. Raises Failed when the engine refuses the files."""
@@ -202,6 +207,8 @@ class System:
         return self._engine_telling(ignore)
 
     def _engine_telling(self, emit: Any) -> Engine:
+        if self.engine_name == "terraform":
+            self._look_over()
         source = Source(self.variant.name, self.folder, self.variant.parameters(), self.variant.tags())
         return make_engine(
             self.engine_name,
@@ -210,6 +217,19 @@ class System:
             emit,
             self._setup,
         )
+
+    def _look_over(self) -> None:
+        """Terraform is no sandbox: it gets nothing that was not read and found harmless. Raises DeployError."""
+        texts = {
+            str(path.relative_to(self.folder)): path.read_bytes().decode("utf-8", "replace")
+            for path in self.folder.rglob("*")
+            if path.suffix.lower() in _READ_BY_TERRAFORM and not _is_made(path.relative_to(self.folder))
+        }
+        found = refusal.find(texts)
+        if found:
+            raise DeployError(
+                str(found[0]), hint="Remove it, or write it plainly: this lab needs nothing of the kind."
+            )
 
     @property
     def _setup(self) -> Setup:
@@ -289,6 +309,11 @@ class System:
     @property
     def _target(self) -> Target:
         return Target("local", self.region, self.url)
+
+
+def _is_made(path: Path) -> bool:
+    """Whether the kit's build, or Terraform, has made the file: neither is the submission's."""
+    return path.parts[0] == FOLDER or path.parts[0].startswith(".")
 
 
 def _whose(error: DeployError) -> Exception:

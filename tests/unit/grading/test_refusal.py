@@ -64,7 +64,40 @@ TERRAFORM = {
     "nested strings": "locals {\n  a = " + '"${' * 30 + "1" + '}"' * 30 + "\n}",
     "nested blocks": "a {\n" * 30 + "}\n" * 30,
     "huge": "# " + "x" * (1 << 20),
+    "odd mark": 'locals {\n  a = <<E\u0301\n/*\nE\u0301\n}\nmodule "x" {\n}\n# */',
+    "odd end": 'locals {\n  a = <<EOT\nEOT\x1c\n/*\nEOT\n}\nmodule "x" {\n}\n# */',
+    "odd name": 'module e\u0301 {\n  source = "git::evil"\n}',
+    "odd attribute": 'locals {\n  e\u0301 = file("/etc/passwd")\n}',
+    "after a brace": "locals {\n}\n}\nmodule x {\n}",
+    "no statement": 'locals {\n}\n+\nmodule "x" {\n}',
+    "chosen source": 'terraform {\n  required_providers {\n    aws = {\n      source = ["version", "evil/aws"][1]\n    }\n  }\n}',
+    "source of a part": 'terraform {\n  required_providers {\n    aws = {\n      source = { version = "evil/aws" }.version\n    }\n  }\n}',
+    "newline before the bracket": 'output "a" {\n  value = (file\n  ("/etc/passwd"))\n}',
+    "the same in a string": 'output "a" {\n  value = "${file\n("/etc/passwd")}"\n}',
+    "by its namespace": 'output "a" {\n  value = core::file("/etc/passwd")\n}',
+    "unescaped build": 'locals {\n  a = templatefile("${path.module}/build/flask_server_startup.sh", {})\n}',
+    "loop variable": 'locals {\n  p = "main.tf"\n  a = [for local in [{ p = "/x" }] : file(local.p)]\n}',
+    "escaped type": 'resource "aws_s3_\\u006fbject" "x" {\n  source = "/etc/passwd"\n}',
+    "fileexists": 'locals {\n  a = fileexists("/etc/passwd")\n}',
+    "fileset inside": 'locals {\n  a = fileset("x", "../../*")\n}',
+    "address ranges": 'data "aws_ip_ranges" "x" {\n  url = "http://evil"\n}',
+    "other provider's": 'resource "aws_vpc" "x" {\n  provider = null\n}',
+    "folder above": 'locals {\n  a = file("x/../../y")\n}',
 }
+
+
+@pytest.mark.parametrize(
+    "name", ["a.tf.json", "x.tftest.json", "tests/x.tftest.json", "a.TF.JSON", "x.tfvars.json", "a.tofu.json"]
+)
+def test_terraforms_json_is_refused(name: str) -> None:
+    assert find({name: "{}"})
+
+
+def test_a_local_path_counts_only_where_no_file_sets_another() -> None:
+    zip_file = 'resource "aws_lambda_function" "f" {\n  filename = local.p\n}'
+    honest = {"locals.tf": 'locals {\n  p = "build/lambda.zip"\n}', "main.tf": zip_file}
+    assert find(honest) == []
+    assert find({**honest, "override.tf": 'locals {\n  p = "/etc/passwd"\n}'})
 
 
 @pytest.mark.parametrize("text", TERRAFORM.values(), ids=TERRAFORM)
@@ -94,6 +127,9 @@ def test_terraform_is_refused_by_name_and_line(text: str) -> None:
         'locals {\n  a = <<A\nmodule "x" {\n}\nA\n  b = "$${file(\\"/etc/passwd\\")}"\n}',
         'resource "aws_cloudwatch_event_rule" "x" {\n  event_pattern = jsonencode({ source = ["aws.s3"] })\n}',
         'terraform {\n  required_version = ">= 1.5"\n  required_providers {\n    aws = {\n      source  = "hashicorp/aws"\n      version = "5.100.0"\n    }\n  }\n}',
+        'terraform {\n  required_providers {\n    aws = "~> 5.0"\n  }\n}',
+        'locals {\n  policy = file("${path.module}/policies/s3.json")\n}',
+        'resource "aws_vpc" "x" {\n  provider = aws.other\n}',
         'provider "aws" {\n  region = var.region\n  default_tags {\n    tags = {}\n  }\n}',
         'locals {\n  boot = templatefile("${path.module}/build/flask_server_startup.sh.tftpl", { port = 1 })\n}',
     ],
