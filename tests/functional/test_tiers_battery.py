@@ -35,6 +35,8 @@ COLUMNS = {
 
 #: attacks that never end by themselves
 ENDLESS = {"endless_loop", "ignores_every_signal"}
+#: what is ended by who looks from outside: on a busy machine it may look when all is over
+WATCHED = {"memory_hog_in_five_processes"}
 
 
 def _no_done(said: Said) -> bool:
@@ -104,7 +106,8 @@ def _end(driver: Any) -> None:
 def contained(make: Callable[..., Any], attack: str) -> bool:
     """Whether the attack came to nothing, by what is seen from outside and by its own words."""
     verdict, in_time = _tried(make(), attack, patience=30)
-    if not in_time and attack not in ENDLESS:  # on a busy machine
+    is_late = not in_time and attack not in ENDLESS
+    if is_late or (attack in WATCHED and not verdict):  # on a busy machine
         verdict, _ = _tried(make(60), attack, patience=90)
     return verdict
 
