@@ -6,7 +6,7 @@ console that labkit.cli opened does).
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,9 +135,8 @@ def _refuse_points(configured: int | None, places: Places) -> None:
 
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     from labkit.grading.grade import SELF_CHECK_KEY, Request
-    from labkit.lesson.pack import judged_records
 
-    student, source, engine = _whose(arguments, places)
+    student, source, engine, records = _whose(arguments, places)
     result = (
         Path(arguments.result)
         if arguments.result
@@ -149,7 +148,7 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
         key=_key(Path(key)) if key else SELF_CHECK_KEY,
-        records={} if arguments.submission else judged_records(_own_workspace(arguments, places)),
+        records=records,
     )  # fmt: skip
 
 
@@ -158,14 +157,16 @@ def _result_name(arguments: argparse.Namespace) -> str:
     return "part.json" if arguments.only or arguments.gap else "result.json"
 
 
-def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str]:
-    """Student, where the files are, and the engine used last."""
+def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str, Mapping[str, Path]]:
+    """Student, where the files are, the engine used last, and what a pack would hold besides the files."""
+    from labkit.lesson.pack import judged_records
+
     if arguments.submission:
         if not arguments.student:
             raise UsageError("Whose submission is it?", hint="Add:  --student ada@uni.edu")
-        return student_id(arguments.student), Path(arguments.submission), "cloudformation"
+        return student_id(arguments.student), Path(arguments.submission), "cloudformation", {}
     workspace = _own_workspace(arguments, places)
-    return workspace.variant.student, workspace.path, workspace.record.engine
+    return workspace.variant.student, workspace.path, workspace.record.engine, judged_records(workspace)
 
 
 def _own_workspace(arguments: argparse.Namespace, places: Places) -> "Workspace":

@@ -237,9 +237,8 @@ def _wrapped(text: str, width: int = 76) -> list[str]:
 
 
 def _register_looking_inside(add: Add) -> None:
-    shell = add(
-        "shell", "a shell for the local cloud, or inside your server", _shell, looks=False
-    )  # it says so itself
+    # the shell says itself where it is
+    shell = add("shell", "a shell for the local cloud, or inside your server", _shell, looks=False)
     shell.add_argument("place", nargs="?", choices=["server"])
     shell.add_argument("words", nargs="*", metavar="COMMAND", help="run this instead (after --)")
     logs = add("logs", "what your server or your function said", _logs)

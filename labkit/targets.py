@@ -143,11 +143,16 @@ class Clients:
 @functools.cache
 def regions() -> frozenset[str]:
     """Every region of AWS, in all its partitions, as botocore knows them."""
+    parts = endpoints().get_available_partitions()
+    return frozenset(name for part in parts for name in endpoints().get_available_endpoints("ec2", part))
+
+
+@functools.cache
+def endpoints() -> Any:
+    """Botocore's resolver: partitions, and in which regions each service is."""
     from botocore.regions import EndpointResolver
 
-    resolver = EndpointResolver(descriptions().load_data("endpoints"))
-    parts = resolver.get_available_partitions()
-    return frozenset(name for part in parts for name in resolver.get_available_endpoints("ec2", part))
+    return EndpointResolver(descriptions().load_data("endpoints"))
 
 
 @functools.cache

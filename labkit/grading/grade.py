@@ -81,7 +81,7 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         seed = seed_of(request.key, taken.sha256)
         about = {**run.result.about, "submission": taken.sha256, "seed": seed[:16]}
         run.result = replace(run.result, about=about)
-        found = [each for each in refusal.find(_texts(taken)) if not each.unreadable]
+        found = refusal.harmful(_texts(taken))
         if found:
             hint = "Remove it: this lab needs nothing of the kind."
             return _refused(run, request, wanted, [str(each) for each in found], hint)

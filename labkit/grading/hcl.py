@@ -8,7 +8,7 @@ otherwise than Terraform does would be a way around whoever looks.
 import bisect
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 #: templates in templates; files that people write have two or three
@@ -45,7 +45,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A name and the tokens of its expression."""
+    """A name and the tokens of its expression; line ends mean nothing in it."""
 
     name: str
     line: int
@@ -61,12 +61,6 @@ class Block:
     line: int
     attributes: list[Attribute] = field(default_factory=list)
     blocks: list["Block"] = field(default_factory=list)
-
-    def everything(self) -> Iterator["Block"]:
-        """This block and all blocks in it."""
-        yield self
-        for block in self.blocks:
-            yield from block.everything()
 
 
 def read(text: str) -> Block:
@@ -141,7 +135,7 @@ class _Lexer:
         self._depth += 1
         if self._depth > DEEPEST:
             raise Unreadable(self.line_of(self._at), "templates are nested too deep")
-        found = list(self.tokens(inside=True))
+        found = _within_expression(self.tokens(inside=True))
         self._depth -= 1
         return found
 
@@ -167,11 +161,17 @@ def _read_body(tokens: Sequence[Token], at: int, body: Block, depth: int) -> int
             at = _read_body(tokens, labels + 1, block, depth + 1)
         elif token.kind == "name" and _is(following, "=") and labels == at:
             end = _end_of_expression(tokens, at + 1)
-            body.attributes.append(Attribute(token.text, token.line, tuple(tokens[at + 1 : end])))
+            body.attributes.append(
+                Attribute(token.text, token.line, tuple(_within_expression(tokens[at + 1 : end])))
+            )
             at = end
         else:
             raise Unreadable(token.line, "this is neither a block nor an attribute")
     return at + 1
+
+
+def _within_expression(tokens: Iterable[Token]) -> list[Token]:
+    return [token for token in tokens if token.kind != "newline"]
 
 
 def _is(token: Token, mark: str) -> bool:

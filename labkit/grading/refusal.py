@@ -10,7 +10,7 @@ the description is right.
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -77,17 +77,28 @@ class Untrusted:
         return f"{printable(self.file)}, line {self.line}: {what} is refused: {self.why}"
 
 
+def is_terraforms(name: str) -> bool:
+    """Whether Terraform may take configuration, values or tests from a file of this name."""
+    low = name.lower()
+    return low.endswith(_TERRAFORM) or (low.endswith(".json") and any(part in low for part in _JSON))
+
+
+def harmful(files: Mapping[str, str]) -> list[Untrusted]:
+    """What `find` finds, but for files of which nobody knows what they are."""
+    return [each for each in find(files) if not each.unreadable]
+
+
 def find(files: Mapping[str, str]) -> list[Untrusted]:
     """What is refused in these files, in order of file and line; of many things the first few."""
-    found, inside = list[Untrusted](), frozenset[str]()
+    found = list[Untrusted]()
     bodies = {name: _read(text) for name, text in files.items() if name.lower().endswith(_TERRAFORM)}
     inside = _local_paths([body for body in bodies.values() if isinstance(body, hcl.Block)])
     for name, text in files.items():
         low = name.lower()
-        if low.endswith(".json") and any(part in low for part in _JSON):
-            found.append(Untrusted(name, 1, "JSON configuration", "the lab's files are HCL"))
-        elif name in bodies:
+        if name in bodies:
             found += itertools.islice(_terraform(name, bodies[name], inside), _MOST_FINDINGS)
+        elif is_terraforms(name):
+            found.append(Untrusted(name, 1, "JSON configuration", "the lab's files are HCL"))
         elif low.startswith(_TEMPLATE_NAME) and low.endswith((".yaml", ".yml", ".json")):
             found += itertools.islice(_cloudformation(name, text), _MOST_FINDINGS)
     return sorted(found, key=lambda each: (each.file, each.line))
@@ -162,17 +173,19 @@ def _settings(block: hcl.Block) -> str:
 
 def _requires_aws(tokens: Sequence[hcl.Token]) -> bool:
     """Whether a provider's requirement is plain texts for its source, which is AWS's, and its version."""
-    words = [token.text for token in tokens if token.kind != "newline" and token.text != ","]
-    if len(words) == 1:
+    if len(tokens) == 1:
         return tokens[0].kind == "string"  # a version alone
-    inner = words[1:-1]
-    keys, marks, values = inner[::3], inner[1::3], inner[2::3]
-    texts = [token for token in tokens if token.kind == "string" and not token.inner]
+    inner = [token for token in tokens[1:-1] if token.text != ","]
+    pairs = list(zip(inner[::3], inner[1::3], inner[2::3], strict=False))
+    given = {key.text: value.text for key, mark, value in pairs if mark.text in "=:" and _is_plain(value)}
     return (
-        words[:1] == ["{"] and words[-1:] == ["}"] and len(keys) == len(values) == len(marks)
-        and set(marks) <= {"=", ":"} and set(keys) <= {"source", "version"} and len(set(keys)) == len(keys)
-        and dict(zip(keys, values, strict=True)).get("source") in _PROVIDERS and len(texts) >= len(values)
+        [token.text for token in (*tokens[:1], *tokens[-1:])] == ["{", "}"] and 3 * len(given) == len(inner)
+        and given.keys() <= {"source", "version"} and given.get("source") in _PROVIDERS
     )  # fmt: skip
+
+
+def _is_plain(token: hcl.Token) -> bool:
+    return token.kind == "string" and not token.inner
 
 
 def _provider(block: hcl.Block, label: str) -> str:
@@ -193,7 +206,7 @@ def _local_paths(bodies: Sequence[hcl.Block]) -> frozenset[str]:
 
 def _is_inside(tokens: Sequence[hcl.Token], inside: Set[str], pattern: re.Pattern[str] = _INSIDE) -> bool:
     """Whether an expression is a path in the lab's own folder, written out or as a local value."""
-    texts = [token.text for token in tokens if token.kind != "newline"]
+    texts = [token.text for token in tokens]
     if len(texts) == 1:
         return tokens[0].kind == "string" and pattern.fullmatch(texts[0]) is not None
     return texts[:2] == ["local", "."] and len(texts) == 3 and texts[2] in inside
@@ -202,7 +215,7 @@ def _is_inside(tokens: Sequence[hcl.Token], inside: Set[str], pattern: re.Patter
 def _attribute(attribute: hcl.Attribute, resource: str, inside: Set[str]) -> str:
     """Why this attribute is refused, "" when it is not."""
     elsewhere = "it reads a file outside the lab's own, or does not write its path out"
-    tokens = _without_newlines(attribute.tokens)
+    tokens = attribute.tokens
     if any(token.kind == "name" and token.text == "for" for token in _flat(tokens)):
         inside = frozenset()  # "local" may be the loop's own
     resources = _PATHS.get(attribute.name)
@@ -217,14 +230,6 @@ def _attribute(attribute: hcl.Attribute, resource: str, inside: Set[str]) -> str
         ):
             return elsewhere
     return ""
-
-
-def _without_newlines(tokens: Sequence[hcl.Token]) -> list[hcl.Token]:
-    return [
-        replace(token, inner=tuple(_without_newlines(token.inner)))
-        for token in tokens
-        if token.kind != "newline"
-    ]
 
 
 def _flat(tokens: Sequence[hcl.Token]) -> Iterator[hcl.Token]:

@@ -9,7 +9,7 @@ import functools
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,6 @@ def words_of(faults: Counter[str]) -> str:
 
 #: seconds that a boot script has; the lab's takes one or two. A line may wait for it abroad, at home and alone
 BOOT_PATIENCE = 60.0
-_READ_BY_TERRAFORM = {".tf", ".tofu", ".tfvars", ".hcl", ".json"}
 
 
 @dataclass
@@ -140,27 +139,22 @@ class System:
         return {name: (self.folder / name).read_bytes() for name in names}
 
     def adopt(self) -> Deployment:
-        """Take what stands already, changing nothing."""
-        self.deployment = self._engine.current()
+        """Take what stands already, changing nothing. Raises Failed for files that the engine is not given."""
+        with _failing():
+            self.deployment = self._engine.current()
         return self.deployment
 
     def redeploy(self) -> bool:
         """Deploy the same files again; whether anything had to change. Raises Failed when that fails."""
-        try:
+        with _failing():
             return self._engine.apply().changed
-        except DeployError as error:
-            raise _whose(error) from error
 
     def destroy(self, *, stop_after: int = 0) -> None:
         """Delete everything; after `stop_after` events (if not 0) walk away. Raises Failed when it can't be."""
         for bucket in survivors.buckets_named(self.clients, self.variant.name):
             survivors.empty_bucket(self.clients, bucket)
-        try:
+        with _failing(), contextlib.suppress(_Left):
             self._engine_telling(_Leaving(stop_after) if stop_after else ignore).destroy()
-        except _Left:
-            return
-        except DeployError as error:
-            raise _whose(error) from error
 
     def inventory(self) -> inventory.Inventory:
         """What stands, by its role."""
@@ -174,17 +168,13 @@ class System:
 
     def validate(self) -> tuple[Finding, ...]:
         """What the engine finds wrong in the files. Raises Failed for files that it is not given."""
-        try:
+        with _failing():
             return self._engine.validate()
-        except DeployError as error:
-            raise _whose(error) from error
 
     def plan(self) -> Plan:
         """What an apply would do now. Raises Failed when the engine refuses the files."""
-        try:
+        with _failing():
             return self._engine.plan()
-        except DeployError as error:
-            raise _whose(error) from error
 
     def _write(self, files: Mapping[str, bytes]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -223,7 +213,7 @@ class System:
         texts = {
             str(path.relative_to(self.folder)): path.read_bytes().decode("utf-8", "replace")
             for path in self.folder.rglob("*")
-            if path.suffix.lower() in _READ_BY_TERRAFORM and not _is_made(path.relative_to(self.folder))
+            if refusal.is_terraforms(path.name) and not _is_made(path.relative_to(self.folder))
         }
         found = refusal.find(texts)
         if found:
@@ -316,9 +306,15 @@ def _is_made(path: Path) -> bool:
     return path.parts[0] == FOLDER or path.parts[0].startswith(".")
 
 
-def _whose(error: DeployError) -> Exception:
-    """The files' failure; or ours, as it is."""
-    return error if isinstance(error, EngineError) else Failed(error.message, hint=error.hint)
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    """A refusal by the engine is the files' failure, Failed; what the engine itself lacks is ours, and stays as it is."""
+    try:
+        yield
+    except EngineError:
+        raise
+    except DeployError as error:
+        raise Failed(error.message, hint=error.hint) from error
 
 
 class _Left(Exception):

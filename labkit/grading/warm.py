@@ -151,9 +151,8 @@ def _preload() -> None:
 def _stand(listener: socket.socket, path: Path) -> None:
     """Answer each who calls by a fork, until nobody can find us any more or nobody has come for long."""
     listener.settimeout(FOLDER_SECONDS)
-    own = os.pidfd_open(
-        os.getpid()
-    )  # opened here: who asks a fork for its parent may ask when that is another
+    # Opened here: a fork may be asked when its parent is another already.
+    own = os.pidfd_open(os.getpid())
     while path.exists() and not is_idle(path.parent / "cloud"):
         with contextlib.suppress(TimeoutError):
             connection, _ = listener.accept()

@@ -53,9 +53,8 @@ def existing(context: Context) -> inventory.Inventory:
 def drift(context: Context) -> list[str]:
     """What differs from what was deployed, one sentence each; empty when nothing does or nothing stands."""
     before = state.read_json(context.workspace.path / ".lab" / _FILE)
-    if before is None or freshness.others(
-        context.workspace
-    ):  # then the difference was deployed, not made by hand
+    # what the twin deployed is no change by hand
+    if before is None or freshness.others(context.workspace):
         return []
     now = existing(context)
     return [in_words(difference) for difference in compare(before, now)] if now else []

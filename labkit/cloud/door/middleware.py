@@ -127,11 +127,10 @@ class Door:
             self.faults[f"{asked.service}:{asked.operation} answered {answer.status[:3]}"] += 1
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
+        headers = _with_request_id(answer.headers, asked.service, request_id)
         if answer.status.startswith("2") and asked.mutates:
             self.writes.extend(writes_of(asked, caller, source.principal))
             self._on_change(asked.service, asked.operation)
-        headers = _with_request_id(answer.headers, asked.service, request_id)
-        if answer.status.startswith("2"):
             parts = self._answered.keep(key, answer.status, headers, parts)
         start(answer.status, headers)
         return parts

@@ -134,11 +134,7 @@ def bad_signature(wire: Wire, service: str) -> Refused:
             "Check your key and signing method."
         )
         return Refused(403, "SignatureDoesNotMatch", message)
-    if wire == "ec2":
-        return Refused(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
-    if wire == "query":
-        return Refused(403, "SignatureDoesNotMatch", _MISMATCH)
-    return Refused(_json_status(wire), "InvalidSignatureException", _MISMATCH)
+    return _not_genuine(wire, _MISMATCH)
 
 
 def no_such_region(wire: Wire, service: str, region: str) -> Refused:
@@ -148,11 +144,16 @@ def no_such_region(wire: Wire, service: str, region: str) -> Refused:
             f"The authorization header is malformed; the region '{region}' is wrong; expecting 'us-east-1'"
         )
         return Refused(400, "AuthorizationHeaderMalformed", message)
+    return _not_genuine(wire, _SCOPE)
+
+
+def _not_genuine(wire: Wire, why: str) -> Refused:
+    """The signature is not accepted, in the words of everybody but S3."""
     if wire == "ec2":
         return Refused(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
     if wire == "query":
-        return Refused(403, "SignatureDoesNotMatch", _SCOPE)
-    return Refused(_json_status(wire), "InvalidSignatureException", _SCOPE)
+        return Refused(403, "SignatureDoesNotMatch", why)
+    return Refused(_json_status(wire), "InvalidSignatureException", why)
 
 
 def missing_key(wire: Wire) -> Refused:

@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import TABLES, backend
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.targets import descriptions
+from labkit.targets import descriptions, endpoints
 
 #: services whose endpoint prefix is their name, so that regions are known without their service model
 PLAIN_PREFIX = frozenset(
@@ -63,20 +63,13 @@ def know_regions(replacements: Replacements) -> None:
 @functools.cache
 def partitions() -> list[str]:
     """The partitions of AWS, as boto3 tells them."""
-    return list(_resolver().get_available_partitions())
+    return list(endpoints().get_available_partitions())
 
 
 @functools.cache
 def regions_of(service: str, partition: str = "aws") -> list[str]:
     """The regions of `service` (one of PLAIN_PREFIX) in the partition, as boto3 tells them."""
-    return list(_resolver().get_available_endpoints(service, partition))
-
-
-@functools.cache
-def _resolver() -> Any:
-    from botocore.regions import EndpointResolver
-
-    return EndpointResolver(descriptions().load_data("endpoints"))
+    return list(endpoints().get_available_endpoints(service, partition))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ def render(result: Result, *, hidden: bool = False) -> str:
         "\n".join(
             [
                 *_head(result),
-                *_losses(result, hidden),
+                *_losses(result),
                 *_unjudged(result),
                 *_table(result),
                 *_bonus(result),
@@ -51,27 +51,24 @@ def _head(result: Result) -> Iterator[str]:
         yield f"\n{text(sentence)}"
 
 
-def _losses(result: Result, hidden: bool) -> Iterator[str]:
+def _losses(result: Result) -> Iterator[str]:
     losses = worst_first(result.lines)
     if losses:
         yield "\n## What to mend, the costliest first"
     for line in losses:
         yield f"\n### ✗ {line.id}: {text(line.title)} (−{words.points(line.lost)} of {line.points})\n"
-        yield from _facts(line, hidden)
+        yield from _facts(line)
 
 
-def _facts(line: LineResult, hidden: bool) -> Iterator[str]:
+def _facts(line: LineResult) -> Iterator[str]:
     verdict = line.verdict
-    if words.shown(line, hidden=hidden):
-        yield f"- seen: {text(verdict.reason)}"
-        for label, value in (("expected", verdict.expected), ("found", words.found(line))):
-            if value:
-                yield f"- {label}: {code(value)}"
-        yield from (f"- shows: {code(each)}" for each in verdict.evidence)
-        if verdict.hint:
-            yield f"- try: {text(verdict.hint)}"
-    else:
-        yield f"- seen: {words.untold(line)}"
+    yield f"- seen: {text(verdict.reason)}"
+    for label, value in (("expected", verdict.expected), ("found", words.found(line))):
+        if value:
+            yield f"- {label}: {code(value)}"
+    yield from (f"- shows: {code(each)}" for each in verdict.evidence)
+    if verdict.hint:
+        yield f"- try: {text(verdict.hint)}"
     if words.why(line):
         yield f"- why: {text(words.why(line))}"
     yield f"- back to: {text(words.back_to(line))}"

@@ -22,7 +22,7 @@ def render(result: Result, *, hidden: bool = False) -> list[Row]:
     result = result if hidden else words.without_hidden(result)
     return [
         *_head(result),
-        *(row for line in worst_first(result.lines) for row in _loss(line, hidden)),
+        *(row for line in worst_first(result.lines) for row in _loss(line)),
         *_unjudged(result),
         *_all(result),
         *_bonus(result),
@@ -37,23 +37,19 @@ def _head(result: Result) -> Iterator[Row]:
         yield from _wrapped(sentence, "  ", "dim")
 
 
-def _loss(line: LineResult, hidden: bool) -> Iterator[Row]:
+def _loss(line: LineResult) -> Iterator[Row]:
     verdict = line.verdict
     yield "", ""
     yield from _wrapped(
         f"✗ {line.id}: {line.title}   -{words.points(line.lost)} of {line.points}", "  ", "bad", first=""
     )
-    if words.shown(line, hidden=hidden):
-        yield from _fields(
-            ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
-        )  # fmt: skip
-        for number, text in enumerate(verdict.evidence):
-            yield from _field("shows" if not number else "", text)
-    else:
-        yield from _field("seen", words.untold(line))
     yield from _fields(
-        ("why", words.why(line)), ("try", verdict.hint if words.shown(line, hidden=hidden) else ""),
-        ("back to", words.back_to(line)), ("judged", words.proof(line)),
+        ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
+    )  # fmt: skip
+    for number, text in enumerate(verdict.evidence):
+        yield from _field("shows" if not number else "", text)
+    yield from _fields(
+        ("why", words.why(line)), ("try", verdict.hint), ("back to", words.back_to(line)), ("judged", words.proof(line)),
     )  # fmt: skip
 
 
