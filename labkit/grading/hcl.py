@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 #: templates in templates; files that people write have two or three
 DEEPEST = 20
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_-]*"
-_ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
+_ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]|\r(?!\n)")
+#: bytes that are no UTF-8, as whoever decoded them has replaced them: Terraform sees something else
+_REPLACED = "\ufffd"
 _SIMPLE = re.compile(
-    rf"(?P<blank>[ \t\r]+|\#[^\n]*|//[^\n]*)|(?P<newline>\n)|(?P<name>{_IDENTIFIER})|(?P<number>[0-9][A-Za-z0-9.]*)"
+    rf"(?P<blank>[ \t\r]+|\#[^\n]*|//[^\n]*)|(?P<newline>\n)|(?P<name>{_IDENTIFIER})|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
     rf"|(?P<heredoc><<-?(?P<mark>{_IDENTIFIER})\r?\n)|(?P<mark_of>.)",
     re.DOTALL,
 )
-_QUOTED_PIECE = re.compile(r'[^"\\$%\n]+|\\.|\$\$\{|%%\{|[$%]\{|["\n]|.', re.DOTALL)
+_QUOTED_PIECE = re.compile(r'[^"\\$%\n]+|\\[^\n]|\$\$\{|%%\{|[$%]\{|["\n]|.', re.DOTALL)
 _HEREDOC_PIECE = re.compile(r"[^$%\n]+|\$\$\{|%%\{|[$%]\{|\n|.", re.DOTALL)  # a backslash is one there
+_VISIBLE = re.compile(r"[\x21-\x7e]")
 _OPENING, _CLOSING = "([{", ")]}"
 
 
@@ -91,7 +94,9 @@ class _Lexer:
             self._at = match.end()
             if character == "/" and self._text.startswith("*", self._at):
                 end = self._text.find("*/", self._at + 1)
-                self._at = len(self._text) if end < 0 else end + 2
+                if end < 0:
+                    raise Unreadable(self.line_of(start), "a comment does not end")
+                self._at = end + 2
             elif character == '"':
                 yield self._string(start, None)
             elif match["heredoc"]:
@@ -109,24 +114,33 @@ class _Lexer:
         """A quoted string, or a here-document up to the line that holds only its mark."""
         inner: list[Token] = []
         begun, at_line_start = self._at, heredoc is not None
-        pattern, end = _HEREDOC_PIECE if heredoc else _QUOTED_PIECE, self._at
+        pattern = _HEREDOC_PIECE if heredoc else _QUOTED_PIECE
         while match := pattern.match(self._text, self._at):
+            end, piece = self._at, match[0]
             if heredoc and at_line_start and self._is_end(heredoc):
                 break
-            end, piece = self._at, match[0]
             self._at = match.end()
             at_line_start = piece == "\n"
             if piece in ("${", "%{"):
                 inner += self._interpolation()
-            elif heredoc is None and piece in ('"', "\n"):
+            elif heredoc is None and piece == '"':
                 break
-            end = self._at
+            elif (heredoc is None and piece == "\n") or _REPLACED in piece:
+                raise Unreadable(self.line_of(end), "a text holds what can't be in one")
+        else:
+            raise Unreadable(self.line_of(start), "a text does not end")
         return Token("string", self._text[begun:end], self.line_of(start), tuple(inner))
 
     def _is_end(self, heredoc: str) -> bool:
+        """Whether this line is the mark. HCL drops all of Unicode's blanks around it; here only plain ones may be."""
         end = self._text.find("\n", self._at)
         end = len(self._text) if end < 0 else end
-        if self._text[self._at : end].strip(" \t\r") != heredoc:
+        line = self._text[self._at : end]
+        if line.strip(" \t\r") != heredoc:
+            if heredoc in line and not _VISIBLE.search(line.replace(heredoc, "", 1)):
+                raise Unreadable(
+                    self.line_of(self._at), "odd blanks stand beside the mark of a here-document"
+                )
             return False
         self._at = end
         return True

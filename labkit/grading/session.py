@@ -209,7 +209,8 @@ class Session:
         other = ".tf" if self.task.engine == "cloudformation" else ".yaml"
         not_needed = {name: text for name, text in self.reference.items() if name.endswith(other)}
         texts = gaps.mixed({**not_needed, **self.texts}, self.reference, units)
-        refused = refusal.harmful(texts)  # what a comment hid in the whole is bare in the reference
+        # what a comment hid in the whole is bare in the reference
+        refused = refusal.harmful(texts) or refusal.shows_more(texts, self.reference)
         if refused:
             raise Failed(str(refused[0]), hint="remove it: this lab needs nothing of the kind")
         kept = self._kept or _Reference(self._system(self.task.region))

@@ -7,7 +7,7 @@ import pytest
 
 import labkit
 from labkit import manifest
-from labkit.grading.refusal import find
+from labkit.grading.refusal import find, harmful, shows_more, versions
 from labkit.rendering import Renderer
 from labkit.variant import make_variant
 
@@ -21,6 +21,15 @@ def test_the_labs_own_files_pass(solution: bool) -> None:
     assert find(Renderer(ROOT, lab.files).render(values, solution=solution)) == []
 
 
+_DYNAMIC = (
+    'resource "aws_security_group" "x" {\n  dynamic "%s" {\n    for_each = [{ p = "/x", module = "/etc" }]\n    iterator = %s\n'
+    '    content {\n      cidr_blocks = [file(%s)]\n    }\n  }\n}\nlocals {\n  p = "build/x"\n}'
+)
+_UNNAMED = _DYNAMIC.replace("    iterator = %s\n", "")
+_NESTED = (
+    'resource "aws_security_group" "x" {\n  dynamic "a" {\n    for_each = []\n    iterator = %s\n    content {\n'
+    '      dynamic "b" {\n        for_each = [file(%s)]\n      }\n    }\n  }\n}\nlocals {\n  p = "build/x"\n}'
+)
 TERRAFORM = {
     "external": 'data "external" "x" {\n  program = ["sh"]\n}',
     "http": 'data "http" "x" {\n  url = "http://evil"\n}',
@@ -83,7 +92,111 @@ TERRAFORM = {
     "address ranges": 'data "aws_ip_ranges" "x" {\n  url = "http://evil"\n}',
     "other provider's": 'resource "aws_vpc" "x" {\n  provider = null\n}',
     "folder above": 'locals {\n  a = file("x/../../y")\n}',
+    "iterator called local": _DYNAMIC % ("ingress", "local", "local.p"),
+    "iterator in brackets": _DYNAMIC % ("ingress", "(local)", "local.p"),
+    "iterator of an outer block": _NESTED % ("local", "local.p"),
+    "iterator called path": _DYNAMIC % ("ingress", "path", '"${path.module}/passwd"'),
+    "block called local": _UNNAMED % ("local", "local.p"),
+    "block called path": _UNNAMED % ("path", '"${path.root}/passwd"'),
+    "loop variable called path": 'locals {\n  a = [for path in [{ module = "/etc" }] : file("${path.module}/passwd")]\n}',
+    "second loop variable": 'locals {\n  a = { for k, path in [{ root = "/" }] : k => file("${path.root}/passwd") }\n}',
+    "loop in a template": 'locals {\n  a = "%{ for path in [{ module = "/etc" }] }${file("${path.module}/passwd")}%{ endfor }"\n}',
+    "loop outside the call": 'locals {\n  p = "x"\n  a = [for local in [{ p = "/x" }] : upper("a ${file(local.p)}")]\n}',
+    "provider's function": 'locals {\n  a = provider::local::direxists("/etc")\n}',
+    "template of a text": "locals {\n  a = templatestring(local.t, {})\n}",
+    "list of files": 'locals {\n  a = fileset("${path.module}", "*")\n}',
+    "function of tomorrow": 'locals {\n  a = readanything("/etc/passwd")\n}',
+    "experiments": "terraform {\n  experiments = [x]\n}",
+    "number glued to a call": 'locals {\n  a = [5file("/etc/passwd")]\n}',
+    "carriage return alone": 'locals {\n  a = 1 # \r b = file("/etc/passwd")\n}',
+    "text over two lines": 'locals {\n  a = "x\ny"\n}',
+    "text without end": 'locals {\n  a = "x',
+    "here-document without end": "locals {\n  a = <<EOT\nx",
+    "comment without end": "locals {\n}\n/* x",
+    "no UTF-8": 'locals {\n  a = "x\ufffdy"\n}',
+    "type by another letter": 'data "aws_ip_ranges\u200b" "x" {\n}',
+    "import": 'import {\n  id = "x"\n  to = aws_vpc.x\n}',
+    "check": 'check "x" {\n  data "http" "y" {\n    url = "http://evil"\n  }\n}',
+    "ephemeral": 'ephemeral "aws_secretsmanager_secret_version" "x" {\n}',
+    "test": 'run "x" {\n}',
+    "program at the end": 'removed {\n  from = aws_vpc.x\n  provisioner "local-exec" {\n    command = "id"\n  }\n}',
 }
+
+
+def _hides(before: str, after: str, first: str = "<<") -> str:
+    """A module in what is a here-document to whoever takes the odd line for one of its own."""
+    return f'locals {{\n  a = {first}EOT\n{before}EOT{after}\n}}\nmodule "x" {{\n}}\nlocals {{\n  b = <<EOT\nEOT\n}}'
+
+
+#: every blank of Unicode, and what is as good as invisible
+_BLANKS = "\x0b\x0c\x1c\x1f\x85\xa0\u1680\u180e\u2000\u2009\u200a\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff\ufffd\u0301"
+
+
+@pytest.mark.parametrize("blank", _BLANKS, ids=[f"{ord(each):04x}" for each in _BLANKS])
+@pytest.mark.parametrize("first", ["<<", "<<-"])
+def test_no_blank_beside_the_mark_of_a_here_document_hides_what_follows(blank: str, first: str) -> None:
+    for before, after in (
+        ("", blank),
+        (blank, ""),
+        (" " + blank, ""),
+        ("", " " + blank),
+        (blank, blank + "\t"),
+    ):
+        assert find({"main.tf": _hides(before, after, first)}), (before, after)
+
+
+def test_names_bound_elsewhere_do_not_matter() -> None:
+    elsewhere = 'locals {\n  a = [for path in ["x"] : path]\n  b = file("${path.module}/build/lambda.zip")\n}'
+    assert find({"main.tf": elsewhere}) == []
+
+
+def test_a_slip_is_no_harm() -> None:
+    slip = {"main.tf": 'locals {\n  a = lenght("x")\n}'}
+    (found,) = find(slip)
+    assert "lenght()" in str(found)
+    assert harmful(slip) == []
+
+
+_REFERENCE = {
+    "main.tf": 'resource "aws_lambda_function" "f" {\n  filename = "${path.module}/build/lambda.zip"\n'
+    '  source_code_hash = filebase64sha256("${path.module}/build/lambda.zip")\n}\n'
+    'resource "aws_instance" "i" {\n  user_data = templatefile("build/flask_server_startup.sh.tftpl", {})\n}\n'
+}
+_FILES_SHOWN = {
+    "main.tf": '\noutput "x" {\n  value = file("main.tf")\n}',
+    "in a template": '\noutput "x" {\n  value = "${substr(file("main.tf"), 0, 9)}"\n}',
+    "by a local value": '\nlocals {\n  p = "main.tf"\n}\noutput "x" {\n  value = filebase64(local.p)\n}',
+    "a second time": '\noutput "x" {\n  value = templatefile("./build/flask_server_startup.sh.tftpl", {})\n}',
+    "in a bucket": '\nresource "aws_s3_object" "x" {\n  source = "main.tf"\n}',
+    "in a condition": '\nresource "aws_vpc" "x" {\n  lifecycle {\n    precondition {\n      error_message = "${file("flask_app.py")}"\n    }\n  }\n}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", _FILES_SHOWN.values(), ids=_FILES_SHOWN)
+def test_a_mixture_shows_no_more_of_the_labs_files_than_the_reference(text: str) -> None:
+    mixture = {"main.tf": _REFERENCE["main.tf"] + text}
+    assert find(mixture) == []
+    (found,) = shows_more(mixture, _REFERENCE)
+    assert "may not copy files of the lab" in str(found)
+
+
+def test_a_mixture_may_read_as_the_reference_does() -> None:
+    other = _REFERENCE["main.tf"].replace('"${path.module}/build/lambda.zip"', "local.zip")
+    hashes = '\nlocals {\n  zip = "./build/lambda.zip"\n  a = filesha256(local.zip)\n}'
+    assert shows_more({"main.tf": other + hashes}, _REFERENCE) == []
+
+
+def test_the_versions_asked_for() -> None:
+    def asked(source: str) -> str:
+        return f"terraform {{\n  required_providers {{\n    aws = {source}\n  }}\n}}"
+
+    files = {
+        "a.tf": asked('{ source = "hashicorp/aws", version = "~> 5.0" }'),
+        "b.tf": asked('">= 5.2, < 6"'),
+    }
+    assert versions(files) == (">= 5.2, < 6", "~> 5.0")
+    assert versions({"a.tf": asked('{ source = "hashicorp/aws", version = "1\\" }')}) == ()
+    assert versions({"a.tf": "locals {\n}", "b.tf": "{"}) == ()
 
 
 @pytest.mark.parametrize(
