@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bench import sections
-from bench.floor import Floor
+from bench.floor import ANYBODY, Floor
 from bench.measuring import Figure, figure, stopwatch, timed
 from labkit.errors import UsageError
 from labkit.targets import Clients, Target
@@ -29,8 +29,8 @@ Act = Callable[[Clients], None]
 def peer() -> list[Figure]:
     """The same acts on ministack, on this cloud, and against the floor. Raises UsageError without ministack."""
     with sections.lab_cloud() as (_, local), ministack() as url, Floor() as floor:
-        ours, theirs = sections.clients_of(local), Clients(Target("local", REGION, url))
-        stub = Clients(Target("local", REGION, floor.url))
+        ours, theirs = sections.clients_of(local), Clients(Target("local", REGION, url, ANYBODY))
+        stub = Clients(floor.target(REGION))
         for clients in (ours, theirs):
             sections.furnish(clients)
             sections.make_function(clients)

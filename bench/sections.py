@@ -26,7 +26,7 @@ from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
 from labkit.manifest import load
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 REGION = load(ROOT).region
@@ -99,7 +99,7 @@ def _stack() -> list[Figure]:
 def api() -> list[Figure]:
     """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
     with lab_cloud() as (_, local), Floor() as floor:
-        mine, stub = clients_of(local), Clients(Target("local", REGION, floor.url))
+        mine, stub = clients_of(local), Clients(floor.target(REGION))
         furnish(mine)
         return [
             _against(put_object, mine, stub, "S3 PutObject 100 KB", "< 4.9 ms"),
@@ -110,7 +110,7 @@ def api() -> list[Figure]:
 def functions() -> list[Figure]:
     """Invocations of the solution's function, health branch left out: a handler that returns at once."""
     with lab_cloud() as (_, local), Floor() as floor:
-        clients, stub = clients_of(local), Clients(Target("local", REGION, floor.url))
+        clients, stub = clients_of(local), Clients(floor.target(REGION))
         make_function(clients)
         cold = []
         for number in range(10):
@@ -167,7 +167,7 @@ def lab_cloud() -> Iterator[tuple[Places, LocalCloud]]:
 
 
 def clients_of(local: LocalCloud) -> Clients:
-    return Clients(Target("local", REGION, local.ensure().url))
+    return Clients(local.ensure().target(REGION))
 
 
 def context_of(places: Places, local: LocalCloud) -> Context:

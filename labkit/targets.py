@@ -13,58 +13,17 @@ from typing import Any
 
 from labkit.errors import UsageError
 
-#: the keys that the local cloud takes for the account's administrator; they mean nothing on AWS
-LOCAL_ACCESS_KEY = "LABLOCALCLOUD"
-LOCAL_SECRET_KEY = "local-cloud-only"
-
-
-@dataclass(frozen=True)
-class Target:
-    """One place to deploy to. `endpoint_url` "" is AWS itself, found as boto3 finds it."""
-
-    name: str
-    region: str
-    endpoint_url: str = ""
-
-    @property
-    def is_local(self) -> bool:
-        """Whether this is the local cloud."""
-        return self.name == "local"
-
-    def environment(self) -> Mapping[str, str]:
-        """Variables that point the AWS CLI, boto3 and Terraform at this target."""
-        if not self.is_local:
-            return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": LOCAL_ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": LOCAL_SECRET_KEY,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/dev/null",
-            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        }
-
-
-def aws(region: str) -> Target:
-    """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
-    if region not in regions():
-        near = ", ".join(difflib.get_close_matches(region, sorted(regions()), 3)) or "us-east-1, eu-west-1"
-        raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
-    return Target("aws", region)
-
 
 @dataclass(frozen=True)
 class Keys:
-    """Credentials of somebody else than the account's administrator. `token` "" where there is none.
+    """Somebody's credentials. `token` "" where there is none.
 
     `ends`: when a session's keys expire, in seconds since the epoch; None: never, or nobody knows.
     """
 
     access_key_id: str
-    secret_access_key: str
-    token: str = ""
+    secret_access_key: str = field(repr=False)
+    token: str = field(default="", repr=False)
     ends: float | None = None
 
     def environment(self) -> Mapping[str, str]:
@@ -82,21 +41,67 @@ ANONYMOUS = Keys("", "")
 
 
 @dataclass(frozen=True)
+class Target:
+    """One place to deploy to. `endpoint_url` "" is AWS itself, found as boto3 finds it.
+
+    `owner`: the credentials of the local cloud's account (lifecycle.Endpoint.target); on AWS boto3 finds them.
+    """
+
+    name: str
+    region: str
+    endpoint_url: str = ""
+    owner: Keys = ANONYMOUS
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the local cloud."""
+        return self.name == "local"
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables that point the AWS CLI, boto3 and Terraform at this target."""
+        if not self.is_local:
+            return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            **self.owner.environment(),
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+
+def aws(region: str) -> Target:
+    """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
+    if region not in regions():
+        near = ", ".join(difflib.get_close_matches(region, sorted(regions()), 3)) or "us-east-1, eu-west-1"
+        raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
+    return Target("aws", region)
+
+
+@dataclass(frozen=True)
 class Clients:
     """boto3 clients of a target, each made once, at first use. For any thread.
 
-    `keys`: whose they are; None is the administrator of the local cloud, or whoever boto3 finds on AWS.
+    `keys`: whose they are; None is the owner of the local cloud's account, or whoever boto3 finds on AWS.
     """
 
     target: Target
     keys: Keys | None = None
     _making: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
+    @property
+    def _signer(self) -> Keys | None:
+        """Whose keys sign; None: those that boto3 finds."""
+        return self.keys or (self.target.owner if self.target.is_local else None)
+
     @functools.cached_property
     def _session(self) -> Any:
         import boto3
 
-        if not self.target.is_local and self.keys is None:
+        keys = self._signer
+        if keys is None:
             return boto3.session.Session(region_name=self.target.region)
         import botocore.session
 
@@ -104,7 +109,6 @@ class Clients:
             {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
         )
         core.register_component("data_loader", descriptions())
-        keys = self.keys or Keys(LOCAL_ACCESS_KEY, LOCAL_SECRET_KEY)
         return boto3.session.Session(
             aws_access_key_id=keys.access_key_id or None,
             aws_secret_access_key=keys.secret_access_key or None,
@@ -136,7 +140,7 @@ class Clients:
             retries={"max_attempts": 1 if self.target.is_local else 4},
             proxies={} if self.target.is_local else None,
             max_pool_connections=32,
-            signature_version=UNSIGNED if self.keys == ANONYMOUS else None,
+            signature_version=UNSIGNED if self._signer == ANONYMOUS else None,
         )
 
 

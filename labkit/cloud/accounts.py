@@ -28,7 +28,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Account:
-    """One kind of account. `holder`: who a key that the cloud did not give out belongs to, on this machine.
+    """One kind of account. `holder`: who the keys of its owner belong to (labkit.cloud.owner).
 
     `regions`: those that can be used, the usual one first; none means all. `concurrency` is Lambda's quota and
     `unreserved` what reservations must leave of it; `vcpus` may run at once in a region, and of `instances` that

@@ -8,7 +8,6 @@ import contextlib
 import functools
 import importlib
 import secrets
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from labkit.cloud.control import Actions, Control
 from labkit.cloud.image_host import ImageHost
 from labkit.cloud.latency import Latency
 from labkit.cloud.memory import usage
+from labkit.cloud.owner import Owner, listen_on_loopback
 from labkit.cloud.probing import Probing
 from labkit.cloud.reconciler import Reconciler, Wanted
 from labkit.cloud.records import (
@@ -66,9 +66,19 @@ def import_parts() -> None:
 class Cloud:
     """A running local cloud. `close()` ends everything in it; also used as a context manager."""
 
-    def __init__(self, folder: Path, sandboxes: "AnyHost", emit: Emit, account: Account = FULL) -> None:
-        """`folder` holds pictures and the machine image; it is made empty by the caller."""
-        self._account = account
+    def __init__(
+        self,
+        folder: Path,
+        sandboxes: "AnyHost",
+        emit: Emit,
+        account: Account = FULL,
+        owner: Owner | None = None,
+    ) -> None:
+        """`folder` holds pictures and the machine image; it is made empty by the caller.
+
+        `owner`: whose requests are the account's own, and where they came to before, None for the first time.
+        """
+        self._account, self._owner = account, owner or Owner.make()
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             undo.push(self._ending)
@@ -84,7 +94,7 @@ class Cloud:
         self._started = time.monotonic()
         self._serving = Server()
         self._ending.callback(self._serving.close)
-        self._identities = identities.MotoIdentities()
+        self._identities = identities.MotoIdentities(self._owner.keys, self._account.holder)
         self._credentials = sts_keys.MotoCredentials()
         self._door = self._make_door(facts.MotoFacts())
         self._fabric = self._make_fabric(sandboxes)
@@ -108,7 +118,7 @@ class Cloud:
         from labkit.cloud.door import Door
 
         app = DomainDispatcherApplication(create_backend_app)
-        return Door(app, self._identities, on_change=self._changed, facts=facts, holder=self._account.holder)
+        return Door(app, self._identities, on_change=self._changed, facts=facts)
 
     def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
         from labkit.cloud.fabrics import fabric_for
@@ -245,14 +255,12 @@ class Cloud:
         self._emit(Event("warning", text))
 
     @functools.cached_property
-    def url(self) -> str:
-        """Where the AWS API answers on this machine; the listener is opened at the first look."""
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
-        port = listener.getsockname()[1]
+    def port(self) -> int:
+        """Where the AWS API answers on this machine's loopback; the listener is opened at the first look."""
+        listener = listen_on_loopback(self._owner.port)
+        port: int = listener.getsockname()[1]
         self._serving.serve(listener, self._on_this_machine(), name="host")
-        return f"http://127.0.0.1:{port}"
+        return port
 
     @functools.cached_property
     def token(self) -> str:
@@ -273,7 +281,8 @@ class Cloud:
         """CloudFormation's clients: they come in through the door like everybody's."""
         from labkit.targets import Clients, Target
 
-        return Clients(Target("local", region, self.url)).client(service)
+        url = f"http://127.0.0.1:{self.port}"
+        return Clients(Target("local", region, url, self._owner.keys)).client(service)
 
     # -- questions of the kit -----------------------------------------------------------------------------
 

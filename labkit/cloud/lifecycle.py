@@ -31,6 +31,7 @@ from labkit.errors import CloudError, StateError
 from labkit.events import Emit, Event, ignore
 from labkit.sandbox import tiers
 from labkit.state import read_json, write_json
+from labkit.targets import Keys, Target
 
 START_SECONDS = 60.0
 BOOT_SECONDS = 120.0
@@ -44,7 +45,8 @@ _REVIVED = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A running local cloud: where it answers, the token of its control requests, its kind of sandbox.
+    """A running local cloud: where it answers, the token of its control requests, the keys of its account's owner,
+    its kind of sandbox.
 
     `tier_text` says why it is not the best tier, and what it does not protect against; `tier_fix` how to get
     the best one. Both are empty for that. `account`: its kind (labkit.cloud.accounts).
@@ -52,7 +54,9 @@ class Endpoint:
 
     port: int
     pid: int
-    token: str
+    token: str = field(repr=False)
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
     started_at: float
     tier: str
     tier_text: str = ""
@@ -63,6 +67,10 @@ class Endpoint:
     def url(self) -> str:
         """What AWS_ENDPOINT_URL is set to."""
         return f"http://127.0.0.1:{self.port}"
+
+    def target(self, region: str) -> Target:
+        """One of its regions, as the account's owner."""
+        return Target("local", region, self.url, Keys(self.access_key_id, self.secret_access_key))
 
 
 @dataclass(frozen=True)

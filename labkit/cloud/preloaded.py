@@ -8,7 +8,7 @@ import importlib
 
 from labkit.cloud.moto_seam import cloudformation, start_up
 from labkit.cloud.moto_seam.backends import TABLES
-from labkit.targets import Clients, Target
+from labkit.targets import Clients, Keys, Target
 
 _PARTS = (
     "cloud", "cloudformation.engine", "cloudformation.api", "cloudformation.resources.registry", "control", "door",
@@ -19,7 +19,7 @@ _PARTS = (
 )  # fmt: skip
 #: services that a lab's deployment and its checks call
 _CALLED = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "logs", "s3", "ssm", "sts")
-_NOWHERE = Target("local", "us-east-1", "http://127.0.0.1:1")
+_NOWHERE = Target("local", "us-east-1", "http://127.0.0.1:1", Keys("nobody", "none"))
 
 
 def load() -> None:

@@ -8,6 +8,7 @@ What belongs here: lock, state file, signals. What does not: the cloud itself (l
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import gc
 import json
@@ -22,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from labkit.cloud import owner
 from labkit.cloud.accounts import Account, by_name
 from labkit.errors import LabError
 from labkit.events import Event
@@ -112,9 +114,12 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, ag
         opened = tiers.open_best(PRELOAD, wanted=wanted, required=required)
         _begin_again_where_others_can_read(opened, again)
         importing.join()
-        with opened.host, Cloud(own, opened.host, _log, account) as cloud:
+        before = owner.load(folder)
+        with opened.host, Cloud(own, opened.host, _log, account, before) as cloud:
+            now = owner.Owner(before.access_key_id, before.secret_access_key, cloud.port)
+            owner.save(folder, now)
             state = {
-                "port": int(cloud.url.rsplit(":", 1)[1]), "pid": os.getpid(), "token": cloud.token,
+                **dataclasses.asdict(now), "pid": os.getpid(), "token": cloud.token,
                 "started_at": time.time(), "tier": opened.choice.tier, "tier_text": opened.choice.banner(),
                 "tier_fix": opened.choice.fix, "account": account.name,
             }  # fmt: skip

@@ -195,7 +195,7 @@ class Session:
         if endpoint is None:
             raise CloudError("The local cloud is not running, so nothing stands in it.", hint="./lab deploy")
         self.told(endpoint)
-        system = self._made(cloud, endpoint.url, self.task.region, Path(self.task.work) / "standing")
+        system = self._made(cloud, endpoint, self.task.region, Path(self.task.work) / "standing")
         system.folder.mkdir(parents=True, exist_ok=True)
         for name, data in self.files.items():
             (system.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +231,7 @@ class Session:
         folder = Path(self.task.work) / f"system-{len(self._under)}-{region}"
         if self.task.kept and not self._under:
             folder = Kept(Path(self.task.kept)).system
-        system = self._made(ground.cloud, ground.url, region, folder, engine)
+        system = self._made(ground.cloud, ground.endpoint, region, folder, engine)
         self._under[id(system)] = ground
         return system
 
@@ -245,9 +245,11 @@ class Session:
         self.told(ground.endpoint)
         return ground
 
-    def _made(self, cloud: object, url: str, region: str, folder: Path, engine: str = "") -> System:
+    def _made(
+        self, cloud: LocalCloud, endpoint: Endpoint, region: str, folder: Path, engine: str = ""
+    ) -> System:
         return System(
-            cloud=cloud, url=url, region=region, variant=self.variant, submitted=self.texts,  # type: ignore[arg-type]
+            cloud=cloud, endpoint=endpoint, region=region, variant=self.variant, submitted=self.texts,
             folder=folder, engine_name=engine or self.task.engine,
         )  # fmt: skip
 

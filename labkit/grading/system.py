@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.build import FOLDER, build, write_build
-from labkit.cloud.lifecycle import Launch, LocalCloud, execute
+from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud, execute
 from labkit.deploy import inventory, survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
@@ -40,7 +40,6 @@ class Ground:
         self.cloud = LocalCloud(folder, leash=self._reader, launch=launch)
         try:
             self.endpoint = self.cloud.ensure()
-            self.url = self.endpoint.url
         except BaseException:
             self._let_go()
             raise
@@ -85,7 +84,7 @@ class System:
     """
 
     cloud: LocalCloud
-    url: str
+    endpoint: Endpoint
     region: str
     variant: Variant
     submitted: Mapping[str, str]
@@ -298,7 +297,7 @@ class System:
 
     @property
     def _target(self) -> Target:
-        return Target("local", self.region, self.url)
+        return self.endpoint.target(self.region)
 
 
 def _is_made(path: Path) -> bool:

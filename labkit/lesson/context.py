@@ -16,7 +16,7 @@ from labkit.events import Emit, Event
 from labkit.lesson import course
 from labkit.lesson.model import Options, Places
 from labkit.manifest import Manifest
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 from labkit.workspace import Workspace, Workspaces
 
 
@@ -47,7 +47,7 @@ class Context:
     def clients(self) -> Clients:
         """Clients of the target; the local cloud is started when it is not running."""
         endpoint = self.cloud.ensure(self.emit)
-        return Clients(Target("local", self.region, endpoint.url))
+        return Clients(endpoint.target(self.region))
 
     @property
     def region(self) -> str:

@@ -42,7 +42,7 @@ def targets(name: str, regions: Sequence[str], cloud: LocalCloud) -> list[Target
     if name == "aws":
         return [aws(region) for region in regions]
     endpoint = cloud.running()
-    return [Target("local", region, endpoint.url) for region in regions] if endpoint else []
+    return [endpoint.target(region) for region in regions] if endpoint else []
 
 
 def run(

@@ -13,12 +13,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Clients, Keys, Target
+from labkit.targets import Clients, Keys
 
 REGION = "ap-south-1"
 ANYWHERE = "0.0.0.0/0"
@@ -61,6 +63,25 @@ class Live:
         """Clients with somebody's keys."""
         found = Keys(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken", ""))
         return Clients(self.clients.target, found)
+
+    def signed(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, str]:
+        """The headers of a request as the account's owner, signed, for a client of one's own making."""
+        from botocore import auth
+        from botocore.awsrequest import AWSRequest
+
+        target = self.clients.target
+        request = AWSRequest(method, f"{target.endpoint_url}{path}", dict(headers), body)
+        signer = auth.S3SigV4Auth if service == "s3" else auth.SigV4Auth
+        keys = Credentials(target.owner.access_key_id, target.owner.secret_access_key)
+        signer(keys, service, target.region).add_auth(request)
+        return dict(request.headers.items())
 
     def role(self, *statements: Mapping[str, object], service: str = "lambda.amazonaws.com") -> str:
         """The ARN of a role that `service` may assume; without statements it may do everything."""
@@ -196,7 +217,7 @@ def open_live(folder: Any, account: str = "", region: str = REGION) -> Iterator[
     reader, writer = os.pipe()
     local = LocalCloud(folder, leash=reader, wanted=account)
     try:
-        yield Live(local, Clients(Target("local", region, local.ensure().url)))
+        yield Live(local, Clients(local.ensure().target(region)))
     finally:
         local.stop()
         os.close(reader)

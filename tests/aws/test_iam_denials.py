@@ -14,12 +14,15 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.door import Door
+from labkit.cloud.owner import Owner
 from labkit.cloud.records import Caller, PolicyDocument, Principal, PublicAccessBlock
 from labkit.cloud.serving import Server
 
 REGION = "ap-south-1"
+OWNER = Owner.make().keys
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/server"
 SESSION = Principal(
     "session", f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/server/i-0123", ACCOUNT_ID, "AROA:i-0123", ROLE
@@ -41,7 +44,7 @@ def policy(*statements: dict[str, Any], name: str = "p") -> PolicyDocument:
 
 @dataclass
 class FakeIdentities:
-    """One session, AKIASESSION, whose policies the test sets."""
+    """The account's owner, and one session, ASIASESSION, whose policies the test sets."""
 
     policies: list[PolicyDocument] = field(default_factory=list)
     buckets: dict[str, PolicyDocument] = field(default_factory=dict)
@@ -50,10 +53,12 @@ class FakeIdentities:
     ended: bool = False
 
     def principal(self, access_key_id: str) -> Principal | None:
+        if access_key_id == OWNER.access_key_id:
+            return FULL.holder
         return SESSION if access_key_id == "ASIASESSION" and not self.ended else None
 
     def secret_key(self, access_key_id: str) -> str | None:
-        return "sesame" if access_key_id == "ASIASESSION" else None
+        return {"ASIASESSION": "sesame", OWNER.access_key_id: OWNER.secret_access_key}.get(access_key_id)
 
     def session_token(self, access_key_id: str) -> str | None:
         return "token" if access_key_id == "ASIASESSION" else None
@@ -110,8 +115,9 @@ class Cloud:
         )
 
     def admin(self, service: str) -> Any:
-        """A client with the lab's dummy keys on this machine's own endpoint."""
-        return self.client(service, key="test", secret="test", token=None, endpoint=self.host)
+        """A client of the account's owner on this machine's own endpoint."""
+        owner = {"key": OWNER.access_key_id, "secret": OWNER.secret_access_key}
+        return self.client(service, **owner, token=None, endpoint=self.host)
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-CREDENTIAL = "test/20261123/ap-south-1/s3/aws4_request"
-SIGNED = f"AWS4-HMAC-SHA256 Credential={CREDENTIAL}, SignedHeaders=host, Signature=0"
 FORM = "multipart/form-data; boundary=x"
 KEY = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nmine\r\n'
 FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhello\r\n'
@@ -17,9 +15,10 @@ END = b"--x--\r\n"
 
 def post(live: Any, path: str, kind: str, body: bytes) -> tuple[int, str]:
     """The status, and the code of the error."""
+    headers = live.signed("s3", "POST", path, body, {"Content-Type": kind})
     where = urlsplit(live.clients.target.endpoint_url)
     with contextlib.closing(http.client.HTTPConnection(where.netloc, timeout=20)) as connection:
-        connection.request("POST", path, body, {"Authorization": SIGNED, "Content-Type": kind})
+        connection.request("POST", path, body, headers)
         with connection.getresponse() as answer:
             said = answer.read().decode()
     return answer.status, said.partition("<Code>")[2].partition("</Code>")[0]

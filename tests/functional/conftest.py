@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 import labkit
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.targets import Target
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 
@@ -87,6 +89,12 @@ class Lab:
     def cloud_pid(self) -> int:
         """The process of this lab's local cloud."""
         return int(json.loads((self.base / ".lab" / "cloud" / "state.json").read_text())["pid"])
+
+    def target(self, region: str) -> Target:
+        """This lab's running cloud, as the owner of its account."""
+        endpoint = LocalCloud(self.base / ".lab" / "cloud").running()
+        assert endpoint is not None
+        return endpoint.target(region)
 
     def with_variables(self, **variables: str) -> "Lab":
         """The same lab with more variables in the environment of its commands."""

@@ -13,7 +13,7 @@ import pytest
 import labkit
 from labkit.deploy import aws_evidence
 from labkit.manifest import load
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 from labkit.variant import make_variant
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -36,10 +36,7 @@ def judged(lab: Any, *arguments: str, status: int = 0) -> dict[str, Any]:
 
 def collected(lab: Any) -> dict[str, Any]:
     """What ./lab evidence would write down, of the local cloud."""
-    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
-    return aws_evidence.collect(
-        Clients(Target("local", load(ROOT).region, f"http://127.0.0.1:{state['port']}")), VARIANT
-    )
+    return aws_evidence.collect(Clients(lab.target(load(ROOT).region)), VARIANT)
 
 
 def on_aws(value: dict[str, Any]) -> dict[str, Any]:

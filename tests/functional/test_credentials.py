@@ -43,7 +43,7 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     local = LocalCloud(tmp_path_factory.mktemp("cloud"))
     try:
-        found = Target("local", REGION, local.ensure().url)
+        found = local.ensure().target(REGION)
         iam = Clients(found).client("iam")
         iam.create_role(**ROLE)
         iam.put_role_policy(RoleName="voclabs", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
@@ -63,8 +63,8 @@ def session_of(target: Target, seconds: int) -> Keys:
     from botocore.config import Config
 
     sts = boto3.client(
-        "sts", REGION, endpoint_url=target.endpoint_url, aws_access_key_id="x", aws_secret_access_key="y",
-        config=Config(parameter_validation=False),
+        "sts", REGION, endpoint_url=target.endpoint_url, aws_access_key_id=target.owner.access_key_id,
+        aws_secret_access_key=target.owner.secret_access_key, config=Config(parameter_validation=False),
     )  # fmt: skip
     role = "arn:aws:iam::123456789012:role/voclabs"
     given = sts.assume_role(RoleArn=role, RoleSessionName="user1", DurationSeconds=seconds)["Credentials"]

@@ -20,7 +20,7 @@ import urllib3
 from labkit.grading.intake import take_in
 from labkit.lesson.texts import Texts
 from labkit.manifest import load
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")
@@ -391,8 +391,7 @@ def test_an_interface_that_aws_has_not_released(lab: Any) -> None:
     lab.run("generate", *ADA)
     lab.run("cloud", "start")
     variant = json.loads((lab.workspace("ada@uni.edu") / ".lab" / "workspace.json").read_text())["code"]
-    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
-    ec2 = Clients(Target("local", "ap-south-1", f"http://127.0.0.1:{state['port']}")).client("ec2")
+    ec2 = Clients(lab.target("ap-south-1")).client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     ec2.create_tags(Resources=[vpc], Tags=[{"Key": "lab:variant", "Value": variant}])
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]

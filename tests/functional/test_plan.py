@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")
@@ -14,8 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def clients(lab: Any) -> Clients:
-    state = json.loads((lab.base / ".lab" / "cloud" / "state.json").read_text())
-    return Clients(Target("local", "ap-south-1", f"http://127.0.0.1:{state['port']}"))
+    return Clients(lab.target("ap-south-1"))
 
 
 def by_hand(lab: Any, folder: Path, line: str) -> Any:

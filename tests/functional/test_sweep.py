@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from labkit.lesson.context import Context
 from labkit.lesson.model import Places
 from labkit.lesson.sweeping import Order, Swept
 from labkit.manifest import load
-from labkit.targets import Clients, Target
+from labkit.targets import Clients
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 HOUR, DAY = 3600.0, 86400.0
@@ -81,7 +82,7 @@ def test_dry_is_the_rule(standing: Context, swept: Callable) -> None:
 def test_a_lab_of_another_region_is_not_taken_for_one_here(standing: Context) -> None:
     """Its roles and its bucket are seen from everywhere; they alone say nothing."""
     here = standing.clients.target
-    elsewhere = Target("local", "eu-west-1", here.endpoint_url)
+    elsewhere = replace(here, region="eu-west-1")
     (only,) = sweeping.run([elsewhere], Order(["eu-west-1"], limit=0, delete=True), ignore)
     assert (only.lab.regional, only.state, only.deleted) == (False, "unknown", False)
     assert standing.deployed().status == "complete"

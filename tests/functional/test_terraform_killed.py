@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.lifecycle import leashed
+from labkit.cloud.lifecycle import LocalCloud, leashed
 from labkit.deploy import cleanup, survivors
 from labkit.deploy.model import Source
 from labkit.deploy.terraform import Terraform
@@ -77,11 +77,13 @@ from pathlib import Path
 from labkit.deploy.model import Source
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
-from labkit.targets import Clients, Target
-folder, kit, url, word = sys.argv[1:]
+from labkit.cloud.lifecycle import LocalCloud
+from labkit.targets import Clients
+folder, kit, cloud, word = sys.argv[1:]
 tell = lambda event: print(json.dumps({"text": event.text, **event.data}), flush=True)
 source = Source("hybrid-killed", Path(folder))
-getattr(Terraform(Clients(Target("local", "eu-west-1", url)), source, tell, Setup(Path(kit))), word)()
+clients = Clients(LocalCloud(Path(cloud)).ensure().target("eu-west-1"))
+getattr(Terraform(clients, source, tell, Setup(Path(kit))), word)()
 """
 
 
@@ -92,6 +94,7 @@ class Place:
     folder: Path
     kit: Path
     clients: Clients
+    cloud: Path
 
     @property
     def engine(self) -> Terraform:
@@ -101,7 +104,7 @@ class Place:
         return [s.identifier for s in survivors.find(self.clients, prefix=PREFIX, tag_value=CODE)]
 
     def start(self, word: str) -> "subprocess.Popen[str]":
-        arguments = [str(self.folder), str(self.kit), self.clients.target.endpoint_url, word]
+        arguments = [str(self.folder), str(self.kit), str(self.cloud), word]
         return subprocess.Popen(
             [sys.executable, "-c", CODE_OF_THE_KILLED, *arguments],
             stdout=subprocess.PIPE,
@@ -111,9 +114,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with leashed(tmp_path_factory.mktemp("cloud")) as local:
-        yield Clients(Target("local", "eu-west-1", local.ensure().url))
+        yield local
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +125,12 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, kit: Path, cloud: Clients) -> Iterator[Place]:
+def place(tmp_path: Path, kit: Path, cloud: LocalCloud) -> Iterator[Place]:
     (tmp_path / "main.tf").write_text(CONFIGURATION)
-    made = Place(tmp_path, kit, cloud)
+    clients = Clients(cloud.ensure().target("eu-west-1"))
+    made = Place(tmp_path, kit, clients, cloud.folder)
     yield made
-    cleanup.delete(cloud, prefix=PREFIX, tag_value=CODE)
+    cleanup.delete(clients, prefix=PREFIX, tag_value=CODE)
     assert made.left() == []
 
 

@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
@@ -19,7 +18,7 @@ from labkit.cloud.iam.actions import needs
 from labkit.cloud.iam.calls import ApiCall, Need
 from labkit.cloud.iam.public import is_public
 from labkit.cloud.ports import Facts, Identities
-from labkit.cloud.records import Caller, PolicyDocument, Principal
+from labkit.cloud.records import PolicyDocument, Principal
 from labkit.targets import regions
 
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
@@ -57,19 +56,13 @@ class NoFacts:
 class Authority:
     """Answers who asks, and decides what they may."""
 
-    def __init__(self, identities: Identities, facts: Facts, holder: Principal = FULL.holder) -> None:
+    def __init__(self, identities: Identities, facts: Facts) -> None:
         self._identities = identities
         self._facts = facts
-        self._holder = holder
 
-    def identify(
-        self, signature: Signature | None, caller: Caller, asked: Asked, environ: Environ, body: Body
-    ) -> Principal:
+    def identify(self, signature: Signature | None, asked: Asked, environ: Environ, body: Body) -> Principal:
         """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for a
         signature that is made for a region which AWS does not have.
-
-        On this machine's own listener a key that the cloud did not give out is the account holder's:
-        there any key is as good as the lab's dummy one. Inside sandboxes it is refused.
         """
         if signature is None:
             if asked.service == "s3" or asked.operation == "AssumeRoleWithWebIdentity":
@@ -82,9 +75,7 @@ class Authority:
         if principal is None:
             if self._identities.expired(key):
                 raise refusals.expired_token(asked.wire, asked.service)
-            if caller.place != "host" or self._identities.secret_key(key) is not None:
-                raise refusals.unknown_key(asked.wire, asked.service)
-            return self._holder
+            raise refusals.unknown_key(asked.wire, asked.service)
         self._check(signature, asked, environ, body)
         return principal
 

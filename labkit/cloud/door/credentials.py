@@ -14,6 +14,7 @@ from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from labkit.cloud.door.buckets import AS_SENT
+from labkit.cloud.http1 import UNDERSCORED
 
 Environ = Mapping[str, object]
 
@@ -146,12 +147,20 @@ def _header(environ: Environ, name: str) -> str:
     sent = environ.get(AS_SENT) if name == "host" else None
     if isinstance(sent, tuple):
         return str(sent[0])
+    if "_" in name:
+        return _underscored(environ, name)
     key = name.upper().replace("-", "_")
     value = environ.get(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else environ.get(f"HTTP_{key}")
     text = str(value or "").strip()
     if not text.isascii():  # WSGI holds header bytes as latin-1; they were signed as UTF-8
         text = text.encode("latin-1").decode("utf-8", "replace")
     return _SPACES.sub(" ", text) if "  " in text else text
+
+
+def _underscored(environ: Environ, name: str) -> str:
+    """S3's metadata may be called made_by as well as made-by; WSGI can't tell the two apart."""
+    held = environ.get(UNDERSCORED)
+    return ",".join(value for key, value in held if key.lower() == name) if isinstance(held, list) else ""
 
 
 def _payload_hash(signature: Signature, environ: Environ, body: Callable[[], bytes]) -> str:

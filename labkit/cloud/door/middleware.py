@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labkit.cloud.accounts import FULL
 from labkit.cloud.door import emulated, refusals
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
@@ -54,11 +53,10 @@ class Door:
         *,
         on_change: Callable[[str, str], None],
         facts: Facts | None = None,
-        holder: Principal = FULL.holder,
     ) -> None:
         self._app = app
         self._facts = facts or NoFacts()
-        self._authority = Authority(identities, self._facts, holder)
+        self._authority = Authority(identities, self._facts)
         self._on_change = on_change
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
         #: our own failures, by operation: what AWS would not have answered
@@ -90,7 +88,7 @@ class Door:
             return _not_found(start)
         principal = None
         try:
-            principal = self._authority.identify(signature, caller, asked, environ, body)
+            principal = self._authority.identify(signature, asked, environ, body)
             in_query = signature is not None and signature.in_query
             source = Source(environ, asked, principal, self._facts, secure, in_query)
             self._authority.check(source)

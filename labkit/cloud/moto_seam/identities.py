@@ -9,27 +9,28 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.sts_keys import expires_at
 from labkit.cloud.records import PolicyDocument, Principal, PublicAccessBlock
-
-ROOT = Principal("root", f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID, ACCOUNT_ID)
+from labkit.targets import ANONYMOUS, Keys
 
 
 class MotoIdentities:
     """The users, sessions and policies that moto holds (ports.Identities).
 
-    `root_keys` are the access keys (id → secret) that act as the account's root user.
+    `owner`: the one key that moto does not know, whose holder is `holder`: the account's root user, or who the
+    account was given to.
     """
 
-    def __init__(self, root_keys: Mapping[str, str] | None = None) -> None:
-        self._root_keys = dict(root_keys or {})
+    def __init__(self, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder) -> None:
+        self._owner, self._holder = owner, holder
 
     def principal(self, access_key_id: str) -> Principal | None:
         """Who holds the key; None when it was never given out, is inactive, or has expired."""
-        if access_key_id in self._root_keys:
-            return ROOT
+        if access_key_id and access_key_id == self._owner.access_key_id:
+            return self._holder
         key = backend("iam").access_keys.get(access_key_id)
         if key is None or key.status != "Active":
             return None
@@ -39,8 +40,8 @@ class MotoIdentities:
 
     def secret_key(self, access_key_id: str) -> str | None:
         """The secret that signs the key's requests, or None for a key of nobody."""
-        if access_key_id in self._root_keys:
-            return self._root_keys[access_key_id]
+        if access_key_id and access_key_id == self._owner.access_key_id:
+            return self._owner.secret_access_key
         key = backend("iam").access_keys.get(access_key_id)
         return None if key is None else str(key.secret_access_key)
 

@@ -15,6 +15,7 @@ from labkit.cloud.lifecycle import Endpoint, LocalCloud
 from labkit.cloud.server import IDLE_SECONDS, LAST_USED
 from labkit.errors import CloudError
 from labkit.events import Event
+from labkit.targets import Clients
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 def left(cloud: LocalCloud) -> set[str]:
-    """What lies in its folder beside the locks and the log."""
-    return {path.name for path in cloud.folder.iterdir()} - {"lock", "starting", "server.log"}
+    """What lies in its folder beside the locks, the log, and who its owner is."""
+    return {path.name for path in cloud.folder.iterdir()} - {"lock", "starting", "server.log", "owner.json"}
 
 
 def test_where_nothing_runs_there_is_nothing_to_stop(cloud: LocalCloud) -> None:
@@ -48,11 +49,18 @@ def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud
     assert len(found) == 4
     assert len(set(found)) == 1
     assert cloud.running() == found[0]
-    state = cloud.folder / "state.json"
-    assert state.stat().st_mode & 0o077 == 0, "its token is nobody else's"
+    for name in ("state.json", "owner.json"):
+        assert (cloud.folder / name).stat().st_mode & 0o077 == 0, "its secrets are nobody else's"
     assert cloud.stop() is True
     assert not _runs(found[0].pid)
     assert left(cloud) == set()
+
+
+def test_a_shell_opened_before_goes_on_with_the_next_cloud(cloud: LocalCloud) -> None:
+    before = cloud.ensure().target("eu-west-1")
+    cloud.stop()
+    assert cloud.ensure().target("eu-west-1") == before
+    assert Clients(before).client("sts").get_caller_identity()["Arn"].endswith(":root")
 
 
 def test_one_that_is_kept_ends_when_nobody_has_used_it_for_long(

@@ -8,6 +8,7 @@ from labkit.cloud.moto_seam.identities import MotoIdentities
 from labkit.cloud.moto_seam.sts_keys import MotoCredentials
 from labkit.cloud.records import PublicAccessBlock
 from labkit.errors import CloudError
+from labkit.targets import Keys
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
@@ -15,7 +16,7 @@ BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 @pytest.fixture
 def identities():
-    return MotoIdentities({"AKIALABROOT": "secret"})
+    return MotoIdentities(Keys("AKIALABROOT", "secret"))
 
 
 def test_root_key_is_the_accounts_root(identities):
