@@ -7,8 +7,6 @@ What belongs here: reading these with suspicion. What does not: making them (lab
 """
 
 import json
-import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,6 @@ from typing import Any
 from labkit import manifest
 from labkit.grading.api import Failed, Lab
 from labkit.lesson import answers, breaking, course
-from labkit.lesson.answers import Numbered
 from labkit.lesson.faults import Fault, by_name
 
 ANSWERS, BREAK, MEASUREMENT = answers.FILE, "record/break.json", "measurements/measurement.json"
@@ -49,19 +46,6 @@ def number(value: object) -> float:
     """`value` as a number, or one that is equal to none."""
     fits = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if fits else float("nan")  # type: ignore[arg-type]
-
-
-def written(answers_text: str, label: str) -> str:
-    """What stands behind "label:" in the answers, "" where it does not."""
-    found = re.search(rf"^[ \t*-]*{label}[ \t]*:[ \t]*(\S+)", answers_text, re.MULTILINE | re.IGNORECASE)
-    return found[1] if found else ""
-
-
-def numbers(lab: Lab, measurement: Mapping[str, Any]) -> list[Numbered]:
-    """Each number in answers.md beside the one that the measurement gives. Raises what a broken one causes."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / ANSWERS).write_text(text(lab, ANSWERS, "07"), encoding="utf-8")
-        return answers.numbers(Path(folder), measurement)
 
 
 def faults_of(token: str) -> list[Fault]:
