@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.cloud.iam.matching import matches
 from labkit.lesson import logs
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import Answer
@@ -128,7 +129,7 @@ def allowed_resources(found: Iterable[Mapping[str, Any]], action: str) -> list[s
 
 
 def _fits(pattern: str, action: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), action, re.IGNORECASE) is not None
+    return matches(pattern.lower(), action.lower())
 
 
 def _list(value: Any) -> list[Any]:

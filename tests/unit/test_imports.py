@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     | CONTENT
     | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses", "cloud.image_requests"}
     | {"cloud.accounts", "cloud.server", "cloud.preloaded", "sandbox"},
-    "lesson": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "grading"},
+    "lesson": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "cloud.iam.matching", "grading"},
     "console": SMALL,
     "terminal": set(),
     "step_options": set(),

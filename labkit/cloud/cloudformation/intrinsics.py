@@ -11,11 +11,12 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from labkit.cloud.cloudformation.errors import invalid
-from labkit.cloud.cloudformation.references import SUBSTITUTION, function_of
+from labkit.cloud.cloudformation.references import SUBSTITUTION, function_of, in_condition
 
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
 
@@ -34,6 +35,33 @@ NO_VALUE: Final = _Marker("AWS::NoValue")
 UNKNOWN: Final = _Marker("(known after apply)")
 
 
+#: characters that one value of a template may come to: as many as the largest template has bytes
+MAX_EVALUATED = 1_000_000
+
+
+class Room:
+    """What the functions of one value may still write, in characters."""
+
+    def __init__(self, characters: int = MAX_EVALUATED) -> None:
+        self._left = characters
+
+    def require(self, characters: int) -> None:
+        """Raises ApiError where so much more is too much."""
+        if characters > self._left:
+            raise invalid(
+                f"Template error: the functions of one value write more than {MAX_EVALUATED} characters"
+            )
+
+    def take(self, result: Any) -> Any:
+        """`result`, whose texts are counted. Raises ApiError where they are too much."""
+        if isinstance(result, list):
+            return [self.take(item) for item in result]
+        if isinstance(result, str):
+            self.require(len(result))
+            self._left -= len(result)
+        return result
+
+
 @dataclass(frozen=True)
 class Environment:
     """Where the values of references come from."""
@@ -46,38 +74,44 @@ class Environment:
     zones: Callable[[str], list[str]]
     imported: Callable[[str], str]
     dynamic: Callable[[str, str], str]  # (ssm, name) of {{resolve:ssm:name}}
+    room: Room = field(default_factory=Room)
 
 
 def evaluate(value: Any, env: Environment) -> Any:
     """`value` with every function replaced by its result.
 
-    Raises ApiError in AWS's words when a function's arguments make no sense.
+    Raises ApiError in AWS's words when a function's arguments make no sense, and when what the functions write
+    comes to more than MAX_EVALUATED characters.
     """
+    return _evaluate(value, replace(env, room=Room()))
+
+
+def _evaluate(value: Any, env: Environment) -> Any:
     function = function_of(value)
     if function:
         return _call(function, value[function], env)
     if isinstance(value, dict):
-        items = ((key, evaluate(item, env)) for key, item in value.items())
+        items = ((key, _evaluate(item, env)) for key, item in value.items())
         return {key: item for key, item in items if item is not NO_VALUE}
     if isinstance(value, list):
-        return [item for item in (evaluate(item, env) for item in value) if item is not NO_VALUE]
+        return [item for item in (_evaluate(item, env) for item in value) if item is not NO_VALUE]
     return _dynamic(value, env) if isinstance(value, str) else value
 
 
 def _call(function: str, argument: Any, env: Environment) -> Any:
     if function == "Ref":
-        return _reference(str(argument), env)
+        return env.room.take(_reference(str(argument), env))
     if function == "Fn::If":
         return _choose(argument, env)
     if function == "Fn::Sub":
-        return _substitute(argument, env)
+        return env.room.take(_substitute(argument, env))
     if function == "Fn::GetAtt":
-        return _attribute(argument, env)
-    resolved = evaluate(argument, env)
+        return env.room.take(_attribute(argument, env))
+    resolved = _evaluate(argument, env)
     if contains_unknown(resolved):
         return UNKNOWN
     result = _FUNCTIONS[function](resolved, env)
-    return _dynamic(result, env) if isinstance(result, str) else result
+    return env.room.take(_dynamic(result, env) if isinstance(result, str) else result)
 
 
 def contains_unknown(value: Any) -> bool:
@@ -97,27 +131,27 @@ def _reference(name: str, env: Environment) -> Any:
 
 def _attribute(argument: Any, env: Environment) -> Any:
     resource, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
-    return env.attribute(resource, str(evaluate(attribute, env)))
+    return env.attribute(resource, str(_evaluate(attribute, env)))
 
 
 def _choose(argument: Any, env: Environment) -> Any:
     if not isinstance(argument, list) or len(argument) != 3:
         raise invalid("Template error: Fn::If requires a list argument with three elements")
-    return evaluate(argument[1] if env.conditions[str(argument[0])] else argument[2], env)
+    return _evaluate(argument[1] if env.conditions[str(argument[0])] else argument[2], env)
 
 
 def _substitute(argument: Any, env: Environment) -> Any:
     text, given = argument if isinstance(argument, list) else (argument, {})
-    variables = {name: evaluate(value, env) for name, value in given.items()}
+    variables = {name: _evaluate(value, env) for name, value in given.items()}
     unknown = False
 
-    def replace(match: re.Match[str]) -> str:
+    def value_of(match: re.Match[str]) -> str:
         nonlocal unknown
         value = _substitution(match[1], variables, env)
         unknown = unknown or value is UNKNOWN
         return as_text(value)
 
-    result = SUBSTITUTION.sub(replace, text)
+    result = _replaced(SUBSTITUTION, value_of, text, env.room)
     return UNKNOWN if unknown else _dynamic(result, env)
 
 
@@ -142,16 +176,34 @@ def as_text(value: Any) -> str:
 def _dynamic(text: str, env: Environment) -> str:
     if "{{resolve:" not in text:
         return text
-    return _DYNAMIC.sub(lambda match: env.dynamic(match[1], match[2]), text)
+    return _replaced(_DYNAMIC, lambda match: env.dynamic(match[1], match[2]), text, env.room)
 
 
-def _join(argument: Any, _: Environment) -> str:
+def _replaced(
+    pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str, room: Room
+) -> str:
+    """As re.sub; what is too long is refused before it is written."""
+    length = len(text)
+
+    def counted(match: re.Match[str]) -> str:
+        nonlocal length
+        result = replacement(match)
+        length += len(result)
+        room.require(length)
+        return result
+
+    return pattern.sub(counted, text)
+
+
+def _join(argument: Any, env: Environment) -> str:
     if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[1], list):
         raise invalid(
             "Template error: every Fn::Join object requires two parameters, (1) a string delimiter and "
             "(2) a list of strings to be joined or a function that returns a list of strings"
         )
-    return as_text(argument[0]).join(as_text(item) for item in argument[1])
+    delimiter, items = as_text(argument[0]), [as_text(item) for item in argument[1]]
+    env.room.require(sum(map(len, items)) + len(delimiter) * max(0, len(items) - 1))
+    return delimiter.join(items)
 
 
 def _select(argument: Any, _: Environment) -> Any:
@@ -191,13 +243,15 @@ def _base64(argument: Any, _: Environment) -> str:
 
 def _cidr(argument: Any, _: Environment) -> list[str]:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-cidr.html."""
-    block, count, *bits = argument if isinstance(argument, list) else [argument]
     try:
+        block, count, *bits = argument
+        if not 1 <= int(count) <= 256:
+            raise ValueError("the count must lie between 1 and 256")
         network = ipaddress.ip_network(as_text(block))
         prefix = network.max_prefixlen - int(bits[0] if bits else 8)
         subnets = network.subnets(new_prefix=prefix)
         return [str(subnet) for subnet, _ in zip(subnets, range(int(count)), strict=False)]
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise invalid(f"Template error: Fn::Cidr: {error}") from error
 
 
@@ -219,18 +273,19 @@ _FUNCTIONS: Mapping[str, Callable[[Any, Environment], Any]] = {
 
 def conditions(declared: Mapping[str, Any], env: Environment) -> dict[str, bool]:
     """The truth of every condition of a template. Raises ApiError for conditions that go round."""
+    needs = {
+        name: [each.name for each in in_condition(value, ()) if each.kind == "Condition"]
+        for name, value in declared.items()
+    }
     known: dict[str, bool] = {}
-
-    def truth(name: str, trail: tuple[str, ...]) -> bool:
-        if name in trail:
-            raise invalid(f"Template error: circular dependency between conditions: {', '.join(trail)}")
-        if name not in known:
-            known[name] = _test(declared[name], env, lambda other: truth(other, (*trail, name)))
-        return known[name]
-
-    for name in declared:
-        truth(name, ())
-    return known
+    try:
+        for name in TopologicalSorter(needs).static_order():
+            known[name] = _test(declared[name], env, known.__getitem__)
+    except CycleError as error:
+        raise invalid(
+            f"Template error: circular dependency between conditions: {', '.join(error.args[1])}"
+        ) from error
+    return {name: known[name] for name in declared}
 
 
 def _test(value: Any, env: Environment, named: Callable[[str], bool]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labkit.cloud.cloudformation import patterns
 from labkit.cloud.cloudformation.errors import code_of, invalid, names
 from labkit.cloud.cloudformation.template import Template
 
@@ -21,6 +22,12 @@ ClientOf = Callable[[str], Any]
 _SSM_VALUE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 _LIST = re.compile(r"List<(.+)>")
 _PLAIN = frozenset({"String", "Number", "CommaDelimitedList", "AWS::SSM::Parameter::Name"})
+#: of a value, in bytes: AWS CloudFormation user guide, "CloudFormation quotas"
+MAX_VALUE_BYTES = 4096
+#: what bounds a value, and how its number is read
+_BOUNDS: Mapping[str, Callable[[str], object]] = {
+    "MinLength": int, "MaxLength": int, "MinValue": float, "MaxValue": float,
+}  # fmt: skip
 _KEYS = frozenset(
     [
         "Type",
@@ -86,6 +93,28 @@ def check(template: Template) -> None:
             raise invalid("Template format error: Every Parameters object must contain a Type member.", line)
         if _base_type(entry["Type"]) not in _PLAIN | set(_EC2_TYPES):
             raise invalid(f"Template format error: Unrecognized parameter type: {entry['Type']}", line)
+        _check_bounds(key, entry, line)
+
+
+def _check_bounds(key: str, entry: Mapping[str, Any], line: int | None) -> None:
+    for name, kind in _BOUNDS.items():
+        if name in entry and not _is_number(entry[name], kind):
+            raise invalid(f"Template format error: {name} of parameter {key} must be a number.", line)
+    if not isinstance(entry.get("AllowedValues", []), list):
+        raise invalid(f"Template format error: AllowedValues of parameter {key} must be a list.", line)
+    pattern = entry.get("AllowedPattern", "")
+    if isinstance(pattern, (dict, list)):
+        raise invalid(f"Template format error: AllowedPattern of parameter {key} must be a string.", line)
+    if pattern:
+        patterns.check(_as_text(pattern), key, line)
+
+
+def _is_number(value: Any, kind: Callable[[str], object]) -> bool:
+    try:
+        kind(_as_text(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _base_type(type_name: str) -> str:
@@ -129,6 +158,8 @@ def _check_constraints(key: str, entry: Mapping[str, Any], text: str, line: int 
 
 
 def _problem(key: str, entry: Mapping[str, Any], text: str) -> str:
+    if len(text.encode()) > MAX_VALUE_BYTES:
+        return f"Parameter '{key}' must contain at most {MAX_VALUE_BYTES} bytes"
     if problem := _number_problem(key, entry, text):
         return problem
     allowed = [_as_text(value) for value in entry.get("AllowedValues", [])]
@@ -137,7 +168,7 @@ def _problem(key: str, entry: Mapping[str, Any], text: str) -> str:
     if allowed and any(value not in allowed for value in values):
         return f"Parameter '{key}' must be one of AllowedValues"
     pattern = entry.get("AllowedPattern")
-    if pattern and any(not re.fullmatch(str(pattern), value) for value in values):
+    if pattern and any(not patterns.fits(_as_text(pattern), value) for value in values):
         return f"Parameter '{key}' must match pattern {pattern}"
     if len(text) < int(entry.get("MinLength", 0)):
         return f"Parameter '{key}' must contain at least {entry['MinLength']} characters"

@@ -8,6 +8,7 @@ limit on nesting.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ _SHORT_FORMS = frozenset(
         "Transform",
     ]
 )
+_LONGEST_NUMBER = 300
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {
@@ -86,10 +88,14 @@ def read(text: str) -> Source:
 
 def _read_json(text: str) -> Any:
     try:
-        return json.loads(text)
+        data = json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_no_number)
+        json.dumps(data, ensure_ascii=False).encode()  # half a character, by an escape, is no text
+        return data
     except json.JSONDecodeError as error:
         message = f"Template format error: JSON not well-formed. (line {error.lineno}, column {error.colno})"
         raise invalid(message) from error
+    except UnicodeEncodeError as error:
+        raise invalid("Template format error: JSON not well-formed. It holds half a character.") from error
     except RecursionError as error:
         raise invalid("Template format error: JSON is nested too deeply.") from error
 
@@ -175,6 +181,17 @@ def _function(event: Any, line: int) -> str | None:
 def _scalar(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
+    return _number(text) if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) else text
+
+
+def _number(text: str) -> Any:
+    """The number; one that is too long or too large for any stays text."""
+    if len(text) > _LONGEST_NUMBER:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return number if math.isfinite(number := float(text)) else text
+
+
+def _no_number(word: str) -> Any:
+    raise invalid(f"Template format error: JSON not well-formed. {word} is not JSON.")

@@ -13,6 +13,10 @@ from labkit.cloud.cloudformation.errors import invalid, names, not_emulated
 from labkit.cloud.cloudformation.source import Path, Source, read
 
 MAX_BODY_BYTES = 51_200
+#: AWS CloudFormation user guide, "CloudFormation quotas"
+_MOST = {"Parameters": 200, "Mappings": 200, "Resources": 500, "Outputs": 200}
+_MOST_ATTRIBUTES = 200
+_MAX_DESCRIPTION_BYTES = 1024
 _SECTIONS = frozenset(
     [
         "AWSTemplateFormatVersion",
@@ -85,9 +89,9 @@ def parse(body: str, limit: int = MAX_BODY_BYTES) -> Template:
     data = _checked_sections(source)
     return Template(
         source=source,
-        description=_text(data.get("Description", ""), "Description", source),
+        description=_description(data.get("Description", ""), "Description", source, ("Description",)),
         parameters=_entries(source, "Parameters"),
-        mappings=_entries(source, "Mappings"),
+        mappings=_mappings(source),
         conditions=_section(source, "Conditions"),
         resources=_resources(source),
         outputs=_outputs(source),
@@ -123,6 +127,7 @@ def _section(source: Source, name: str) -> Mapping[str, Any]:
 
 def _entries(source: Source, name: str) -> Mapping[str, Mapping[str, Any]]:
     section = _section(source, name)
+    _check_number(name.lower(), section, _MOST[name], source.line((name,)))
     for key, entry in section.items():
         line = source.line((name, key))
         if not isinstance(entry, dict):
@@ -131,6 +136,28 @@ def _entries(source: Source, name: str) -> Mapping[str, Mapping[str, Any]]:
         if not _LOGICAL_ID.fullmatch(key):
             raise invalid(f"Template format error: {name} name {key} is non alphanumeric.", line)
     return section
+
+
+def _check_number(what: str, found: Mapping[str, Any], most: int, line: int | None) -> None:
+    if len(found) > most:
+        message = f"Number of {what}, {len(found)}, is greater than maximum allowed, {most}"
+        raise invalid(f"Template format error: {message}", line)
+
+
+def _mappings(source: Source) -> Mapping[str, Any]:
+    mappings = _entries(source, "Mappings")
+    for name, mapping in mappings.items():
+        what = f"attributes in mapping {name}"
+        _check_number(what, mapping, _MOST_ATTRIBUTES, source.line(("Mappings", name)))
+    return mappings
+
+
+def _description(value: Any, what: str, source: Source, path: Path) -> str:
+    text = _text(value, what, source, path)
+    if len(text.encode()) > _MAX_DESCRIPTION_BYTES:
+        problem = f"'{what}' length is greater than {_MAX_DESCRIPTION_BYTES}."
+        raise invalid(f"Template format error: {problem}", source.line(path))
+    return text
 
 
 def _resources(source: Source) -> dict[str, ResourceDeclaration]:
@@ -206,6 +233,8 @@ def _outputs(source: Source) -> Mapping[str, Mapping[str, Any]]:
             if key not in ("Description", "Value", "Export", "Condition"):
                 message = f"Invalid template output property '{key}' of output {name}"
                 raise invalid(message, source.line(("Outputs", name, key)))
+        what, place = f"Description of output {name}", ("Outputs", name, "Description")
+        _description(str(output.get("Description", "")), what, source, place)
     return outputs
 
 

@@ -5,7 +5,7 @@ AWS IAM: Resource element, "Using wildcards in resource ARNs"; "IAM policy eleme
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 Values = str | tuple[str, ...]
@@ -20,10 +20,24 @@ _PLAIN = str.maketrans({_STAR: "*", _QUESTION: "?"})
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether `text` matches `pattern`, in which * is any text and ? one character; case counts."""
-    if pattern == "*":
+    """Whether `text` matches `pattern`, in which * is any text and ? one character; case counts.
+
+    Without going back: the text between two stars is looked for where it first occurs, and never again.
+    """
+    if pattern in ("*", text):
         return True
-    return pattern == text or _regex(pattern)(text) is not None
+    if "*" not in pattern:
+        return len(pattern) == len(text) and _find(pattern, text, 0, len(text)) == 0
+    first, *middle, last = pattern.split("*")
+    start, end = len(first), len(text) - len(last)
+    if start > end or _find(first, text, 0, start) != 0 or _find(last, text, end, len(text)) != end:
+        return False
+    for piece in middle:
+        found = _find(piece, text, start, end)
+        if found < 0:
+            return False
+        start = found + len(piece)
+    return True
 
 
 def matches_arn(pattern: str, arn: str) -> bool:
@@ -68,7 +82,30 @@ def _variable(name: str, context: Context) -> str | None:
     return default[2] if default else None
 
 
+def _find(piece: str, text: str, start: int, end: int) -> int:
+    """Where `piece`, in which ? is any character, first occurs in text[start:end]; -1 where it does not.
+
+    With a ? by shift-and: one bit for each character of the piece that the text read so far may end in
+    (Baeza-Yates and Gonnet, 1992).
+    """
+    if "?" not in piece:
+        return text.find(plain(piece), start, end)
+    anywhere, bits = _bits(piece)
+    reached, whole = 0, 1 << (len(piece) - 1)
+    for place in range(start, end):
+        reached = (reached << 1 | 1) & (bits.get(text[place], 0) | anywhere)
+        if reached & whole:
+            return place - len(piece) + 1
+    return -1
+
+
 @lru_cache(maxsize=4096)
-def _regex(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(plain(c)) for c in pattern)
-    return re.compile("".join(parts), re.DOTALL).fullmatch
+def _bits(piece: str) -> tuple[int, Mapping[str, int]]:
+    """Of a piece: the places that any character fits, and those that one character fits."""
+    anywhere, bits = 0, dict[str, int]()
+    for place, character in enumerate(piece):
+        if character == "?":
+            anywhere |= 1 << place
+        else:
+            bits[plain(character)] = bits.get(plain(character), 0) | 1 << place
+    return anywhere, bits

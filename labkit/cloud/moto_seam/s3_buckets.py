@@ -12,6 +12,7 @@ import json
 import re
 from typing import Any
 
+from labkit.cloud.iam.matching import matches
 from labkit.cloud.moto_seam.errors import s3_error
 from labkit.cloud.moto_seam.replacing import Replacements
 
@@ -28,9 +29,11 @@ GRANT_HEADERS = tuple(f"x-amz-grant-{grant}" for grant in GRANTS)
 
 def correct_buckets(replacements: Replacements) -> None:
     """New buckets get AWS's defaults; what those forbid is refused."""
+    from moto.s3 import responses
     from moto.s3.models import FakeBucket, S3Backend
     from moto.s3.responses import S3Response
 
+    replacements.put(responses, "cors_matches_origin", _origin_fits)
     replacements.around(FakeBucket, "__init__")(_new_bucket)
     replacements.around(S3Backend, "create_bucket")(_create_bucket)
     replacements.around(S3Backend, "delete_bucket_encryption")(_delete_encryption)
@@ -44,6 +47,14 @@ def _get_permission(original: Any, self: Any, action: str, resource: str) -> Any
     from moto.iam.access_control import PermissionResult
 
     return PermissionResult.PERMITTED
+
+
+def _origin_fits(origin: str | None, allowed: list[str]) -> bool:
+    """Whether a rule allows the origin. Of rules moto makes regular expressions, which may take for ever or be none.
+
+    Amazon S3 user guide, "Elements of a CORS configuration": one * stands for any text.
+    """
+    return any(matches(rule.replace("?", "%3F"), origin or "") for rule in allowed)
 
 
 def default_encryption() -> dict[str, Any]:
