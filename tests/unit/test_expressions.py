@@ -32,6 +32,7 @@ MADE = {
     "labkit/sandbox/portable/inside/translation.py": "pieces of this file; tried in the sandbox's own process",
     "grader/checks/check_own_variant.py": "a port",
     "grader/support/evidence.py": "labels of ours",
+    "labkit/lesson/written.py": "labels of ours, and pieces of this file",
     "labkit/manifest.py": "keys of our manifest, escaped",
     "labkit/cloud/functions/runtime_client.py": "a mark of ours; runs in the function's own process",
     "labkit/cloud/instances/journal.py": "asked for inside an instance, and tried in its own process",
@@ -44,6 +45,7 @@ ONE_WAY = {
     "each round begins with a hyphen, which no round holds",
     r"\s+|#[^\n]*|(\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*')|([{};])|((?:\\.|\$\{\w+\}|[^\s{};\"'#\\])+)":
     "braces end a name, and only a name holds them",
+    r"^(?:\s*(?:>|[-+•](?=\s)|\[[ xX]\]))*\s*": "each round ends with a sign, which no blank is",
     r"[a-z]+(-[a-z]+)*": "each round begins with a hyphen, which no round holds",
 }  # fmt: skip
 
