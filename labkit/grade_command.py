@@ -148,7 +148,7 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
         key=_key(Path(key)) if key else SELF_CHECK_KEY,
-        records=records,
+        records=records, own=not arguments.submission,
     )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ from typing import Any
 from labkit import state
 from labkit.deploy import credentials, terraform_state, terraform_stream
 from labkit.deploy.model import Deployment, Finding, Plan, Source
-from labkit.deploy.terraform_command import Commands, Setup
+from labkit.deploy.terraform_command import OWN, Commands, Setup, own_folder
 from labkit.deploy.terraform_errors import failed
 from labkit.deploy.terraform_stream import Stream
 from labkit.errors import DeployError
 from labkit.events import Emit, Event, ignore
-from labkit.processes import Completed, follow, run
+from labkit.processes import Completed
 from labkit.targets import Clients
 
 NAME = "terraform"
@@ -71,12 +70,11 @@ class Terraform:
     def planned(self) -> Mapping[str, Any]:
         """The same as Terraform's own JSON. Raises DeployError."""
         self._start("plan")
-        with tempfile.TemporaryDirectory(prefix="plan-", dir=self.setup.folder) as folder:
-            out = Path(folder) / "plan"
+        with own_folder(self.source.folder, "plan-") as folder:
+            out = f"{folder}/plan"
             self._streamed("plan", functools.partial(self._commands.plan, out), ignore)
             shown = self._quiet(self._commands.show(out))
-        found: Mapping[str, Any] = json.loads(shown.output)
-        return found
+        return terraform_stream.read_object(shown.output)
 
     def tested(self, tests: Path) -> list[Mapping[str, Any]]:
         """What Terraform says when it runs the test files in the folder `tests`, which lies in the source's."""
@@ -122,7 +120,7 @@ class Terraform:
         done = self._quiet(self._commands.output())
         if done.status == 0:
             return terraform_stream.outputs(done.output)
-        return terraform_stream.outputs(json.dumps((state.read_json(self._state) or {}).get("outputs", {})))
+        return terraform_stream.outputs_of_state(self._state)
 
     def destroy(self) -> None:
         """Destroy everything in the state; no state, or one of things that are gone, is success."""
@@ -140,7 +138,8 @@ class Terraform:
     @functools.cached_property
     def _commands(self) -> Commands:
         values = {"region": self.clients.target.region, **self.source.choices}
-        return Commands(self.setup.program(), self.setup.folder, values, self.setup.lock_seconds)
+        files = self.source.folder
+        return Commands(self.setup.program(), self.setup.folder, files, values, self.setup.lock_seconds)
 
     @functools.cached_property
     def _environment(self) -> dict[str, str]:
@@ -155,12 +154,12 @@ class Terraform:
             self.emit(Event("warning", f"Terraform was stopped while it wrote its state; {_TAKEN_BACK}"))
 
     def _quiet(self, command: list[str]) -> Completed:
-        return run(command, cwd=self.source.folder, env=self._environment)
+        return self.setup.programs.run(command, self.source.folder, self._environment)
 
     def _followed(self, what: str, command: list[str], emit: Emit) -> tuple[int, Stream]:
         stream = Stream(emit)
-        done = follow(
-            command, stream.line, output=self._log(what), cwd=self.source.folder, env=self._environment
+        done = self.setup.programs.follow(
+            command, stream.line, self.source.folder, self._environment, self._log(what)
         )
         return done.status, stream
 
@@ -188,8 +187,7 @@ class Terraform:
         return stream
 
     def _init_when_needed(self) -> Stream:
-        there = (self.source.folder / ".terraform" / "providers", self.source.folder / ".terraform.lock.hcl")
-        return Stream(ignore) if all(path.exists() for path in there) else self._init()
+        return Stream(ignore) if self.setup.programs.is_initialised(self.source.folder) else self._init()
 
     def _init(self) -> Stream:
         self.emit(Event("note", "Terraform gets its provider ready …"))
@@ -202,7 +200,7 @@ class Terraform:
 
     @property
     def _failure(self) -> Path:
-        return self.source.folder / ".lab" / "terraform-failure.json"
+        return self.source.folder / OWN / "terraform-failure.json"
 
     def _remember_failure(self, reason: str) -> None:
         if self._state.is_file():

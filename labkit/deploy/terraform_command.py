@@ -1,8 +1,8 @@
 """How Terraform is called: which program, with which arguments, settings and environment.
 
 What belongs here: arguments (built by python-terraform, which never runs them), the command line
-configuration, the environment, what must be true before a start. What does not: running (labkit.processes) or
-reading what it says (labkit.deploy.terraform_stream).
+configuration, the environment, what must be true before a start, and what whoever starts it promises. What does not:
+running (labkit.processes) or reading what it says (labkit.deploy.terraform_stream).
 """
 
 import contextlib
@@ -10,12 +10,13 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from labkit import state
+from labkit import processes, state
 from labkit.errors import EngineError
 from labkit.processes import Completed, run
 from labkit.targets import Keys, Target
@@ -36,11 +37,61 @@ _INSTALL = (
 )
 
 
+#: the kit's own folder in a folder with a student's files
+OWN = ".lab"
+
+
+class Programs(Protocol):
+    """Starts Terraform's commands. They name files by their paths in the folder, which holds all that they need."""
+
+    def run(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Completed:
+        """Run it to its end. Raises LabError when it can't be started, or is not let go on."""
+
+    def follow(
+        self,
+        command: Sequence[str],
+        on_line: Callable[[str], None],
+        folder: Path,
+        env: Mapping[str, str],
+        output: Path,
+    ) -> Completed:
+        """The same, calling `on_line` for each line that it writes; all of it goes to the file `output`.
+
+        What `on_line` raises is passed on, and the command goes on by itself.
+        """
+
+    def is_initialised(self, folder: Path) -> bool:
+        """Whether `init` was run for this folder."""
+
+
+class OnThisMachine:
+    """Terraform's commands as programs of this user, who trusts the files."""
+
+    def run(self, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Completed:
+        """See Programs."""
+        return run(command, cwd=folder, env=env)
+
+    def follow(
+        self,
+        command: Sequence[str],
+        on_line: Callable[[str], None],
+        folder: Path,
+        env: Mapping[str, str],
+        output: Path,
+    ) -> Completed:
+        """See Programs."""
+        return processes.follow(command, on_line, output=output, cwd=folder, env=env)
+
+    def is_initialised(self, folder: Path) -> bool:
+        """See Programs."""
+        return all((folder / name).exists() for name in (".terraform/providers", ".terraform.lock.hcl"))
+
+
 @dataclass(frozen=True)
 class Setup:
     """Terraform on this machine. `folder` is the kit's own place for settings, logs and plug-ins.
 
-    `lock_seconds`: how long to wait for another Terraform that is at work on the same files. `mirror` is a folder laid out as a filesystem mirror; "" means the public registry.
+    `programs` starts its commands. `lock_seconds`: how long to wait for another Terraform that is at work on the same files. `mirror` is a folder laid out as a filesystem mirror; "" means the public registry.
     """
 
     folder: Path
@@ -48,11 +99,17 @@ class Setup:
     which: Callable[[str], str | None] = shutil.which
     memory: Callable[[], int | None] = lambda: available_memory()
     lock_seconds: int = LOCK_SECONDS
+    programs: Programs = field(default_factory=OnThisMachine)
 
     @property
     def mirror(self) -> str:
         """What LAB_TF_MIRROR names."""
         return self.environment.get("LAB_TF_MIRROR", "")
+
+    @property
+    def plugins(self) -> Path:
+        """The cache of plug-ins, laid out as a filesystem mirror of unpacked packages."""
+        return self.folder / "plugins"
 
     def program(self) -> str:
         """Terraform, or OpenTofu where that is what there is. Raises EngineError when there is neither."""
@@ -89,15 +146,14 @@ class Setup:
 
         Terraform: "CLI Configuration File", provider_installation and plugin_cache_dir.
         """
-        plugins = self.folder / "plugins"
-        plugins.mkdir(parents=True, exist_ok=True)
+        self.plugins.mkdir(parents=True, exist_ok=True)
         path = self.folder / "config.tfrc"
-        text = configuration(plugins, self._usable_mirror())
+        text = configuration(self.plugins, self.usable_mirror())
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             state.write_text(path, text)
         return path
 
-    def _usable_mirror(self) -> str:
+    def usable_mirror(self) -> str:
         """The mirror; for OpenTofu one of links, in which the same providers stand under both registries' names.
 
         OpenTofu documentation, "Provider Requirements": hashicorp/aws is registry.opentofu.org/hashicorp/aws.
@@ -164,8 +220,8 @@ def version_of(done: Completed, program: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def configuration(plugins: Path, mirror: str) -> str:
-    """The text of the command line configuration: a cache of plug-ins, and the mirror where there is one.
+def configuration(plugins: Path | None, mirror: str) -> str:
+    """The text of the command line configuration: a cache of plug-ins, if any, and the mirror where there is one.
 
     Without a mirror the registry is named alone: else Terraform would take programs from terraform.d/plugins beside the
     files as well ("CLI Configuration File", Implied Local Mirrors).
@@ -173,7 +229,8 @@ def configuration(plugins: Path, mirror: str) -> str:
     source = "  direct {\n  }\n"
     if mirror:
         source = f"  filesystem_mirror {{\n    path = {json.dumps(str(Path(mirror).absolute()))}\n  }}\n"
-    return f"plugin_cache_dir = {json.dumps(str(plugins))}\nprovider_installation {{\n{source}}}\n"
+    cache = f"plugin_cache_dir = {json.dumps(str(plugins))}\n" if plugins else ""
+    return f"{cache}provider_installation {{\n{source}}}\n"
 
 
 def available_memory() -> int | None:
@@ -188,10 +245,12 @@ def available_memory() -> int | None:
 
 @dataclass(frozen=True)
 class Commands:
-    """Terraform's commands as argument lists. `folder` holds no state file, so python-terraform reads none."""
+    """Terraform's commands as argument lists, to be run in `files`. `folder` holds no state file, so python-terraform
+    reads none."""
 
     program: str
     folder: Path
+    files: Path
     values: Mapping[str, Any]
     lock_seconds: int = LOCK_SECONDS
 
@@ -207,9 +266,9 @@ class Commands:
         """All outputs of the state; one JSON object."""
         return self._plain("output", json=True, no_color=True)
 
-    def show(self, plan: Path) -> list[str]:
+    def show(self, plan: str) -> list[str]:
         """A saved plan; one JSON object."""
-        return [*self._plain("show", json=True, no_color=True), str(plan)]
+        return [*self._plain("show", json=True, no_color=True), plan]
 
     @contextlib.contextmanager
     def test(self, folder: Path) -> Iterator[list[str]]:
@@ -219,9 +278,9 @@ class Commands:
             yield command
 
     @contextlib.contextmanager
-    def plan(self, out: Path) -> Iterator[list[str]]:
+    def plan(self, out: str) -> Iterator[list[str]]:
         """Plan into the file `out`; a stream of JSON lines."""
-        with self._with_values("plan", {**self._common, "out": str(out)}) as command:
+        with self._with_values("plan", {**self._common, "out": out}) as command:
             yield command
 
     @contextlib.contextmanager
@@ -246,18 +305,24 @@ class Commands:
     @contextlib.contextmanager
     def _with_values(self, name: str, options: Mapping[str, Any]) -> Iterator[list[str]]:
         """The command with the values in a file of variables, which exists while the body runs."""
-        from python_terraform import Terraform
-
-        builder = Terraform(working_dir=str(self.folder), terraform_bin_path=self.program)
-        try:
-            yield _built(builder, name, {**options, "var": dict(self.values)})
-        finally:
-            builder.temp_var_files.clean_up()
+        with own_folder(self.files, "values-") as folder:
+            name_of_file = f"{folder}/values.tfvars.json"
+            state.write_json(self.files / name_of_file, dict(self.values))
+            yield self._plain(name, **options, var_file=name_of_file)
 
     def _plain(self, name: str, **options: Any) -> list[str]:
         from python_terraform import Terraform
 
         return _built(Terraform(working_dir=str(self.folder), terraform_bin_path=self.program), name, options)
+
+
+@contextlib.contextmanager
+def own_folder(files: Path, prefix: str) -> Iterator[str]:
+    """A folder of the kit's own beside the files, by its path from there, which exists while the body runs."""
+    place = files / OWN
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as made:
+        yield f"{OWN}/{Path(made).name}"
 
 
 def _built(builder: Any, name: str, options: Mapping[str, Any]) -> list[str]:

@@ -4,12 +4,15 @@ What belongs here: Terraform's "Machine-Readable UI" and "JSON Output Format". O
 text for people. What does not: what to advise when something failed (labkit.deploy.terraform_errors).
 """
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from labkit.deploy.model import Action, Change, Finding
+from labkit.errors import DeployError
 from labkit.events import Emit, Event
 
 _ACTIONS: Mapping[str, Action] = {
@@ -18,6 +21,18 @@ _ACTIONS: Mapping[str, Action] = {
 #: Terraform's hook → how CloudFormation would end the name of its status
 _STATES = {"apply_start": "IN_PROGRESS", "apply_complete": "COMPLETE", "apply_errored": "FAILED"}
 _VERBS = {"create": "CREATE", "update": "UPDATE", "replace": "REPLACE", "delete": "DELETE", "read": "READ"}
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """What is not as Terraform writes it was said by something else in its place. Raises DeployError."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise DeployError(
+            "What Terraform answered is not what Terraform writes.",
+            hint="Look at the files for what makes it say something else, then run the step again.",
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -62,11 +77,12 @@ class Stream:
     done: int = 0
     other: list[str] = field(default_factory=list)
 
+    @_understood()
     def line(self, text: str) -> None:
-        """Take one line of the stream; what is no JSON object is kept in `other`."""
+        """Take one line of the stream; what is no JSON object is kept in `other`. Raises DeployError."""
         try:
             data = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             data = None
         if not isinstance(data, dict):
             self.other += [text] if text.strip() else []
@@ -123,20 +139,38 @@ def _values(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {name: str(entry["value"]) for name, entry in outputs.items() if entry.get("value") is not None}
 
 
+@_understood()
+def read_object(text: str) -> Mapping[str, Any]:
+    """The one JSON object that a quiet command wrote. Raises DeployError."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError("no object")
+    return found
+
+
+@_understood()
 def outputs(text: str) -> dict[str, str]:
-    """What `output -json` wrote."""
+    """What `output -json` wrote. Raises DeployError."""
     return _values(json.loads(text or "{}"))
 
 
+@_understood()
+def outputs_of_state(path: Path) -> dict[str, str]:
+    """The outputs in a state file. Raises DeployError."""
+    return _values(json.loads(path.read_text(encoding="utf-8") or "{}").get("outputs", {}))
+
+
+@_understood()
 def validated(text: str) -> tuple[Diagnostic, ...]:
-    """The errors that `validate -json` wrote."""
+    """The errors that `validate -json` wrote. Raises DeployError."""
     return tuple(
         found for found in map(diagnostic, json.loads(text)["diagnostics"]) if found.severity == "error"
     )
 
 
+@_understood()
 def changes(plan: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What a plan (`show -json`) would do, with the arguments that differ or force a replacement."""
+    """What a plan (`show -json`) would do, with the arguments that differ or force a replacement. Raises DeployError."""
     return tuple(
         Change(entry["address"], entry["type"], action, _because(entry["change"], action))
         for entry in plan.get("resource_changes", [])

@@ -23,6 +23,7 @@ from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
 from labkit.grading.rubric import Rubric
 from labkit.grading.starting import Warm, warm_parent
 from labkit.grading.task import Task
+from labkit.grading.terraform_sandbox import refuse_where_nothing_holds
 from labkit.sandbox import tiers
 from labkit.variant import make_variant
 
@@ -43,7 +44,7 @@ class Request:
     cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). state: where
     gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
     grader key; without it hidden inputs can be foreseen, and the result says so. records: what the submission's pack
-    would hold besides what is in `source`, by name.
+    would hold besides what is in `source`, by name. own: the files are those of whoever grades.
     """
 
     root: Path
@@ -58,6 +59,7 @@ class Request:
     key: bytes = SELF_CHECK_KEY
     limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
     records: Mapping[str, Path] = field(default_factory=dict)
+    own: bool = False
 
 
 def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Result:
@@ -66,10 +68,12 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     The result file is valid from the first moment, "not judged" until it is judged.
 
     A submission that can't be taken in, or holds what is refused, is judged: nothing of it holds. Raises
-    UsageError for a line or gap that does not exist, StateError when the result can't be written.
+    UsageError for a line or gap that does not exist, StateError when the result can't be written, SandboxUnavailable
+    where nothing would keep somebody else's Terraform from anything.
     """
     lines = rubric.load(request.root)
     wanted = _wanted(lines, request)
+    _refuse_terraform_of_others(request)
     started = time.monotonic()
     run = runner.Run(empty(lines, _about(request, lines)), request.result, emit)
     run.keep()
@@ -93,6 +97,14 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     run.result = _only(replace(result, timing=timing), request, wanted)
     run.keep()
     return run.result
+
+
+def _refuse_terraform_of_others(request: Request) -> None:
+    if request.engine == "terraform" and not request.own:
+        wanted, required = tiers.wanted_here()
+        opened = tiers.open_best(wanted=wanted, required=required)
+        opened.host.close()
+        refuse_where_nothing_holds(opened.choice)
 
 
 def _judged(
@@ -195,7 +207,7 @@ def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], see
     return Task(
         root=str(request.root), student=request.student, files=str(taken.folder), work="", lines=tuple(wanted),
         seed=seed, checks=tuple(str(request.root / folder) for folder in CHECKS), engine=request.engine,
-        region=region, deployed=str(request.deployed or ""), attempts=attempts,
+        region=region, deployed=str(request.deployed or ""), attempts=attempts, own=request.own,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
 from labkit.deploy.engines import NAMES as ENGINES
 from labkit.deploy.engines import TITLES
 from labkit.deploy.model import Deployment
+from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, LabError
 from labkit.grading import gaps, refusal
 from labkit.grading.api import Deployed, Lab
@@ -26,6 +27,7 @@ from labkit.grading.naming import Names
 from labkit.grading.rubric import Line, Rubric
 from labkit.grading.system import Ground, System, words_of
 from labkit.grading.task import Task
+from labkit.grading.terraform_sandbox import TerraformSandbox
 from labkit.manifest import Manifest
 from labkit.rendering import Renderer
 from labkit.text import printable, shortened
@@ -250,8 +252,15 @@ class Session:
     ) -> System:
         return System(
             cloud=cloud, endpoint=endpoint, region=region, variant=self.variant, submitted=self.texts,
-            folder=folder, engine_name=engine or self.task.engine,
+            folder=folder, setup=self._terraform, engine_name=engine or self.task.engine,
         )  # fmt: skip
+
+    @functools.cached_property
+    def _terraform(self) -> Setup:
+        """Terraform in a sandbox, which begins when it is first used."""
+        setup = Setup(Path(self.task.work) / "terraform")
+        sandbox = self._ending.enter_context(TerraformSandbox(setup, own=self.task.own))
+        return replace(setup, programs=sandbox)
 
     def _another(self, lab: Lab, region: str, undo: contextlib.ExitStack, engine: str = "") -> Lab:
         """The files of this lab's system, deployed once more into an empty cloud. Raises Failed."""

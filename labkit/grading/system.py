@@ -80,7 +80,8 @@ BOOT_PATIENCE = 60.0
 class System:
     """Files of one student in one region of one cloud.
 
-    `submitted` are the student's own files as text, whatever is deployed; `folder` is where files and build lie.
+    `submitted` are the student's own files as text, whatever is deployed; `folder` is where files and build lie;
+    `setup`: Terraform, as far as files of others may use it.
     """
 
     cloud: LocalCloud
@@ -89,8 +90,8 @@ class System:
     variant: Variant
     submitted: Mapping[str, str]
     folder: Path
+    setup: Setup
     engine_name: str = "cloudformation"
-    setup: Setup | None = None
     deployment: Deployment = field(init=False)
     _booted: bool = False
 
@@ -204,11 +205,11 @@ class System:
             self.clients,
             source,
             emit,
-            self._setup,
+            self.setup,
         )
 
     def _look_over(self) -> None:
-        """Terraform is no sandbox: it gets nothing that was not read and found harmless. Raises DeployError."""
+        """Terraform gets nothing that was not read and found harmless, sandbox or not. Raises DeployError."""
         texts = {
             str(path.relative_to(self.folder)): path.read_bytes().decode("utf-8", "replace")
             for path in self.folder.rglob("*")
@@ -219,10 +220,6 @@ class System:
             raise DeployError(
                 str(found[0]), hint="Remove it, or write it plainly: this lab needs nothing of the kind."
             )
-
-    @property
-    def _setup(self) -> Setup:
-        return self.setup or Setup(self.folder.parent / "terraform")
 
     # -- after a check that disturbed it ------------------------------------------------------------------
 

@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from labkit.sandbox.host import SandboxHost
-from labkit.sandbox.process import SandboxProcess
+from labkit.sandbox.handle import Handle
 from labkit.sandbox.spec import SandboxSpec
+
+if TYPE_CHECKING:
+    from labkit.sandbox.tiers import AnyHost
 
 Reason = Literal["exit", "memory", "killed", "time", "output"]
 _PIECE = 1 << 16
@@ -31,30 +33,33 @@ class Finished:
 
 
 def run(
-    host: SandboxHost,
+    host: "AnyHost",
     spec: SandboxSpec,
     *,
     seconds: float,
     output_bytes: int = 256 << 10,
-    started: Callable[[SandboxProcess], None] = lambda _: None,
+    stdin: int | None = None,
+    started: Callable[[Handle], None] = lambda _: None,
+    heard: Callable[[bytes], None] = lambda _: None,
 ) -> Finished:
     """Run `spec` to its end, at most `seconds`, keeping at most `output_bytes` of each stream.
 
     More time or output than that ends it, and the reason says so. `started` is called with the
-    running sandbox, for example to serve its listeners. Raises SandboxError when it can't start.
+    running sandbox, for example to serve its listeners; `heard` with each piece of its standard output that is kept.
+    Raises SandboxError when it can't start.
     """
     with ExitStack() as stack:
         readers, writers = zip(*(os.pipe() for _ in range(2)), strict=True)
         for reader in readers:
             stack.callback(os.close, reader)
         try:
-            sandbox = host.start(spec, stdout=writers[0], stderr=writers[1])
+            sandbox = host.start(spec, stdin=stdin, stdout=writers[0], stderr=writers[1])
         finally:
             for writer in writers:
                 os.close(writer)
         stack.callback(sandbox.kill)
         started(sandbox)
-        collector = _Collector(sandbox, readers, output_bytes)
+        collector = _Collector(sandbox, readers, output_bytes, heard)
         reason = collector.collect(time.monotonic() + seconds)
         code = sandbox.wait()
     kept = [bytes(collector.kept[reader]) for reader in readers]
@@ -65,9 +70,12 @@ def run(
 class _Collector:
     """Reads the streams of one sandbox until its end, and ends it when it exceeds a bound."""
 
-    def __init__(self, sandbox: SandboxProcess, readers: tuple[int, ...], most: int) -> None:
+    def __init__(
+        self, sandbox: Handle, readers: tuple[int, ...], most: int, heard: Callable[[bytes], None]
+    ) -> None:
         self.kept = {reader: bytearray() for reader in readers}
         self._sandbox, self._most = sandbox, most
+        self._heard = {readers[0]: heard}
         self._poll = select.poll()
         for descriptor in (*readers, sandbox.fileno()):
             self._poll.register(descriptor, select.POLLIN)
@@ -100,11 +108,17 @@ class _Collector:
 
     def _read(self, reader: int) -> bool:
         piece = os.read(reader, _PIECE)
-        kept = self.kept[reader]
         if not piece:
             self._poll.unregister(reader)
+        return self._keep(reader, piece)
+
+    def _keep(self, reader: int, piece: bytes) -> bool:
+        """Keep what there is room for; whether that is all."""
+        kept = self.kept[reader]
         room = self._most - len(kept)
         kept += piece[:room]
+        if reader in self._heard:
+            self._heard[reader](piece[:room])
         return len(piece) <= room
 
     def _drain(self) -> None:
@@ -112,7 +126,7 @@ class _Collector:
         for reader in self.kept:
             os.set_blocking(reader, False)
             while len(self.kept[reader]) < self._most and (piece := _read_now(reader)):
-                self.kept[reader] += piece[: self._most - len(self.kept[reader])]
+                self._keep(reader, piece)
 
 
 def _read_now(reader: int) -> bytes:

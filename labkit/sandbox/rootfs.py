@@ -66,7 +66,8 @@ def enter(spec: SandboxSpec, sources: Sources) -> None:
     syscalls.mount("tmpfs", ROOT, "tmpfs", _TMPFS, _options(limits, "755"))
     with contextlib.closing(Inside(ROOT)) as tree:
         _folders(tree, spec)
-        _system(tree, sources.layers)
+        if not spec.bare:
+            _system(tree, sources.layers)
         _devices(tree)
         _given(tree, spec, sources)
         _files(tree, spec)
@@ -146,7 +147,7 @@ def _given(tree: Inside, spec: SandboxSpec, sources: Sources) -> None:
     for path in spec.disk_paths if spec.disk else ():
         if path.strip("/").startswith("usr/"):
             _disk_folder(tree, spec.disk, path)
-    for path, program in sources.programs:
+    for path, program in () if spec.bare else sources.programs:
         _bind(tree, program, path)
     for bind, source in zip(spec.binds, sources.binds, strict=True):
         _bind(tree, source, bind.target, writable=bind.writable)

@@ -58,6 +58,8 @@ class SandboxSpec:
     #: name of a disk (made by make_disk) whose folders are mounted at the given paths, writable
     disk: str = ""
     disk_paths: tuple[str, ...] = ()
+    #: without this machine's programs and Python: for a command that needs nothing but its `binds`
+    bare: bool = False
     writable_root: bool = False
     uid: int = 1000
     #: answer success to chown, setuid and the like: there is one user inside

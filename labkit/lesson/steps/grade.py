@@ -28,7 +28,7 @@ def _step(context: Context, *, deployed: bool) -> StepResult:
         engine=context.options.engine or workspace.record.engine,
         deployed=context.cloud.folder if deployed else None,
         result=context.places.state / "grading" / workspace.variant.student / "result.json",
-        state=context.places.state / "grading",
+        state=context.places.state / "grading", own=True,
     )  # fmt: skip
     result = grade(request, context.emit)
     return StepResult(_checks(result), _facts(result), {"score": result.score, "total": result.total})

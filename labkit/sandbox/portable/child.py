@@ -123,10 +123,12 @@ def _confine(order: Order) -> None:
         linux.die_with_parent()
         linux.adopt_orphans()
         if order.landlock:
-            linux.lock(readable(order.world), (order.world.root, *_DEVICES), _ports(order.world), order.spec)
+            given = tuple(bind.source for bind in order.spec.binds)
+            readable = given if order.spec.bare else readable_in(order.world)
+            linux.lock(readable, (order.world.root, *_DEVICES), _ports(order.world), order.spec)
 
 
-def readable(world: World) -> tuple[str, ...]:
+def readable_in(world: World) -> tuple[str, ...]:
     """This machine's files that a sandbox may read."""
     return (*_SYSTEM, *world.kept, world.farm or "/usr/bin")
 
@@ -144,8 +146,9 @@ def _execute(order: Order, reply: int) -> NoReturn:
     """Run the command: as what the sandbox believes it to be, from where it really lies."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; a program expects it
     translation = start.translation_of(order.world)
-    words = [translation.text(word) for word in order.spec.command]
-    environment = dict(order.spec.env)
+    bare = order.spec.bare  # its binds are where they are outside: nothing is laid in their place
+    words = [word if bare else translation.text(word) for word in order.spec.command]
+    environment = {name: translation.real(value) if bare else value for name, value in order.spec.env.items()}
     if "PATH" in environment:
         environment["PATH"] = translation.path_variable(environment["PATH"])
     try:

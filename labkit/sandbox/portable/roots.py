@@ -74,6 +74,8 @@ def make_farm(folder: Path, hidden: Iterable[str]) -> None:
 
 def build(root: Path, spec: SandboxSpec, world: World) -> None:
     """Fill `root`, which exists and may hold an instance's disk, for one more start of `spec`."""
+    for name in (*_FOLDERS, *spec.disk_paths, spec.cwd):
+        _no_links(root, name)
     for name in _FOLDERS:
         (root / name).mkdir(parents=True, exist_ok=True)
     for path in (*spec.disk_paths, spec.cwd):
@@ -86,7 +88,7 @@ def build(root: Path, spec: SandboxSpec, world: World) -> None:
     _links_to_etc(root, spec.binds)
     for layer in spec.usr_layers:
         _lay(root, Path(layer), world)
-    for bind in spec.binds:
+    for bind in () if spec.bare else spec.binds:
         _bind(root, bind)
     _write(root, FILE, world.to_json())
 
@@ -97,6 +99,15 @@ def give_to(root: Path, uid: int) -> None:
     for folder, folders, files in os.walk(root):
         for name in (folder, *(os.path.join(folder, each) for each in (*folders, *files))):
             os.lchown(name, uid, uid)
+
+
+def _no_links(root: Path, name: str) -> None:
+    """A link that an earlier process has left on the way to `name` would lead us to folders of this machine."""
+    place = root
+    for part in Path(name.strip("/")).parts:
+        place /= part
+        if place.is_symlink():
+            place.unlink()
 
 
 def _empty(folder: Path) -> None:

@@ -19,19 +19,21 @@ COMMON = ["-json", "-input=false", "-no-color", "-lock-timeout=600s"]
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Commands:
-    return Commands("/bin/terraform", tmp_path, {"region": "eu-west-1", "lab_role": "LabRole"})
+    return Commands(
+        "/bin/terraform", tmp_path / "kit", tmp_path, {"region": "eu-west-1", "lab_role": "LabRole"}
+    )
 
 
 def test_the_quiet_commands(commands: Commands) -> None:
     assert commands.init() == ["/bin/terraform", "init", "-json", "-input=false", "-no-color"]
     assert commands.validate() == ["/bin/terraform", "validate", "-json", "-no-color"]
     assert commands.output() == ["/bin/terraform", "output", "-json", "-no-color"]
-    assert commands.show(Path("/p")) == ["/bin/terraform", "show", "-json", "-no-color", "/p"]
+    assert commands.show("p") == ["/bin/terraform", "show", "-json", "-no-color", "p"]
 
 
 def test_the_streaming_commands(commands: Commands) -> None:
-    with commands.plan(Path("/p")) as plan, commands.apply() as apply, commands.destroy() as destroy:
-        assert plan[:-1] == ["/bin/terraform", "plan", *COMMON, "-out=/p"]
+    with commands.plan("p") as plan, commands.apply() as apply, commands.destroy() as destroy:
+        assert plan[:-1] == ["/bin/terraform", "plan", *COMMON, "-out=p"]
         assert apply[:-1] == ["/bin/terraform", "apply", *COMMON, "-auto-approve"]
         assert destroy[:-1] == ["/bin/terraform", "destroy", *COMMON, "-auto-approve"]
     with commands.test(Path("build/x")) as test:
@@ -41,16 +43,17 @@ def test_the_streaming_commands(commands: Commands) -> None:
         assert test[-1].startswith("-var-file=")
 
 
-def test_values_come_in_a_file_that_exists_during_the_run(commands: Commands) -> None:
+def test_values_come_in_a_file_beside_the_others_that_exists_during_the_run(commands: Commands) -> None:
     with commands.apply() as command:
         option, _, path = command[-1].partition("=")
         assert option == "-var-file"
-        assert json.loads(Path(path).read_text()) == {"region": "eu-west-1", "lab_role": "LabRole"}
-    assert not Path(path).exists()
+        values = commands.files / path
+        assert json.loads(values.read_text()) == {"region": "eu-west-1", "lab_role": "LabRole"}
+    assert not values.exists()
 
 
 def test_the_arguments_need_no_shell(tmp_path: Path) -> None:
-    odd = Commands("/opt/my tools/terraform", tmp_path, {"lab_role": "a b; echo $HOME"})
+    odd = Commands("/opt/my tools/terraform", tmp_path, tmp_path, {"lab_role": "a b; echo $HOME"})
     with odd.apply() as command:
         assert command[0] == "/opt/my tools/terraform"
         assert all(shlex.quote(part) == part for part in command[1:])
