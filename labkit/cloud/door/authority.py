@@ -5,21 +5,22 @@ of callers, buckets and roles. What does not: HTTP answers (refusals, middleware
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
-from labkit.cloud.door.credentials import Signature, is_genuine, outlived
+from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Body, Environ
+from labkit.cloud.door.verification import check_scope, verify
 from labkit.cloud.iam import Decision, Request, evaluate, passes_endpoint
 from labkit.cloud.iam.actions import needs
 from labkit.cloud.iam.calls import ApiCall, Need
 from labkit.cloud.iam.public import is_public
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import PolicyDocument, Principal
-from labkit.targets import regions
 
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
@@ -61,33 +62,24 @@ class Authority:
         self._facts = facts
 
     def identify(self, signature: Signature | None, asked: Asked, environ: Environ, body: Body) -> Principal:
-        """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for a
-        signature that is made for a region which AWS does not have.
+        """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for
+        signatures that are not genuine, not for here, or not for now.
         """
         if signature is None:
             if asked.service == "s3" or asked.operation == "AssumeRoleWithWebIdentity":
                 return ANONYMOUS
             raise refusals.missing_key(asked.wire)
-        if signature.region and signature.region not in regions():
-            raise refusals.no_such_region(asked.wire, asked.service, signature.region)
+        check_scope(signature, asked, environ)
         key = signature.access_key_id
         principal = self._identities.principal(key)
         if principal is None:
             if self._identities.expired(key):
                 raise refusals.expired_token(asked.wire, asked.service)
             raise refusals.unknown_key(asked.wire, asked.service)
-        self._check(signature, asked, environ, body)
-        return principal
-
-    def _check(self, signature: Signature, asked: Asked, environ: Environ, body: Body) -> None:
-        token = self._identities.session_token(signature.access_key_id)
-        if token is not None and token != signature.token:
+        if (self._identities.session_token(key) or "") != signature.token:
             raise refusals.invalid_token(asked.wire, asked.service)
-        secret = self._identities.secret_key(signature.access_key_id)
-        if secret is not None and not is_genuine(signature, secret, environ, body.read):
-            raise refusals.bad_signature(asked.wire, asked.service)
-        if signature.in_query and outlived(environ):
-            raise refusals.Refused(403, "AccessDenied", "Request has expired")
+        verify(signature, self._identities.secret_key(key) or "", asked, environ, body, time.time())
+        return principal
 
     def check(self, source: Source) -> None:
         """Raises Refused when the call is not allowed."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Environ
 from labkit.cloud.iam.calls import ApiCall
 from labkit.cloud.iam.dynamodb import leading_keys
@@ -42,7 +43,7 @@ class Source:
     principal: Principal
     facts: Facts
     secure_transport: bool
-    in_query: bool
+    signature: Signature | None
 
     @property
     def endpoint(self) -> str:
@@ -105,6 +106,11 @@ def _leading_keys(source: Source) -> tuple[str, ...]:
     return leading_keys(call, key) if key else ()
 
 
+def _auth_type(source: Source) -> str:
+    kinds = {"header": "REST-HEADER", "query": "REST-QUERY-STRING", "form": "POST"}
+    return kinds[source.signature.place] if source.signature else ""
+
+
 def _instance_type(source: Source) -> str:
     """Of an instance that is to run; EC2 runs m1.small where the request names no type."""
     if source.asked.operation != "RunInstances":
@@ -143,8 +149,10 @@ _COMPUTED: dict[str, Callable[[Source], str | tuple[str, ...]]] = {
     "aws:userid": lambda s: s.principal.user_id,
     "aws:username": _user_name,
     "aws:viaawsservice": lambda s: "false",
-    "s3:authtype": lambda s: "REST-QUERY-STRING" if s.in_query else "REST-HEADER",
-    "s3:signatureversion": lambda s: "AWS4-HMAC-SHA256",
+    "s3:authtype": _auth_type,
+    "s3:signatureversion": lambda s: (
+        "AWS" if s.signature and s.signature.version == 2 else "AWS4-HMAC-SHA256"
+    ),
     "dynamodb:leadingkeys": _leading_keys,
     "ec2:instancetype": _instance_type,
     "ec2:instancemarkettype": _market,

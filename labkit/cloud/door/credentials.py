@@ -1,176 +1,171 @@
-"""Signatures: which access key a request is signed with, and whether its secret made the signature.
+"""What a request says about its signature: whose key, for what, made when.
 
-What belongs here: AWS Signature Version 4 in the Authorization header and in the query. What does
-not: who holds the key. AWS IAM user guide: "Create a signed AWS API request".
+What belongs here: reading it from the Authorization header, the query, or the form of an upload. What does not: whether
+the signature is right (signing), still good (freshness), or who holds the key (authority).
+AWS IAM user guide: "Create a signed AWS API request"; S3 API reference: "Authenticating requests".
 """
 
-import hashlib
-import hmac
-import re
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from urllib.parse import parse_qsl, quote
-
-from labkit.cloud.door.buckets import AS_SENT
-from labkit.cloud.http1 import UNDERSCORED
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from urllib.parse import parse_qsl
 
 Environ = Mapping[str, object]
+Fields = Mapping[str, str]
 
-_HEADER = re.compile(
-    r"AWS4-HMAC-SHA256\s+Credential=([^/,\s]+)/(\d{8})/([A-Za-z0-9-]+)/([A-Za-z0-9-]+)/aws4_request\s*,"
-    r"\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([0-9a-f]+)\s*"
-).fullmatch
-_SCOPE = re.compile(r"([^/]+)/(\d{8})/([A-Za-z0-9-]+)/([A-Za-z0-9-]+)/aws4_request").fullmatch
-_VERSION_2 = re.compile(r"AWS ([^:\s]+):").match
-_SPACES = re.compile(r" +")
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+_IN_QUERY = ("X-Amz-Credential=", "X-Amz-Signature=", "X-Amz-Algorithm=", "AWSAccessKeyId=")
+_NEEDED = ("Credential", "SignedHeaders", "Signature")
+_NEEDED_IN_QUERY = ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders", "Expires")
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Why a signature can't be read, in S3's code and words."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says about its signature; `signature` "" where it can't be checked (version 2)."""
+    """What a request says about its signature.
 
-    access_key_id: str
+    `date`, `region` and `service` are its scope; `moment` is when it was made and `expires` how long it is good for (of
+    version 2: until when), both as sent. `flaw`: why it can't be what it claims to be.
+    """
+
+    access_key_id: str = ""
     date: str = ""
     region: str = ""
     service: str = ""
     signed_headers: str = ""
     signature: str = ""
     token: str = ""
-    in_query: bool = False
+    moment: str = ""
+    expires: str = ""
+    place: Literal["header", "query", "form"] = "header"
+    version: Literal[2, 4] = 4
+    flaw: Flaw | None = None
+
+    @property
+    def scope(self) -> str:
+        """The scope of a signature of version 4."""
+        return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
 
 
 def read_signature(environ: Environ) -> Signature | None:
-    """The signature of a request, or None for a request that carries none that can be read."""
-    header = str(environ.get("HTTP_AUTHORIZATION", ""))
+    """The signature in the header or the query of a request; None for a request that carries none."""
+    header, query = str(environ.get("HTTP_AUTHORIZATION", "")), str(environ.get("QUERY_STRING", ""))
+    in_query = "=" in query and any(name in query for name in _IN_QUERY)
+    if header and in_query:
+        words = (
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
+            "parameter or the Authorization header should be specified"
+        )
+        return Signature(service="s3", flaw=Flaw("InvalidArgument", words))
     if header:
         return _from_header(header, environ)
-    query = str(environ.get("QUERY_STRING", ""))
-    if "X-Amz-Credential=" in query or "AWSAccessKeyId=" in query:
-        return _from_query(dict(parse_qsl(query, keep_blank_values=True)))
-    return None
+    return _from_query(dict(parse_qsl(query, keep_blank_values=True))) if in_query else None
 
 
-def _from_header(header: str, environ: Environ) -> Signature | None:
-    match = _HEADER(header)
-    if match is None:
-        old = _VERSION_2(header)
-        return Signature(old[1], service="s3") if old else None
-    key, date, region, service, headers, signature = match.groups()
+def from_form(fields: Fields) -> Signature | None:
+    """The signature in the fields of S3's upload form (names in lower case); None where there is none."""
+    token = fields.get("x-amz-security-token", "")
+    if "awsaccesskeyid" in fields:
+        given = fields.get("signature", "")
+        return Signature(
+            fields["awsaccesskeyid"], service="s3", signature=given, token=token, place="form", version=2
+        )
+    if "x-amz-credential" not in fields:
+        return None
+    credential = _scope(fields["x-amz-credential"])
+    if credential is None or fields.get("x-amz-algorithm") != ALGORITHM:
+        words = "the fields x-amz-algorithm and x-amz-credential are mal-formed"
+        return Signature(service="s3", place="form", flaw=Flaw("InvalidArgument", words))
+    given, moment = fields.get("x-amz-signature", ""), fields.get("x-amz-date", "")
+    return Signature(*credential, "", given, token, moment, place="form")
+
+
+def _from_header(header: str, environ: Environ) -> Signature:
+    kind, _, rest = header.partition(" ")
     token = str(environ.get("HTTP_X_AMZ_SECURITY_TOKEN", ""))
-    return Signature(key, date, region, service.lower(), headers, signature, token)
+    moment = str(environ.get("HTTP_X_AMZ_DATE", ""))
+    if kind == "AWS":
+        (key, _, given), date = rest.strip().rpartition(":"), str(environ.get("HTTP_DATE", ""))
+        return Signature(key, service="s3", signature=given, token=token, moment=moment or date, version=2)
+    if kind != ALGORITHM:
+        return Signature(flaw=Flaw("InvalidArgument", "Unsupported Authorization Type"))
+    parts = [part.strip().partition("=") for part in rest.split(",")]
+    named = {name: value for name, _, value in parts}
+    credential = _scope(named.get("Credential", ""))
+    if len(named) != len(parts) or set(named) != set(_NEEDED) or credential is None:
+        words = "The authorization header is malformed; it needs Credential, SignedHeaders and Signature, once each."
+        return Signature(flaw=Flaw("AuthorizationHeaderMalformed", words))
+    return Signature(
+        *credential, named["SignedHeaders"], named["Signature"], token, moment or _basic_date(environ)
+    )
 
 
-def _from_query(query: Mapping[str, str]) -> Signature | None:
+def _basic_date(environ: Environ) -> str:
+    """The header Date in the form in which it is signed; as it is where it is none."""
+    date = str(environ.get("HTTP_DATE", ""))
+    with contextlib.suppress(ValueError):
+        return parsedate_to_datetime(date).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return date
+
+
+def _from_query(query: Fields) -> Signature:
     token = query.get("X-Amz-Security-Token") or query.get("x-amz-security-token") or ""
     if "AWSAccessKeyId" in query:
-        return Signature(query["AWSAccessKeyId"], service="s3", token=token, in_query=True)
-    match = _SCOPE(query["X-Amz-Credential"])
-    if match is None:
-        return None
-    key, date, region, service = match.groups()
-    headers, signature = query.get("X-Amz-SignedHeaders", ""), query.get("X-Amz-Signature", "")
-    return Signature(key, date, region, service.lower(), headers, signature, token, in_query=True)
+        return _version_2_in_query(query, token)
+    credential = _scope(query.get("X-Amz-Credential", ""))
+    service = credential[3] if credential else "s3"
+    flaw = _flaw_in_query(query, credential is not None)
+    if flaw is not None or credential is None:
+        return Signature(service=service, place="query", flaw=flaw)
+    headers, given = query["X-Amz-SignedHeaders"], query["X-Amz-Signature"]
+    return Signature(
+        *credential, headers, given, token, query["X-Amz-Date"], query["X-Amz-Expires"], place="query"
+    )
 
 
-def outlived(environ: Environ) -> bool:
-    """Whether a presigned URL is past its X-Amz-Expires (S3: "Sharing objects with presigned URLs")."""
-    query = dict(parse_qsl(str(environ.get("QUERY_STRING", ""))))
-    try:
-        made = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return datetime.now(UTC).timestamp() > made.timestamp() + int(query["X-Amz-Expires"])
-    except (KeyError, ValueError):
-        return False
+def _version_2_in_query(query: Fields, token: str) -> Signature:
+    if "Signature" not in query or "Expires" not in query:
+        words = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
+        return Signature(service="s3", place="query", version=2, flaw=Flaw("AccessDenied", words))
+    return Signature(
+        query["AWSAccessKeyId"], service="s3", signature=query["Signature"], token=token,
+        expires=query["Expires"], place="query", version=2,
+    )  # fmt: skip
 
 
-def is_genuine(signature: Signature, secret: str, environ: Environ, body: Callable[[], bytes]) -> bool:
-    """Whether `secret` signed this request; version 2 is believed. `body` is read only if need be."""
-    if not signature.signature:
-        return not signature.date
-    request = _canonical_request(signature, environ, body)
-    moment = _query_value(environ, "X-Amz-Date") if signature.in_query else environ.get("HTTP_X_AMZ_DATE", "")
-    scope = f"{signature.date}/{signature.region}/{signature.service}/aws4_request"
-    digest = hashlib.sha256(request.encode("utf-8")).hexdigest()
-    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{digest}"
-    key = _signing_key(secret, signature.date, signature.region, signature.service)
-    expected = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, signature.signature)
-
-
-@lru_cache(maxsize=256)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    key = f"AWS4{secret}".encode()
-    for part in (date, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
-
-
-def _canonical_request(signature: Signature, environ: Environ, body: Callable[[], bytes]) -> str:
-    names = signature.signed_headers.split(";")
-    headers = "".join(f"{name}:{_header(environ, name)}\n" for name in names)
-    return "\n".join(
-        (
-            str(environ["REQUEST_METHOD"]),
-            _canonical_path(signature, environ),
-            _canonical_query(signature, str(environ.get("QUERY_STRING", ""))),
-            headers,
-            signature.signed_headers,
-            _payload_hash(signature, environ, body),
+def _flaw_in_query(query: Fields, has_scope: bool) -> Flaw | None:
+    """The first rule of query authentication that the parameters break (S3: "Authenticating requests: using query parameters")."""
+    words = ""
+    if not all(f"X-Amz-{name}" in query for name in _NEEDED_IN_QUERY):
+        names = [
+            f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Signature", "Date", "SignedHeaders")
+        ]
+        words = f"Query-string authentication version 4 requires the {', '.join(names)}, and X-Amz-Expires parameters."
+    elif query["X-Amz-Algorithm"] != ALGORITHM:
+        words = f'X-Amz-Algorithm only supports "{ALGORITHM}"'
+    elif not has_scope:
+        form = "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"
+        words = (
+            f'Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting "{form}".'
         )
-    )
+    return Flaw("AuthorizationQueryParametersError", words) if words else None
 
 
-def _canonical_path(signature: Signature, environ: Environ) -> str:
-    sent = environ.get(AS_SENT)
-    path = sent[1] if isinstance(sent, tuple) else environ.get("RAW_URI") or environ.get("PATH_INFO") or "/"
-    path = str(path).partition("?")[0]
-    if path.lower().startswith(("http://", "https://")):
-        path = "/" + path.split("/", 3)[3] if path.count("/") > 2 else "/"
-    # S3 signs its path as it is sent; the others encode it once more.
-    return path if signature.service == "s3" else quote(path, safe="/-_.~")
-
-
-def _canonical_query(signature: Signature, query: str) -> str:
-    if not query:
-        return ""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    encoded = [(quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in pairs]
-    return "&".join(
-        f"{name}={value}"
-        for name, value in sorted(encoded)
-        if not (signature.in_query and name == "X-Amz-Signature")
-    )
-
-
-def _header(environ: Environ, name: str) -> str:
-    sent = environ.get(AS_SENT) if name == "host" else None
-    if isinstance(sent, tuple):
-        return str(sent[0])
-    if "_" in name:
-        return _underscored(environ, name)
-    key = name.upper().replace("-", "_")
-    value = environ.get(key) if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else environ.get(f"HTTP_{key}")
-    text = str(value or "").strip()
-    if not text.isascii():  # WSGI holds header bytes as latin-1; they were signed as UTF-8
-        text = text.encode("latin-1").decode("utf-8", "replace")
-    return _SPACES.sub(" ", text) if "  " in text else text
-
-
-def _underscored(environ: Environ, name: str) -> str:
-    """S3's metadata may be called made_by as well as made-by; WSGI can't tell the two apart."""
-    held = environ.get(UNDERSCORED)
-    return ",".join(value for key, value in held if key.lower() == name) if isinstance(held, list) else ""
-
-
-def _payload_hash(signature: Signature, environ: Environ, body: Callable[[], bytes]) -> str:
-    given = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
-    if given:
-        return str(given)
-    if signature.in_query and signature.service == "s3":
-        return "UNSIGNED-PAYLOAD"
-    return hashlib.sha256(body()).hexdigest()
-
-
-def _query_value(environ: Environ, name: str) -> str:
-    return dict(parse_qsl(str(environ.get("QUERY_STRING", "")))).get(name, "")
+def _scope(credential: str) -> tuple[str, str, str, str] | None:
+    """(key, date, region, service), None for what is none."""
+    parts = credential.rsplit("/", 4)
+    if len(parts) != 5 or parts[4] != TERMINATOR or not all(parts):
+        return None
+    key, date, region, service, _ = parts
+    return (key, date, region, service.lower()) if len(date) == 8 and date.isdigit() else None

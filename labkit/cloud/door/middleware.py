@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from labkit.cloud.door import emulated, refusals
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
-from labkit.cloud.door.credentials import Signature, read_signature
+from labkit.cloud.door.credentials import Signature, from_form, read_signature
 from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
 from labkit.cloud.door.retries import Answered, key_of
@@ -86,11 +86,12 @@ class Door:
             return _unreadable(error, signature, environ, request_id, start)
         if _is_not_aws(environ):
             return _not_found(start)
+        if signature is None and asked.form is not None:
+            signature = from_form(asked.form.fields)
         principal = None
         try:
             principal = self._authority.identify(signature, asked, environ, body)
-            in_query = signature is not None and signature.in_query
-            source = Source(environ, asked, principal, self._facts, secure, in_query)
+            source = Source(environ, asked, principal, self._facts, secure, signature)
             self._authority.check(source)
             emulated.check(asked)
             check_body(asked, environ, body)
@@ -195,7 +196,7 @@ def _is_not_aws(environ: Environ) -> bool:
 def _prepare(environ: Environ, asked: Asked, signature: Signature | None) -> None:
     """Make moto see what the door decided about, and nothing that only moto understands."""
     environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
-    if signature is None or signature.in_query:
+    if signature is None or signature.place != "header":
         # Without this header moto guesses the service and judges presigned and public requests itself.
         key, date = (signature.access_key_id, signature.date) if signature else ("ANONYMOUS", "")
         scope = f"{key}/{date or '20000101'}/{asked.region}/{asked.service}/aws4_request"

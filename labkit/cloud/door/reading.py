@@ -4,6 +4,7 @@ What belongs here: the protocols (JSON, query, EC2, REST JSON, REST XML, CBOR). 
 asks (credentials), and what is allowed. Smithy: "AWS protocols".
 """
 
+import contextlib
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 
 from labkit.cloud.door.buckets import region_of_host, to_path_style
 from labkit.cloud.door.credentials import Signature
+from labkit.cloud.door.forms import Form, read_form
 from labkit.cloud.door.routes import routes_of
 
 Environ = dict[str, object]
@@ -48,6 +50,8 @@ class Asked:
     parameters: Mapping[str, object] = field(default_factory=dict)
     #: the XML element that the body is, "" for none
     document: str = ""
+    #: S3's upload form, where the body is one
+    form: Form | None = None
 
     @property
     def mutates(self) -> bool:
@@ -177,7 +181,7 @@ def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
         else None
     )
     if matched is None:
-        return _read_post_object(environ, method, region)
+        return _read_post_object(environ, method, region, body)
     parameters: dict[str, object] = dict(matched.parameters)
     if matched.operation == "DeleteObjects":
         parameters["Keys"] = _keys_to_delete(body.read())
@@ -186,12 +190,18 @@ def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
     return Asked("rest-xml", "s3", matched.operation, region, parameters, matched.document)
 
 
-def _read_post_object(environ: Environ, method: str, region: str) -> Asked:
+def _read_post_object(environ: Environ, method: str, region: str, body: Body) -> Asked:
     """An upload by an HTML form, the one operation that botocore does not describe."""
     bucket, _, key = _decoded_path(environ).strip("/").partition("/")
-    form = method == "POST" and bucket and not key
-    parameters = {"Bucket": bucket} | ({"Key": "*"} if form else {"Key": key} if key else {})
-    return Asked("rest-xml", "s3", "PostObject" if form else "", region, parameters)
+    if method != "POST" or not bucket or key:
+        parameters = {"Bucket": bucket} | ({"Key": key} if key else {})
+        return Asked("rest-xml", "s3", "", region, parameters)
+    form, kind = None, str(environ.get("CONTENT_TYPE", ""))
+    if kind.lower().startswith("multipart/form-data"):
+        with contextlib.suppress(ValueError):
+            form = read_form(kind, body.read())
+    parameters = {"Bucket": bucket, "Key": (form.key if form else "") or "*"}
+    return Asked("rest-xml", "s3", "PostObject", region, parameters, form=form)
 
 
 def _keys_to_delete(document: bytes) -> list[str]:

@@ -6,12 +6,13 @@ responses"; EC2 API reference: "Error codes"; "Common errors" of each service's 
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from labkit.cloud.door.credentials import Flaw
 from labkit.cloud.door.reading import Wire
 from labkit.cloud.iam import Decision
 from labkit.cloud.records import Caller, Principal
@@ -42,14 +43,25 @@ class Refusal:
 
 
 class Refused(Exception):
-    """The request is answered with an error; `decision` is there when policies made it."""
+    """The request is answered with an error; `decision` is there when policies made it.
 
-    def __init__(self, status: int, code: str, message: str, decision: Decision | None = None) -> None:
+    `details` are what S3 tells besides, by element.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        decision: Decision | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.decision = decision
+        self.details = details or {}
 
 
 def denied(wire: Wire, service: str, principal: Principal, decision: Decision) -> Refused:
@@ -137,6 +149,28 @@ def bad_signature(wire: Wire, service: str) -> Refused:
     return _not_genuine(wire, _MISMATCH)
 
 
+def malformed_signature(wire: Wire, service: str, flaw: Flaw) -> Refused:
+    """The signature can't be read."""
+    if service == "s3":
+        return Refused(403 if flaw.code == "AccessDenied" else 400, flaw.code, flaw.message)
+    code = "IncompleteSignature" if wire in ("query", "ec2") else "IncompleteSignatureException"
+    return Refused(400, code, flaw.message)
+
+
+def out_of_scope(wire: Wire, why: str) -> Refused:
+    """The signature is made for another place, day or time, in the words of everybody but S3."""
+    return _not_genuine(wire, why)
+
+
+def unsigned_header(wire: Wire, service: str, name: str) -> Refused:
+    """A header that must be signed is not among the signed ones."""
+    if service == "s3":
+        message = "There were headers present in the request which were not signed"
+        return Refused(403, "AccessDenied", message, details={"HeadersNotSigned": name})
+    named = "'Host' or ':authority'" if name == "host" else f"'{name}'"
+    return _not_genuine(wire, f"{named} must be a 'SignedHeader' in the AWS Authorization.")
+
+
 def no_such_region(wire: Wire, service: str, region: str) -> Refused:
     """The signature's scope names a region that there is not (IAM user guide, "Troubleshoot signed requests")."""
     if service == "s3":
@@ -203,8 +237,9 @@ def _rest_json(refused: Refused, service: str, request_id: str) -> _Rendered:
 def _s3_xml(refused: Refused, service: str, request_id: str) -> _Rendered:
     text = (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{refused.code}</Code>'
-        f"<Message>{escape(refused.message)}</Message><RequestId>{request_id}</RequestId>"
-        f"<HostId>{request_id}</HostId></Error>"
+        f"<Message>{escape(refused.message)}</Message>"
+        + "".join(f"<{name}>{escape(value)}</{name}>" for name, value in refused.details.items())
+        + f"<RequestId>{request_id}</RequestId><HostId>{request_id}</HostId></Error>"
     )
     return "application/xml", text.encode()
 

@@ -194,6 +194,10 @@ def test_calls_that_may_change_something(operation: str, mutates: bool) -> None:
 
 
 SCOPE = "20260101/ap-south-1/s3/aws4_request"
+PRESIGNED = (
+    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host"
+    "&X-Amz-Signature=ab"
+)
 
 
 @pytest.mark.parametrize(
@@ -206,17 +210,8 @@ SCOPE = "20260101/ap-south-1/s3/aws4_request"
             "AKIA",
         ),
         (environ(Authorization="AWS AKIA:signature="), "AKIA"),
-        (
-            environ(path=f"/b/k?X-Amz-Credential=AKIA%2F{SCOPE.replace('/', '%2F')}&X-Amz-Signature=ab"),
-            "AKIA",
-        ),
+        (environ(path=f"/b/k?X-Amz-Credential=AKIA%2F{SCOPE.replace('/', '%2F')}&{PRESIGNED}"), "AKIA"),
         (environ(path="/b/k?AWSAccessKeyId=AKIA&Signature=x&Expires=1"), "AKIA"),
-        (environ(path="/b/k?X-Amz-Credential=nonsense"), None),
-        (environ(Authorization="Bearer x"), None),
-        (
-            environ(Authorization="AWS4-HMAC-SHA256 Credential=A/20260101/r/169.254.169.254/aws4_request"),
-            None,
-        ),
         (environ(), None),
     ],
 )
@@ -224,3 +219,37 @@ def test_keys_are_found_wherever_they_may_be(request_: dict[str, Any], key: str 
     """IAM user guide, "Authentication methods": header and query parameters; S3 knows version 2 too."""
     found = read_signature(request_)
     assert (found.access_key_id if found else None) == key
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (environ(path="/b/k?X-Amz-Credential=nonsense"), "AuthorizationQueryParametersError"),
+        (environ(path=f"/b/k?X-Amz-Credential=nonsense&{PRESIGNED}"), "AuthorizationQueryParametersError"),
+        (environ(path="/b/k?AWSAccessKeyId=AKIA&Signature=x"), "AccessDenied"),
+        (
+            environ(path="/b/k?AWSAccessKeyId=AKIA&Signature=x&Expires=1", Authorization="AWS A:x"),
+            "InvalidArgument",
+        ),
+        (environ(Authorization="Bearer x"), "InvalidArgument"),
+        (environ(Authorization=f"AWS4-HMAC-SHA256 Credential=A/{SCOPE}"), "AuthorizationHeaderMalformed"),
+        (
+            environ(
+                Authorization=f"AWS4-HMAC-SHA256 Credential=A/{SCOPE}, Credential=B/{SCOPE}, Signature=a"
+            ),
+            "AuthorizationHeaderMalformed",
+        ),
+        (
+            environ(
+                Authorization="AWS4-HMAC-SHA256 Credential=A/2026/r/s3/aws4_request, SignedHeaders=a, Signature=a"
+            ),
+            "AuthorizationHeaderMalformed",
+        ),
+    ],
+)
+def test_a_signature_that_cant_be_read_is_no_anonymous_request(request_: dict[str, Any], code: str) -> None:
+    """S3 API reference, "List of error codes"."""
+    found = read_signature(request_)
+    assert found is not None
+    assert found.flaw is not None
+    assert found.flaw.code == code
