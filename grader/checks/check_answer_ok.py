@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 
-from labkit.grading.api import Answer, Failed, Lab
+from grader.support.calling import why
+from labkit.grading.api import Answer, Lab
 
 _RESULT = (
     "success", "message", "image_id", "s3_location", "file_size", "file_extension", "timestamp", "server_ms",
@@ -25,7 +26,7 @@ def check(lab: Lab) -> None:
         answer = lab.function.invoke(event(lab.images.publish(data)))
         wrong = _wrong(answer, len(data))
         if wrong:
-            raise Failed(
+            raise why(answer)(
                 f"{wrong} (event: {shape})", hint="gaps lambda-call and lambda-answers: status, text, result",
                 expected='200, "body" with message, lambda_ec2_call_time_ms and result', found=answer.text,
             )  # fmt: skip

@@ -1,8 +1,7 @@
 """Line bytes-exact."""
 
-import hashlib
-
-from grader.support.pictures import KINDS, object_of, process
+from grader.support.pictures import KINDS, process, stored_of
+from grader.support.rows import digest
 from labkit.grading.api import Failed, Lab
 
 _SMALLEST = 12
@@ -15,14 +14,10 @@ def check(lab: Lab) -> None:
     """
     for size in (_SMALLEST, lab.random.randint(2_000, 90_000), 5_000_000):
         image = process(lab, lab.images.make(lab.random.choice(KINDS), size))
-        stored = object_of(lab, image)
+        stored = stored_of(lab, image)
         if stored.data != image.data:
             raise Failed(
                 f"the stored object is not what was served: {len(stored.data):,} bytes instead of {size:,}",
                 hint="gaps download and store: where do the bytes become something else on their way?",
-                expected=f"SHA-256 {_hash(image.data)}", found=f"SHA-256 {_hash(stored.data)}",
+                expected=f"SHA-256 {digest(image.data)}", found=f"SHA-256 {digest(stored.data)}",
             )  # fmt: skip
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

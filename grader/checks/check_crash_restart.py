@@ -1,6 +1,6 @@
 """Line crash-restart."""
 
-from grader.support.waiting import healthy_again
+from grader.support.waiting import healthy_again, image_problem
 from labkit.grading.api import Failed, Lab
 
 #: leaves a wrong system without its service: judged after the others
@@ -8,16 +8,24 @@ DISTURBS = True
 
 
 def check(lab: Lab) -> None:
-    """Your service is healthy again after it was killed (kill −9).
+    """Your service is healthy again after it was killed (kill −9), and processes images as before.
 
     Programs die: of memory, of a bug, by mistake. systemd can start them again, if it is told to.
     """
     if not lab.server.wait_healthy(5):
         raise Failed("your service is not healthy, before anything was killed", hint="./lab logs server",
                      expected="healthy", found="no answer on /health")  # fmt: skip
+    worked = not image_problem(lab)  # where no image works, that is the business of other lines
     lab.server.kill_application()
     if not healthy_again(lab, 15):
         raise Failed(
             "your service stayed dead after kill −9", hint="gap unit: when should systemd start it again?",
             expected="healthy within 15 s", found="no answer on /health", evidence=lab.server.journal(lines=6),
+        )  # fmt: skip
+    problem = image_problem(lab) if worked else ""
+    if problem:
+        raise Failed(
+            f"after kill −9 your service does not process an image any more: {problem}",
+            hint="gap unit: does what systemd starts again get the same settings as the first time?",
+            expected="an image processed, as before", found=problem, evidence=lab.server.journal(lines=6),
         )  # fmt: skip

@@ -1,7 +1,10 @@
 """Line path-image."""
 
-from grader.support.pictures import KINDS
-from labkit.grading.api import Failed, Lab
+from datetime import UTC, datetime
+
+from grader.support import rows
+from grader.support.pictures import KINDS, process, row_of
+from labkit.grading.api import Failed, Lab, lost
 
 
 def check(lab: Lab) -> None:
@@ -11,20 +14,41 @@ def check(lab: Lab) -> None:
     """
     other = lab.abroad()
     other.server.boot()
-    for kind in lab.random.sample(KINDS, 3):
-        _one(lab, other, kind, lab.images.make(kind, lab.random.randint(1_000, 200_000)))
+    wrong = [
+        _one(other, kind, lab.images.make(kind, lab.random.randint(1_000, 200_000)))
+        for kind in lab.random.sample(KINDS, 3)
+    ]
+    if any(wrong):
+        _judge_given(lab)
 
 
-def _one(lab: Lab, other: Lab, kind: str, data: bytes) -> None:
-    name = f"{lab.unique('new')}.{kind}"
-    answer = other.process(other.images.publish(data, name=name))
+def _one(other: Lab, kind: str, data: bytes) -> str:
+    """What is wrong in the row of an image that was processed, stored and recorded. Raises Failed where it was not."""
+    url, started = other.images.publish(data, name=f"{other.unique('picture')}.{kind}"), datetime.now(UTC)
+    answer = other.process(url)
     if answer.status != 200 or answer.problem:
         raise _failed(other, f"an image was not processed in {other.region}: {answer.text}")
+    if not str(answer.result.get("s3_location", "")).startswith(f"s3://{other.bucket.name}/"):
+        raise _failed(other, "the answer's s3_location is not s3://, your bucket and the object's key")
     stored, row = other.bucket.object(answer.key), other.table.row(answer.image_id)
     if stored is None or stored.data != data:
         raise _failed(other, f"in {other.region} the object is not what was served")
     if row is None or "processed" not in str(row.get("status")):
         raise _failed(other, f"in {other.region} the object has no row with status processed")
+    return lost(rows.whole(other, row, url, data, started, datetime.now(UTC)))[1]
+
+
+def _judge_given(lab: Lab) -> None:
+    """What a gap writes wrong into a row costs that gap's lines; what given text does is the whole's. Raises Failed."""
+    given, data, started = lab.with_given_only(), lab.images.make("png", 4000), datetime.now(UTC)
+    image = process(given, data)
+    _, wrong = lost(rows.whole(given, row_of(given, image), image.url, data, started, datetime.now(UTC)))
+    if wrong:
+        raise Failed(
+            f"a row is not as in the contract: {wrong}",
+            hint="compare the text outside the gaps of flask_app.py with a fresh one",
+            expected="a row as in the contract", found=wrong,
+        )  # fmt: skip
 
 
 def _failed(other: Lab, reason: str) -> Failed:

@@ -2,8 +2,9 @@
 
 import re
 
+from grader.support.calling import why
 from grader.support.rights import taken_away
-from labkit.grading.api import Answer, Behaviour, Failed, Lab, lost
+from labkit.grading.api import Answer, Behaviour, Lab, lost
 
 _SUCCESS = re.compile(r"success|processed|completed|\bok\b", re.IGNORECASE)
 
@@ -14,21 +15,34 @@ def check(lab: Lab) -> None:
     Half of all programs look at the status, the other half at the message: both must say the same.
     """
     page = lab.images.publish(
-        b"<h1>Not here</h1>", name=lab.unique("gone") + ".png", behaviour=Behaviour(status=404)
+        b"<h1>Not here</h1>", name=lab.unique("picture") + ".png", behaviour=Behaviour(status=404)
     )
     refused = lab.process(page)
     with taken_away(lab, "s3:PutObject", "dynamodb:PutItem"):
         failed = lab.process(lab.images.publish(lab.images.make("jpg", 700)))
     statuses = f"the server's 400 became {refused.text}; its 500 became {failed.text}"
     holding, missing = lost([
-        (refused.status == 400 and failed.status == 500, statuses),
-        (not _sounds_good(refused) and not _sounds_good(failed), "a word of success stands beside an error"),
+        (_passes(refused, 400) and _passes(failed, 500), statuses),
+        _says_so(refused, failed),
     ])  # fmt: skip
     if holding < 1:
-        raise Failed(
+        raise why(refused)(
             missing, fraction=holding, hint="gap lambda-answers: the status of the server, and an error, no message",
             expected="400 and 500 with an error", found=f"{refused.text} and {failed.text}",
         )  # fmt: skip
+
+
+def _passes(answer: Answer, status: int) -> bool:
+    """Whether the client gets this status: API Gateway makes a 502 of a body that is no text."""
+    return answer.status == status and isinstance(answer.value.get("body"), str)
+
+
+def _says_so(*answers: Answer) -> tuple[bool, str]:
+    """What stands beside the status is the JSON text of an error, without a word of success."""
+    problem = next((answer.problem for answer in answers if answer.problem), "")
+    if problem:
+        return False, f"a refusal is no answer that a client can read: {problem}"
+    return not any(map(_sounds_good, answers)), "a word of success stands beside an error"
 
 
 def _sounds_good(answer: Answer) -> bool:

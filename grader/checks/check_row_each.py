@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator
 
-from grader.support.pictures import Processed, object_of, process_some, row_of, text
+from grader.support.pictures import Processed, process_some, recorded, row_of, text
+from grader.support.rows import agrees
 from labkit.grading.api import Failed, Lab, lost
 
 _HOW_MANY = 3
@@ -28,21 +29,20 @@ def check(lab: Lab) -> None:
 
 def _agree(lab: Lab, images: list[Processed]) -> Iterator[tuple[bool, str]]:
     for image in images:
-        row, stored = row_of(lab, image), object_of(lab, image)
+        row = row_of(lab, image)
+        stored = recorded(lab, row, image)
         told = {
             "s3_bucket": lab.bucket.name, "s3_key": stored.key, "file_size": str(len(stored.data)),
-            "image_id": image.image_id,
         }  # fmt: skip
-        for name, value in told.items():
-            yield (
-                text(row, name) == value,
-                f"a row's {name} is {text(row, name) or 'missing'}, its object's {value}",
-            )
+        yield from agrees(row, told, needed=("s3_key",))
+    urls = [text(row, "original_url") for row in lab.table.rows()]
+    yield all(urls.count(image.url) <= 1 for image in images), "an image has more than one row"
 
 
 def _nothing_else(lab: Lab, images: list[Processed], before: set[str]) -> tuple[bool, str]:
     new = set(lab.bucket.keys(f"{lab.variant.prefix}/")) - before
-    return new == {image.key for image in images}, f"{_HOW_MANY} images made {len(new)} new objects"
+    named = {text(row_of(lab, image), "s3_key") for image in images}
+    return new == named, f"{_HOW_MANY} images made {len(new)} new objects"
 
 
 def _by_server(lab: Lab, started: float) -> tuple[bool, str]:

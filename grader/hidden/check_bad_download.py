@@ -1,13 +1,33 @@
 """Line bad-download."""
 
-from collections.abc import Callable
+import base64
+from dataclasses import dataclass
 
-from grader.support.pictures import ask_all, said
-from labkit.grading.api import Behaviour, Failed, Lab, Reply, lost
+from grader.support.pictures import ask_all, said, text
+from grader.support.server_files import Trap, a_name_of_the_metadata_service, set_trap
+from labkit.grading.api import Behaviour, Failed, Lab, Reply, Untried, lost
 
 #: really waits: a download may take 20 s
 SLOW = True
 _TOO_BIG = 20 * 1024 * 1024 + 1
+_STATUSES = "an answer other than 200"
+_CONTENTS = "not an image of up to 20 MB"
+_SLOW = "never, or drop by drop"
+_PLACES = "another scheme or the metadata service"
+_GOOD = 3
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """One URL: what is wrong with it ("" for a good image), and how it shows that somebody went there all the same.
+
+    `marker` is the text by which the metadata service knows it, `trap` the file that it leads to.
+    """
+
+    what: str
+    url: str
+    marker: str = ""
+    trap: Trap | None = None
 
 
 def check(lab: Lab) -> None:
@@ -15,13 +35,19 @@ def check(lab: Lab) -> None:
 
     The URL comes from outside: everything behind it may be wrong, huge, endless, or meant to hurt.
     """
-    parts = {"an answer other than 200": _statuses, "not an image of up to 20 MB": _contents,
-             "never, or drop by drop": _slow, "another scheme or the metadata service": _places}  # fmt: skip
-    objects, rows = set(lab.bucket.keys()), _processed(lab)
-    urls = {what: make(lab) for what, make in parts.items()}
-    replies = iter(ask_all(lab, [url for some in urls.values() for url in some]))
-    stored = set(lab.bucket.keys()) - objects or _processed(lab) - rows
-    holding, missing = lost(_judged(what, [next(replies) for _ in some]) for what, some in urls.items())
+    sent = [*_statuses(lab), *_contents(lab), *_slow(lab), *_places(lab)]
+    sent += [_Sent("", _publish(lab, _picture(lab))) for _ in range(_GOOD)]
+    lab.random.shuffle(sent)
+    replies = ask_all(lab, [each.url for each in sent])
+    if not any(reply.status for reply in replies):
+        raise Untried("your server does not answer", hint="./lab logs server", found=said(replies[0]))
+    asked = lab.server.metadata_requests()
+    parts = dict.fromkeys((_STATUSES, _CONTENTS, _SLOW, _PLACES), "")
+    for each, reply in zip(sent, replies, strict=True):
+        wrong = _wrong(each, reply, asked)
+        parts[each.what or _CONTENTS] = parts[each.what or _CONTENTS] or wrong
+    stored = _stored(lab, {each.url for each in sent if each.what})
+    holding, missing = lost((not wrong, f"{what}: {wrong}") for what, wrong in parts.items())
     if holding < 1 or stored:
         raise Failed(
             missing or "a bad download left an object or a row behind", fraction=min(holding, 0.75),
@@ -30,49 +56,71 @@ def check(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _judged(what: str, replies: list[Reply]) -> tuple[bool, str]:
-    wrong = next((reply for reply in replies if reply.status != 400), None)
-    return wrong is None, f"{what}: {said(wrong).partition(' ')[0] if wrong else ''}"
+def _wrong(sent: _Sent, reply: Reply, asked: list[str]) -> str:
+    if not sent.what:
+        return "a good image beside them was refused" if reply.status == 400 else ""
+    if reply.status != 400:
+        return said(reply) if not reply.status else str(reply.status)
+    if sent.marker and any(sent.marker in target for target in asked):
+        return "400, but only after the metadata service was asked"
+    if sent.trap and sent.trap.was_opened():
+        return "400, but only after a file of the server was opened"
+    return ""
 
 
-def _processed(lab: Lab) -> set[str]:
-    return {str(row.get("image_id")) for row in lab.table.rows() if "processed" in str(row.get("status"))}
+def _stored(lab: Lab, bad: set[str]) -> bool:
+    """Whether one of these URLs has a row that says processed, or an object that its row names."""
+    rows = [row for row in lab.table.rows() if text(row, "original_url") in bad]
+    keys = {text(row, "s3_key") for row in rows} & set(lab.bucket.keys()) if rows else set()
+    return bool(keys) or any(text(row, "status") == "processed" for row in rows)
+
+
+def _picture(lab: Lab) -> bytes:
+    return lab.images.make("png", lab.random.randint(400, 9000))
 
 
 def _publish(lab: Lab, data: bytes, **behaviour: object) -> str:
     how = Behaviour(**behaviour) if behaviour else None  # type: ignore[arg-type]
-    return lab.images.publish(data, name=lab.unique("bad") + ".png", behaviour=how)
+    return lab.images.publish(data, name=lab.unique("picture") + ".png", behaviour=how)
 
 
-def _statuses(lab: Lab) -> list[str]:
+def _statuses(lab: Lab) -> list[_Sent]:
     """Error pages that look like images."""
-    return [_publish(lab, lab.images.make("png", 800), status=status) for status in (404, 500, 403)]
+    codes = (404, lab.random.choice((401, 403, 410)), lab.random.choice((500, 502, 503)))
+    return [_Sent(_STATUSES, _publish(lab, _picture(lab), status=status)) for status in codes]
 
 
-def _contents(lab: Lab) -> list[str]:
-    text = b"<html><body>" + lab.images.make("", 500).hex().encode()
+def _contents(lab: Lab) -> list[_Sent]:
+    """Too big, empty, and what does not begin as an image does, whatever its name and its host say."""
+    page = b"<html><body>" + lab.images.make("", 500).hex().encode()
+    others = (b"", page, lab.images.make("", 900), b"%PDF-1.7\n" + lab.images.make("", 300))
     big = _publish(lab, lab.images.make("png", 64), size=_TOO_BIG - 64)
-    others = (b"", text, lab.images.make("", 900), b"%PDF-1.7\n" + lab.images.make("", 300))
-    return [big, *(_publish(lab, data, content_type="image/png") for data in others)]
+    urls = [big, *(_publish(lab, data, content_type="image/png") for data in others)]
+    return [_Sent(_CONTENTS, url) for url in urls]
 
 
-def _slow(lab: Lab) -> list[str]:
-    data = lab.images.make("png", 4000)
-    return [_publish(lab, data, silent=True), _publish(lab, data, drip=20.0)]
+def _slow(lab: Lab) -> list[_Sent]:
+    urls = [_publish(lab, _picture(lab), silent=True), _publish(lab, lab.images.make("png", 4000), drip=20.0)]
+    return [_Sent(_SLOW, url) for url in urls]
 
 
-def _places(lab: Lab) -> list[str]:
-    inside = "/latest/meta-data/iam/security-credentials/"
-    pool: list[Callable[[], str]] = [
-        lambda: f"http://169.254.169.254{inside}",
-        lambda: f"http://[::ffff:169.254.169.254]{inside}",
-        lambda: f"http://2852039166{inside}",
-        lambda: _publish(lab, b"", status=302, location=f"http://169.254.169.254{inside}"),
-    ]
-    schemes = [
-        "file:///etc/passwd",
-        "ftp://images.lab.example/a.png",
-        "gopher://images.lab.example/",
-        "data:image/png,",
-    ]
-    return [make() for make in lab.random.sample(pool, 3)] + lab.random.sample(schemes, 2)
+def _places(lab: Lab) -> list[_Sent]:
+    """The metadata service by other names, and images that lie where no web server is."""
+    hosts = (
+        "169.254.169.254", "[::ffff:169.254.169.254]", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376",
+        "169.254.43518", a_name_of_the_metadata_service(lab),
+    )  # fmt: skip
+    sent = [_metadata(lab, host, redirected=n == 2) for n, host in enumerate(lab.random.sample(hosts, 3))]
+    file, other = set_trap(lab, _picture(lab)), set_trap(lab, _picture(lab))
+    sent.append(_Sent(_PLACES, file.url, trap=file))
+    inline = "data:image/png;base64," + base64.b64encode(_picture(lab)).decode()
+    elsewhere = f"{lab.random.choice(('ftp', 'gopher'))}://images.lab.example/{lab.unique('picture')}.png"
+    led = _publish(lab, b"", status=302, location=other.url)
+    more = lab.random.choice((_Sent(_PLACES, inline), _Sent(_PLACES, elsewhere)))
+    return [*sent, _Sent(_PLACES, led, trap=other), more]
+
+
+def _metadata(lab: Lab, host: str, *, redirected: bool) -> _Sent:
+    marker = lab.unique("picture")
+    url = f"http://{host}/latest/meta-data/iam/security-credentials/?{marker}.png"
+    return _Sent(_PLACES, _publish(lab, b"", status=302, location=url) if redirected else url, marker)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored, cut
+from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored, Untried, cut
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 KINDS = tuple(CONTENT_TYPES)
@@ -52,9 +52,9 @@ def process(lab: Lab, data: bytes, *, name: str = "", behaviour: Behaviour | Non
 
 
 def taken(url: str, data: bytes, reply: Reply) -> Processed:
-    """The processed image behind a reply. Raises Failed for any other than 200 with a JSON object."""
+    """The processed image behind a reply. Raises Untried for any other than 200 with a JSON object."""
     if reply.status != 200 or not isinstance(reply.json, Mapping):
-        raise Failed(
+        raise Untried(
             f"your server did not process a good image: {said(reply)}", hint=next_thing(said(reply)),
             expected="status 200 and a JSON object", found=said(reply),
         )  # fmt: skip
@@ -121,9 +121,20 @@ def object_of(lab: Lab, image: Processed) -> Stored:
     return stored
 
 
+def recorded(lab: Lab, row: Mapping[str, Any], image: Processed) -> Stored:
+    """The object that the image's row names; where it names none, the one that the answer names. Raises Failed."""
+    stored = lab.bucket.object(text(row, "s3_key")) if text(row, "s3_key") else None
+    return stored or object_of(lab, image)
+
+
+def stored_of(lab: Lab, image: Processed) -> Stored:
+    """The image's object, by its row or, where that says nothing, by the answer. Raises Failed when there is none."""
+    return recorded(lab, _row(lab, image) or {}, image)
+
+
 def row_of(lab: Lab, image: Processed) -> Mapping[str, Any]:
     """The image's row. Raises Failed when there is none."""
-    row = lab.table.row(image.image_id)
+    row = _row(lab, image)
     if row is None:
         raise Failed(
             "your server said success, but the table has no row with the image_id of its answer",
@@ -131,6 +142,13 @@ def row_of(lab: Lab, image: Processed) -> Mapping[str, Any]:
             expected="one row", found="none",
         )  # fmt: skip
     return row
+
+
+def _row(lab: Lab, image: Processed) -> Mapping[str, Any] | None:
+    """By the answer's image_id; where that leads nowhere, the row that tells the URL, which is no other image's."""
+    found = lab.table.row(image.image_id)
+    others = () if found else lab.table.rows()
+    return found or next((row for row in others if text(row, "original_url") == image.url), None)
 
 
 def text(row: Mapping[str, Any], name: str) -> str:

@@ -1,16 +1,23 @@
-"""Waiting for the service to be healthy again, and no longer than there is hope.
+"""A service that was stopped or killed: waiting for it to work again, and no longer than there is hope.
 
-What belongs here: when to stop waiting. What does not: what was done to the service (the checks).
+What belongs here: what counts as working, when to stop waiting. What does not: what was done to the service (the checks).
 """
 
 import time
 
+from grader.support.pictures import ask, said
 from labkit.grading.api import Lab
 
 #: what a unit is called while systemd runs it or is about to
 _HOPE = ("active", "activating", "reloading", "deactivating")
 #: a service that starts late may start within this
 _LEAST = 4.0
+
+
+def image_problem(lab: Lab) -> str:
+    """What a good image is answered now, "" when it is processed: /health needs no setting, an image needs them all."""
+    reply = ask(lab, lab.images.publish(lab.images.make("png", lab.random.randint(500, 5000))))
+    return "" if reply.status == 200 else said(reply)
 
 
 def healthy_again(lab: Lab, seconds: float) -> bool:

@@ -210,6 +210,7 @@ class Cloud:
         return Probing(
             self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
             self._instances.process_id, self._reconciler.settle, lambda: self._door.faults,
+            self._instances.metadata_requests,
         )  # fmt: skip
 
     # -- what the parts ask of each other -------------------------------------------------------------

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from labkit.cloud.ports import CredentialIssuer
+from labkit.cloud.ports import CredentialIssuer, NotTrusted
 from labkit.cloud.records import Credentials, InstanceRecord
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ CREDENTIAL_SECONDS = 21600
 #: AWS makes new credentials available at least five minutes before the old ones expire
 _REFRESH_BEFORE = 600.0
 _VERSIONS = ("1.0", "2007-01-19", "2009-04-04", "2016-09-02", "2019-10-01", "2021-03-23", "latest")
+_SERVICE = "ec2.amazonaws.com"
 _TTL = "HTTP_X_AWS_EC2_METADATA_TOKEN_TTL_SECONDS"
 _TOKEN = "HTTP_X_AWS_EC2_METADATA_TOKEN"
 
@@ -45,7 +46,7 @@ class _Refused(Exception):
 class MetadataService:
     """Answers one instance. `record` gives its current description at each request.
 
-    `clock` gives seconds since the epoch. Safe to call from many threads.
+    `clock` gives seconds since the epoch; `asked` is told the path and query of each request. Safe to call from many threads.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class MetadataService:
         credentials: CredentialIssuer,
         *,
         clock: Callable[[], float] = time.time,
+        asked: Callable[[str], object] = lambda _: None,
     ) -> None:
-        self._record, self._issuer, self._clock = record, credentials, clock
+        self._record, self._issuer, self._clock, self._asked = record, credentials, clock, asked
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
         self._held: tuple[str, Credentials, float] | None = None
@@ -63,6 +65,7 @@ class MetadataService:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
+        self._asked(f"{environ.get('PATH_INFO', '')}?{environ.get('QUERY_STRING', '')}")
         try:
             body, kind, more = self._answer(environ)
             status = HTTPStatus.OK
@@ -215,7 +218,12 @@ class MetadataService:
             now = self._clock()
             held = self._held
             if held is None or held[0] != record.role_arn or held[1].expires_at - now < _REFRESH_BEFORE:
-                issued = self._issuer.issue(record.role_arn, record.instance_id, seconds=CREDENTIAL_SECONDS)
+                try:
+                    issued = self._issuer.issue(
+                        record.role_arn, record.instance_id, seconds=CREDENTIAL_SECONDS, service=_SERVICE
+                    )
+                except NotTrusted:
+                    return self._unauthorized(record)
                 held = self._held = (record.role_arn, issued, now)
         _, credentials, updated = held
         answer = {
@@ -226,6 +234,21 @@ class MetadataService:
             "SecretAccessKey": credentials.secret_access_key,
             "Token": credentials.session_token,
             "Expiration": _stamp(credentials.expires_at),
+        }
+        return json.dumps(answer, indent=2)
+
+    def _unauthorized(self, record: InstanceRecord) -> str:
+        """What stands in the credentials' place when the role's trust policy does not name EC2.
+
+        AWS: as seen in https://github.com/aws/aws-cli/issues/2060.
+        """
+        name = record.role_arn.rpartition("/")[2]
+        answer = {
+            "Code": "AssumeRoleUnauthorizedAccess",
+            "Message": f"EC2 cannot assume the role {name}. Please see documentation at "
+            "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html"
+            "#troubleshoot_iam-ec2_errors-info-doc.",
+            "LastUpdated": _stamp(self._clock()),
         }
         return json.dumps(answer, indent=2)
 

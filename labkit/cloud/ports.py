@@ -16,6 +16,7 @@ from labkit.cloud.records import (
     Principal,
     PublicAccessBlock,
 )
+from labkit.errors import CloudError
 from labkit.sandbox.spec import Bind, SandboxSpec
 
 if TYPE_CHECKING:
@@ -127,10 +128,16 @@ class AwsAccess(Protocol):
         ...
 
 
+class NotTrusted(CloudError):
+    """The trust policy of a role does not let an AWS service assume it."""
+
+
 class CredentialIssuer(Protocol):
     """Gives temporary credentials of a role, as STS does for services."""
 
-    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials: ...
+    def issue(self, role_arn: str, session_name: str, *, seconds: int, service: str = "") -> Credentials:
+        """Raises CloudError when there is no such role, NotTrusted when it may not be assumed by `service` (if named)."""
+        ...
 
 
 class LogWriter(Protocol):

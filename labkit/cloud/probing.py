@@ -52,11 +52,12 @@ class Probing:
         process_of: Callable[[str], int],
         settle: Callable[[], object],
         faults: Callable[[], Mapping[str, int]],
+        metadata_of: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`faults` counts our own failures. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
+        """`faults` counts our own failures; `metadata_of` tells what an instance's metadata service was asked for. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
         self._wires, self._images, self._credentials = wires, images, credentials
         self._calls, self._process_of, self._settle = calls, process_of, settle
-        self._faults, self._numbers = faults, itertools.count(1)
+        self._faults, self._metadata_of, self._numbers = faults, metadata_of, itertools.count(1)
 
     def answer(self, method: str, parts: list[str], request: Request) -> Any:
         """The JSON value that answers the request; None when it is none of these questions."""
@@ -79,6 +80,8 @@ class Probing:
                 return [asdict(visit) for visit in self._images.visits(name)]
             case "GET", ["instances", name, "programs"]:
                 return [asdict(program) for program in self._programs(name)]
+            case "GET", ["instances", name, "metadata"]:
+                return list(self._metadata_of(name))
             case "POST", ["instances", name, "kill"]:
                 return {"killed": looking.kill(self._process_of(name), int(request.get_json()["pid"]))}
             case "POST", ["instances", name, "requests"]:

@@ -24,6 +24,7 @@ Verdicts
     returns None or 1.0            passed
     returns 0.0 < x < 1.0          passed in part; better say why: raise Failed(..., fraction=x)
     raises Failed(reason, …)       failed (with fraction=x: that part of the points is earned all the same)
+    raises Untried(…)      failed too: something else stood in the way of what the line is about
     raises anything else           not judged: our trouble, costs the student nothing, the run exits non-zero
 
 So a check must turn everything that a *student* can cause (an AWS error, a time-out, a body that is no JSON, a
@@ -59,7 +60,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.deploy.inventory import Inventory
 from labkit.deploy.template import Declared, declared
-from labkit.grading.failure import Failed
+from labkit.grading.failure import Failed, Untried
 from labkit.grading.naming import cut
 from labkit.grading.probes.function import Answer, Function
 from labkit.grading.probes.images import Images
@@ -74,13 +75,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "Packet",
-    "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Visit",
+    "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Untried", "Visit",
     "cut",
 ]  # fmt: skip
 
 
 #: where else the same files may be deployed for a check
-Deployed = Literal["abroad", "doomed", "other engine"]
+Deployed = Literal["abroad", "doomed", "other engine", "given"]
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class Lab:
     #: another deployment of the same files; see `abroad`, `doomed`, `by_the_other_engine`
     _another: Callable[["Deployed"], "Lab"]
     _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    _names: int = 0
+    _names: set[str] = field(default_factory=set)
 
     # -- what the student handed in -------------------------------------------------------------------
 
@@ -206,6 +207,10 @@ class Lab:
         """The Lambda function: invoke(event) -> Answer, configuration, role, logs()."""
         return Function(self.clients, self.output("LambdaFunctionName"), self.system.await_boot)
 
+    def is_healthy(self) -> bool:
+        """Whether the service answers inside its own machine, now; False where there is no instance."""
+        return bool(self.outputs.get("InstanceId")) and self.server.is_healthy()
+
     def health(self) -> Answer:
         """The function's own health branch: proves function, network, door, server."""
         return self.function.invoke({"action": "health"})
@@ -280,6 +285,14 @@ class Lab:
         """
         return self._another("other engine")
 
+    def with_given_only(self) -> "Lab":
+        """The reference system with the application's given text of this submission, all its gaps as they should be.
+
+        Tells whether a mistake in the whole is given text's or a gap's. This lab itself where there is no reference.
+        Raises Failed when that does not deploy.
+        """
+        return self._another("given")
+
     def destroy(self, *, stop_after: int = 0) -> None:
         """Delete this deployment (a `doomed()` lab). `stop_after` events: walk away in the middle, as a kill would.
 
@@ -302,10 +315,12 @@ class Lab:
         self._cleanups.callback(function, *arguments, **named)
 
     def unique(self, stem: str) -> str:
-        """A name that this run has not used: `stem`, a number, and letters from `random`."""
-        self._names += 1
-        letters = "".join(self.random.choices("abcdefghjkmnpqrstuvwxyz23456789", k=8))
-        return f"{stem}-{self._names}-{letters}"
+        """A name that this run has not used: `stem` and letters from `random`, which tell no order."""
+        while True:
+            name = f"{stem}-" + "".join(self.random.choices("abcdefghjkmnpqrstuvwxyz23456789", k=10))
+            if name not in self._names:
+                self._names.add(name)
+                return name
 
     def clean_up(self) -> None:
         """Run the cleanups now (the engine does)."""

@@ -1,6 +1,6 @@
-"""The one exception by which a check says that the student's work does not hold.
+"""The exceptions by which a check says that the student's work does not hold.
 
-What belongs here: Failed. What does not: errors of ours (labkit.errors), which are never the student's fault.
+What belongs here: Failed and Untried. What does not: errors of ours (labkit.errors), which are never the student's fault.
 """
 
 from collections.abc import Sequence
@@ -28,3 +28,11 @@ class Failed(Exception):
         self.expected, self.found = str(expected), str(found)
         self.fraction = fraction
         self.evidence = tuple(evidence)
+
+
+class Untried(Failed):
+    """The line does not hold, for something else stood in the way of what it is about.
+
+    Where a line is tried alone with given text, that given text is then taken out again: a mistake in it costs
+    the lines about the thing that it spoils, and never one that the gaps' own texts can prove.
+    """

@@ -9,7 +9,7 @@ In every file a gap stands between `# >>> gap NAME` and `# <<< gap NAME`, each a
 import re
 from collections.abc import Iterable, Mapping
 
-from labkit.grading.rubric import GIVEN
+from labkit.grading.rubric import GIVEN, given_of, is_given
 
 _GAP = re.compile(
     r"^(?P<open>[ \t]*# >>> gap (?P<name>[a-z-]+)[ \t]*\n)(?P<body>.*?)(?P<close>^[ \t]*# <<< gap (?P=name)[ \t]*$)",
@@ -49,16 +49,18 @@ def with_bodies(text: str, wanted: Mapping[str, str]) -> str:
 def mixed(student: Mapping[str, str], reference: Mapping[str, str], units: Iterable[str]) -> dict[str, str]:
     """The reference's files with these units of the student's text in them.
 
-    A unit is a gap's name, a file's name (all of it), or "given": what stands outside all gaps. Line ends of
-    Windows don't count, except in whole files. Raises NoSuchText.
+    A unit is a gap's name, a file's name (all of it), "given": what stands outside all gaps, or "given:FILE":
+    the same of one file. Line ends of Windows don't count, except in whole files. Raises NoSuchText.
     """
     chosen = set(units)
-    files = dict(reference)
-    if GIVEN in chosen:
-        files = {name: _given(name, student, text) for name, text in files.items()}
+    given = {unit for unit in chosen if is_given(unit)}
+    files = {
+        name: _given(name, student, text) if given & {GIVEN, given_of(name)} else text
+        for name, text in reference.items()
+    }
     for name in chosen & set(reference):
         files[name] = _file(name, student)
-    for gap in sorted(chosen - set(reference) - {GIVEN}):
+    for gap in sorted(chosen - set(reference) - given):
         files = _with_gap(gap, files, reference, student)
     return files
 

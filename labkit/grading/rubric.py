@@ -17,6 +17,18 @@ from labkit.manifest import NAME
 TOTAL = 100
 #: the text of a submission outside all gaps, as a unit of `alone`
 GIVEN = "given"
+
+
+def given_of(file: str) -> str:
+    """The unit of one file's text outside its gaps."""
+    return f"{GIVEN}:{file}"
+
+
+def is_given(unit: str) -> bool:
+    """Whether a unit is text outside all gaps, of one file or of all."""
+    return unit.partition(":")[0] == GIVEN
+
+
 _PROOFS = ("S", "E", "L")
 _KEYS = {
     "id", "title", "points", "step", "gap", "proof", "whole", "alone", "needs", "hidden", "disturbs", "abroad",
@@ -29,8 +41,8 @@ class Line:
     """One line of the rubric.
 
     `proof`: S static, E emulated, L live. `whole`: judged only as submitted, and says so. `alone`: units of the
-    student's text (gap names, file names, "given") that are put into the reference system when the attempt as
-    submitted fails. `needs`: lines without which that attempt is useless. `hidden`: inputs are not told.
+    student's text (gap names, file names, "given", "given:FILE") that are put into the reference system when the
+    attempt as submitted fails. `needs`: lines without which that attempt is useless. `hidden`: inputs are not told.
     `disturbs`: its check stops or kills something, so it comes after the others. `ends`: it deletes what it is
     judged on, so it comes last. `abroad`: it is about another region than the student's own.
     """
@@ -107,7 +119,8 @@ def parse(
 
 def _units(data: Mapping[str, Any]) -> set[str]:
     gaps = {str(gap.get("name")) for gap in data.get("gap", []) if isinstance(gap, Mapping)}
-    return gaps | {str(name) for name in data.get("files", {}).values()} | {GIVEN}
+    files = {str(name) for name in data.get("files", {}).values()}
+    return gaps | files | {GIVEN} | {given_of(name) for name in files}
 
 
 def _line(number: int, table: Mapping[str, Any], units: set[str]) -> Line:

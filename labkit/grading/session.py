@@ -20,11 +20,11 @@ from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, LabError
 from labkit.grading import gaps, refusal
 from labkit.grading.api import Deployed, Lab
-from labkit.grading.failure import Failed
+from labkit.grading.failure import Failed, Untried
 from labkit.grading.kept import Kept
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
-from labkit.grading.rubric import Line, Rubric
+from labkit.grading.rubric import Line, Rubric, given_of
 from labkit.grading.system import Ground, System, words_of
 from labkit.grading.task import Task
 from labkit.grading.terraform_sandbox import TerraformSandbox
@@ -38,7 +38,11 @@ Check = Callable[[Lab], float | None]
 SUBMITTED: Way = "as submitted"
 ALONE: Way = "alone"
 _TRIES = 2
+#: the file whose given text makes rows and answers
+_APPLICATION = "flask_app.py"
 _LONGEST = 600
+#: a service that was started again answers within this
+_REVIVED_SECONDS = 4.0
 _EVIDENCE = 12
 
 
@@ -55,6 +59,8 @@ class Session:
     #: whether the submission stands at home, and what did not hold abroad and does at home
     _at_home: bool = False
     _only_abroad: Verdict | None = None
+    #: lines whose last attempt did not come to what they are about
+    _untried: set[str] = field(default_factory=set)
     _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spare: list[Ground] = field(default_factory=list)
     _under: dict[int, Ground] = field(default_factory=dict)
@@ -113,8 +119,15 @@ class Session:
         return verdict
 
     def alone(self, line: Line, check: Check) -> Verdict:
-        """The line's verdict on the reference system with the student's text of its units in it."""
-        return self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
+        """The line's verdict on the reference system with the student's text of its units in it.
+
+        Where given text of one file stood in the way of what the line is about, the line's other units decide.
+        """
+        verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
+        rest = [unit for unit in line.alone if not unit.startswith(given_of(""))]
+        if line.id not in self._untried or not rest or len(rest) == len(line.alone):
+            return verdict
+        return self._judge(line, check, ALONE, lambda: self._mixture(rest))
 
     def _blocked(self, line: Line) -> Verdict | None:
         """The attempt is useless when a line that it needs does not hold."""
@@ -146,6 +159,7 @@ class Session:
     ) -> tuple[Verdict, Counter[str]]:
         """What the check says, or raises, which tells whose fault it is; and what the cloud failed in meanwhile."""
         names, faults = Names({}), Counter[str]()
+        self._untried.discard(line.id)
         try:
             chosen = system()
             new_faults = chosen.new_faults()
@@ -163,8 +177,11 @@ class Session:
             verdict = _of_fraction(fraction)
         except gaps.NoSuchText as error:
             verdict = Verdict("failed", reason=str(error), hint=error.hint)
+            self._untried.add(line.id)
         except Failed as failed:
             verdict = _of_failure(failed)
+            if isinstance(failed, Untried):
+                self._untried.add(line.id)
         except LabError as error:
             verdict = Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
         except Exception as error:
@@ -220,7 +237,7 @@ class Session:
             self._kept = None  # until it stands again
             deployment = kept.system.deploy({name: text.encode() for name, text in texts.items()})
             if deployment.status != "complete":
-                raise Failed(
+                raise Untried(
                     f"with your text the reference system does not deploy: {deployment.reason}",
                     hint=f"look at: {', '.join(units)}",
                 )
@@ -289,6 +306,16 @@ class Session:
             return lab
         return self._another(lab, self.task.abroad, undo)
 
+    def given(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
+        """The reference system with the application's given text of the student. Raises Failed."""
+        if self.reference is None:
+            return lab
+        try:
+            system = self._mixture([given_of(_APPLICATION)])
+        except gaps.NoSuchText as error:
+            raise Failed(str(error), hint=error.hint) from error
+        return Lab(lab.line, lab.random, system, lab._another, lab._cleanups)
+
     def doomed(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
         """A deployment of this lab's files that may be deleted: this one, where it is ours and nobody needs it."""
         if self.task.deployed or lab.system is not self.__dict__.get("_whole"):
@@ -296,6 +323,15 @@ class Session:
         undo.callback(self._give_back, self._whole)
         del self._whole
         return lab
+
+    def restore(self, lab: Lab, units: frozenset[str], healthy: bool) -> None:
+        """Leave the system as healthy as it was: its units started again, or all of it made anew where that is ours."""
+        lab.system.revive(units)
+        if self.task.deployed or not healthy or lab.server.wait_healthy(_REVIVED_SECONDS):
+            return
+        with contextlib.suppress(Failed):
+            lab.system.destroy()
+            lab.system.deploy(lab.system.files(self.manifest.files.values()))
 
     def _give_back(self, system: System) -> None:
         """Keep the ground for the next who wants an empty cloud, when it can be emptied."""
@@ -331,12 +367,13 @@ def _lab(session: Session, line: Line, system: System) -> Iterator[Lab]:
                 "abroad": session.abroad,
                 "doomed": session.doomed,
                 "other engine": session.other_engine,
+                "given": session.given,
             }
             return makers[kind](lab, undo)
 
         lab = Lab(line.id, session.task.random_of(line.id), system, another)
         if line.disturbs:
-            undo.callback(system.revive, system.active_units())
+            undo.callback(session.restore, lab, system.active_units(), lab.is_healthy())
         undo.callback(lab.clean_up)
         yield lab
 

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ _HOMES = ("/root", "/home/ec2-user")
 STOP_SECONDS = 10.0
 #: terminated instances whose console can still be read
 _ENDED_KEPT = 16
+#: requests to a metadata service that are remembered
+_REQUESTS_KEPT = 10_000
 #: memory of an instance type's size in MiB, never more than this machine can give to a class of them
 _MEMORY_MB = {"nano": 512, "micro": 1024, "small": 2048}
 _MOST_MEMORY_MB = 2048
@@ -52,6 +55,8 @@ class _Machine:
     channel: socket.socket | None = None
     console: int = -1
     busy: threading.RLock = field(default_factory=threading.RLock)
+    #: what its metadata service was asked for
+    metadata_requests: deque[str] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,11 @@ class InstanceManager:
             return 255
         return machine.guest.shell_ended(question)
 
+    def metadata_requests(self, instance_id: str) -> tuple[str, ...]:
+        """What its metadata service was asked for, oldest first: paths with their queries; () for one never heard of."""
+        machine = self._machines.get(instance_id)
+        return tuple(machine.metadata_requests) if machine else ()
+
     def process_id(self, instance_id: str) -> int:
         """Its process 1 as this machine numbers it; 0 when it is down or never heard of."""
         machine = self._machines.get(instance_id)
@@ -226,7 +236,9 @@ class InstanceManager:
             listen=(_METADATA, *around.access.listen), datagrams=around.access.datagrams,
         )  # fmt: skip
         around.access.open(name, Caller("instance", name), sockets)
-        service = MetadataService(lambda: machine.record, around.credentials)
+        service = MetadataService(
+            lambda: machine.record, around.credentials, asked=machine.metadata_requests.append
+        )
         around.serving.serve(metadata, service, name=f"{name}/metadata")
 
     def _disconnect(self, machine: _Machine) -> None:

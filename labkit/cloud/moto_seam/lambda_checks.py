@@ -17,6 +17,7 @@ from typing import Any
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.errors import lambda_error
 from labkit.cloud.moto_seam.lambda_runtimes import RETIRED, SUPPORTED
+from labkit.cloud.moto_seam.trust import role_of, trusts
 
 RoleAllows = Callable[[str, str, str, str], bool]
 
@@ -128,24 +129,9 @@ def _check_environment(variables: Mapping[str, str]) -> None:
 
 
 def _check_role(role_arn: str) -> None:
-    role = next((role for role in backend("iam").roles.values() if role.arn == role_arn), None)
-    if role is None or not _trusts_lambda(role):
+    role = role_of(role_arn)
+    if role is None or not trusts(role, "lambda.amazonaws.com"):
         raise _invalid("The role defined for the function cannot be assumed by Lambda.")
-
-
-def _trusts_lambda(role: Any) -> bool:
-    statements = json.loads(role.assume_role_policy_document).get("Statement") or []
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        services = (statement.get("Principal") or {}) if statement.get("Principal") != "*" else {}
-        named = _as_list(services.get("Service"))
-        actions = _as_list(statement.get("Action"))
-        if statement.get("Effect") == "Allow" and "lambda.amazonaws.com" in named:
-            return bool({"sts:AssumeRole", "sts:*", "*"} & set(actions))
-    return False
-
-
-def _as_list(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or ())
 
 
 def _check_vpc(region: str, vpc: Mapping[str, Any], role: str, allows: RoleAllows) -> None:

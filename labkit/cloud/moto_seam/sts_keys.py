@@ -10,6 +10,8 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.moto_seam.trust import role_of, trusts
+from labkit.cloud.ports import NotTrusted
 from labkit.cloud.records import Credentials, Principal
 from labkit.errors import CloudError
 
@@ -36,13 +38,16 @@ def correct_sts(replacements: Replacements, holder: Principal) -> None:
 class MotoCredentials:
     """Issues credentials of roles as AWS's services get them (ports.CredentialIssuer)."""
 
-    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
+    def issue(self, role_arn: str, session_name: str, *, seconds: int, service: str = "") -> Credentials:
         """Credentials that sts:GetCallerIdentity answers with assumed-role/<role>/<session name>.
 
-        Raises CloudError when there is no such role.
+        Raises CloudError when there is no such role, NotTrusted when `service` (if named) may not assume it.
         """
-        if not any(role.arn == role_arn for role in list(backend("iam").roles.values())):
+        role = role_of(role_arn)
+        if role is None:
             raise CloudError(f"There is no role {role_arn}.", hint="Create the role first.")
+        if service and not trusts(role, service):
+            raise NotTrusted(f"{service} can't assume {role_arn}.", hint="Look at the role's trust policy.")
         _drop_expired_sessions()
         session = backend("sts").assume_role(
             region_name="us-east-1",

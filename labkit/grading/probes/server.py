@@ -127,6 +127,11 @@ class Server:
         answer: list[str] = self._ask("GET", f"journal/{quote(unit)}?lines={lines}")
         return answer
 
+    def metadata_requests(self) -> list[str]:
+        """What its metadata service was asked for, oldest first, by whatever name: paths with their queries."""
+        answer: list[str] = self._ask("GET", "metadata")
+        return answer
+
     def request(
         self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None,
         seconds: float = 10.0, port: int = 0,

@@ -31,9 +31,14 @@ class Bucket:
 
     def keys(self, prefix: str = "") -> list[str]:
         """The keys of all objects, in S3's order. Raises Failed when the bucket is not to be read."""
+        return list(self.tags(prefix))
+
+    def tags(self, prefix: str = "") -> dict[str, str]:
+        """Each object's entity tag by its key, in S3's order. Raises Failed when the bucket is not to be read."""
         pages = self.clients.client("s3").get_paginator("list_objects_v2")
         found = _told(lambda: list(pages.paginate(Bucket=self.name, Prefix=prefix)))
-        return [entry["Key"] for page in found for entry in page.get("Contents", [])]
+        entries = (entry for page in found for entry in page.get("Contents", []))
+        return {entry["Key"]: entry["ETag"].strip('"') for entry in entries}
 
     def object(self, key: str) -> Stored | None:
         """One object; None when there is none. Raises Failed when it is not to be read."""

@@ -14,6 +14,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from labkit.cloud.metadata import CREDENTIAL_SECONDS, MetadataService
+from labkit.cloud.ports import NotTrusted
 from labkit.cloud.records import Credentials, InstanceRecord
 
 TTL, TOKEN = "X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-metadata-token"
@@ -45,7 +46,12 @@ class Issuer:
     clock: "Clock"
     given: list[tuple[str, str, int]] = field(default_factory=list)
 
-    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
+    trusted: bool = True
+
+    def issue(self, role_arn: str, session_name: str, *, seconds: int, service: str = "") -> Credentials:
+        assert service == "ec2.amazonaws.com"
+        if not self.trusted:
+            raise NotTrusted("The role does not trust EC2.")
         self.given.append((role_arn, session_name, seconds))
         return Credentials(f"ASIA{len(self.given)}", "secret", "token", self.clock.now + seconds)
 
@@ -189,6 +195,27 @@ def test_credentials_of_the_role() -> None:
     )
     assert time.strptime(found["Expiration"], "%Y-%m-%dT%H:%M:%SZ")
     assert instance.issuer.given == [(RECORD.role_arn, RECORD.instance_id, CREDENTIAL_SECONDS)]
+
+
+def test_a_role_that_does_not_trust_ec2_has_no_credentials() -> None:
+    """IAM user guide, "Troubleshoot IAM and Amazon EC2"; the answer as in aws/aws-cli issue 2060."""
+    instance = Instance()
+    instance.issuer.trusted = False
+    assert instance.get("meta-data/iam/security-credentials").text == "server"
+    found = json.loads(instance.get("meta-data/iam/security-credentials/server").text)
+    assert found["Code"] == "AssumeRoleUnauthorizedAccess"
+    assert found["Message"].startswith("EC2 cannot assume the role server.")
+    assert "AccessKeyId" not in found
+    instance.issuer.trusted = True
+    assert "AccessKeyId" in instance.get("meta-data/iam/security-credentials/server").text
+
+
+def test_who_looks_learns_what_was_asked_by_whatever_name() -> None:
+    asked: list[str] = []
+    service = MetadataService(lambda: RECORD, Issuer(Clock()), asked=asked.append)
+    client = Client(service)
+    client.get("/latest/meta-data/?a-mark.png", headers={"Host": "2852039166"})
+    assert asked == ["/latest/meta-data/?a-mark.png"]
 
 
 def test_credentials_stay_the_same_until_shortly_before_they_expire() -> None:

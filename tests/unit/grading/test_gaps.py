@@ -50,6 +50,13 @@ def test_given_and_a_gap() -> None:
     assert bodies(files["app.py"]) == {"store": "  good()\n", "record": "row()\n"}
 
 
+def test_given_text_of_one_file_and_a_gap() -> None:
+    files = mixed(STUDENT, REFERENCE, ["given:app.py", "record"])
+    assert bodies(files["app.py"]) == {"store": "  good()\n", "record": "row()\n"}
+    assert files["app.py"].startswith("mine\n")
+    assert files["other.txt"] == "reference\n"
+
+
 def test_a_whole_file_stays_as_it_is() -> None:
     student = {**STUDENT, "app.py": STUDENT["app.py"].replace("\n", "\r\n")}
     assert mixed(student, REFERENCE, ["app.py"])["app.py"] == student["app.py"]

@@ -1,0 +1,87 @@
+"""What the contract says of a row: its attributes and their types, its object, where and when it came from.
+
+What belongs here: reading one row with suspicion. What does not: finding it (pictures), points (the checks).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from grader.support.pictures import text
+from labkit.grading.api import Lab
+
+ATTRIBUTES = {
+    "image_id": "S", "s3_bucket": "S", "s3_key": "S", "original_url": "S", "file_extension": "S", "file_size": "N",
+    "sha256": "S", "status": "S", "created_at": "S", "processed_by": "S", "lab_token": "S",
+}  # fmt: skip
+#: how far the clocks of a server and of a check may be apart
+_CLOCKS = timedelta(seconds=2)
+
+Row = Mapping[str, Any]
+#: (whether it holds, what is wrong where it does not), as `labkit.grading.api.lost` takes them
+Items = Iterator[tuple[bool, str]]
+
+
+def typed(row: Row) -> Items:
+    """All attributes are there, each with its type."""
+    for name, kind in ATTRIBUTES.items():
+        wrong = _wrong_type(row.get(name), name, kind)
+        yield not wrong, wrong
+
+
+def _wrong_type(value: object, name: str, kind: str) -> str:
+    if not isinstance(value, dict):
+        return f"{name} is missing"
+    if set(value) != {kind} or value[kind] == "":
+        return f"{name} is {' '.join(value)}, not {kind}"
+    if name == "sha256" and not re.fullmatch("[0-9a-f]{64}", value[kind]):
+        return "sha256 is not 64 hexadecimal digits"
+    return ""
+
+
+def agrees(row: Row, told: Mapping[str, str], *, needed: tuple[str, ...] = ()) -> Items:
+    """What the row tells is what its object is; an attribute that is missing tells nothing, but for those `needed`."""
+    for name, value in told.items():
+        found = text(row, name)
+        yield (
+            found == value or (not found and name not in needed),
+            f"a row's {name} is {found or 'missing'}, its object's {value}",
+        )
+
+
+def origin(row: Row, url: str, first: datetime, last: datetime) -> Items:
+    """Where the image came from, and when, in UTC: between `first` and `last`."""
+    yield text(row, "original_url") == url, f"original_url is {text(row, 'original_url') or 'missing'}"
+    written = text(row, "created_at")
+    yield _within(written, first, last), f"created_at is {written or 'missing'}"
+
+
+def _within(written: str, first: datetime, last: datetime) -> bool:
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError:
+        return False
+    return time.utcoffset() == timedelta(0) and first - _CLOCKS <= time <= last + _CLOCKS
+
+
+def mark(lab: Lab, row: Row) -> Items:
+    """By whom, with which token, and how far it is."""
+    wanted = {"processed_by": "flask_ec2_server", "lab_token": lab.variant.lab_token, "status": "processed"}
+    for name, value in wanted.items():
+        yield text(row, name) == value, f"{name} is {text(row, name) or 'missing'}, not {value}"
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hexadecimal, as a row tells it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def whole(lab: Lab, row: Row, url: str, data: bytes, first: datetime, last: datetime) -> Items:
+    """Everything that a row of these bytes from this URL, made between `first` and `last`, has to say."""
+    yield from typed(row)
+    told = {"s3_bucket": lab.bucket.name, "file_size": str(len(data)), "sha256": digest(data)}
+    yield from agrees(row, told)
+    yield from origin(row, url, first, last)
+    yield from mark(lab, row)
