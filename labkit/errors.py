@@ -11,6 +11,7 @@
     ├── SandboxError              a process could not be started, or broke its limits
     │   └── SandboxUnavailable    this machine refuses what the sandbox needs
     ├── CloudError                the local cloud did not start, answer or stop
+    │   └── CloudDeclined         it answered: what was named is not there, or can't be
     └── DeployError               an engine refused or failed
 
 What belongs here: classes that carry a message for people. What does not: results. A check that
@@ -74,6 +75,10 @@ class SandboxUnavailable(SandboxError):
 
 class CloudError(LabError):
     """The local cloud did not start, answer or stop."""
+
+
+class CloudDeclined(CloudError):
+    """The local cloud answered, and declined: what was named is not there, or can't be asked for."""
 
 
 class DeployError(LabError):

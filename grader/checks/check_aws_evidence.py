@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grader.support.evidence import read
+from grader.support.evidence import read, suspecting
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.deploy.aws_evidence import FILE, REQUESTS, account_hash
 from labkit.grading.api import Failed, Lab
@@ -32,7 +32,8 @@ def check(lab: Lab) -> None:
     """
     if FILE not in lab.files:
         raise Failed(f"{FILE} was not handed in", hint=_HINT, expected=FILE, found="no such file")
-    wrong = next(_wrong(lab, read(lab, FILE, "03")), "")
+    with suspecting(FILE, "03"):
+        wrong = next(_wrong(lab, read(lab, FILE, "03")), "")
     if wrong:
         raise Failed(
             f"{FILE} does not show your lab on AWS: {wrong}", expected="your lab on AWS", found=wrong,

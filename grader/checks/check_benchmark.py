@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from grader.support.evidence import ANSWERS, MEASUREMENT, number, read, text
+from grader.support.evidence import ANSWERS, MEASUREMENT, number, read, suspecting, text
 from labkit.grading.api import Failed, Lab, lost
 from labkit.lesson import answers
 
@@ -15,10 +15,11 @@ def check(lab: Lab) -> None:
 
     A number without the measurement behind it is an opinion.
     """
-    measured = read(lab, MEASUREMENT, "07")
-    requests = [each for each in measured.get("requests") or [] if isinstance(each, Mapping)]
-    enough, why = lost(_enough(measured, requests))
-    right, wrong = lost(_answers(lab, measured))
+    with suspecting(MEASUREMENT, "07"):
+        measured = read(lab, MEASUREMENT, "07")
+        requests = [each for each in measured.get("requests") or [] if isinstance(each, Mapping)]
+        enough, why = lost(_enough(measured, requests))
+        right, wrong = lost(_answers(lab, measured))
     if enough < 1 or right < 1:
         raise Failed(
             "; ".join(each for each in (why, wrong) if each), fraction=((enough == 1) + 2 * right) / 3,

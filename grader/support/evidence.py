@@ -6,8 +6,10 @@ measurements/measurement.json every request of step 07 (labkit.lesson.measuring)
 What belongs here: reading these with suspicion. What does not: making them (labkit.lesson).
 """
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from labkit.grading.api import Failed, Lab
 from labkit.lesson import answers, breaking, course
 from labkit.lesson.faults import Fault, by_name
 
+#: more than a time in nanoseconds has
+_DIGITS = 20
 ANSWERS, BREAK, MEASUREMENT = answers.FILE, "record/break.json", "measurements/measurement.json"
 
 
@@ -30,15 +34,44 @@ def text(lab: Lab, name: str, step: str) -> str:
 
 
 def read(lab: Lab, name: str, step: str) -> Mapping[str, Any]:
-    """A file that was handed in, as an object. Raises Failed when it is missing or none."""
+    """A file that was handed in, as an object. Raises Failed when it is missing or none.
+
+    No number in it is NaN, infinite, or longer than a measurement gives.
+    """
     try:
-        value = json.loads(text(lab, name, step))
+        value = json.loads(
+            text(lab, name, step), parse_constant=_number, parse_int=_whole, parse_float=_number
+        )
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
-        raise Failed(
-            f"{name} is not what step {step} wrote", hint=f"do step {step} again", found="no JSON object"
-        )
+        raise _bent(name, step, "no JSON object")
+    return value
+
+
+@contextlib.contextmanager
+def suspecting(name: str, step: str) -> Iterator[None]:
+    """Around a check that looks at nothing but this file: what it stumbles over is the file's form. Raises Failed."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
+        raise _bent(name, step, f"a value of another form ({type(error).__name__})") from error
+
+
+def _bent(name: str, step: str, found: str) -> Failed:
+    return Failed(f"{name} is not what step {step} wrote", hint=f"do step {step} again", found=found)
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _DIGITS:
+        raise ValueError("a number of so many digits is none of a measurement")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("this is no number of a measurement")
     return value
 
 
@@ -56,6 +89,11 @@ def faults_of(token: str) -> list[Fault]:
 
 def judge_fault(lab: Lab, which: int) -> Mapping[str, Any]:
     """The record of fault 1 or 2, when hop and evidence are right. Raises Failed otherwise."""
+    with suspecting(BREAK, "06"):
+        return _judge_fault(lab, which)
+
+
+def _judge_fault(lab: Lab, which: int) -> Mapping[str, Any]:
     fault, told = faults_of(lab.variant.lab_token)[which - 1], _hunt(lab, which)
     evidence, memo = str(told.get("evidence", "")), told.get("memo")
     if told.get("name") != fault.name:

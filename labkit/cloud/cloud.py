@@ -117,7 +117,13 @@ class Cloud:
 
         from labkit.cloud.door import Door
 
-        app = DomainDispatcherApplication(create_backend_app)
+        def create_app(backend: str) -> Any:
+            """What moto breaks on goes on to the door, which knows what to answer."""
+            made = create_backend_app(backend)
+            made.config["PROPAGATE_EXCEPTIONS"] = True
+            return made
+
+        app = DomainDispatcherApplication(create_app)
         return Door(app, self._identities, on_change=self._changed, facts=facts)
 
     def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
@@ -210,6 +216,7 @@ class Cloud:
         return Probing(
             self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
             self._instances.process_id, self._reconciler.settle, lambda: self._door.faults,
+            lambda: (self._door.overseer.access_key_id, self._door.overseer.secret_access_key),
             self._instances.metadata_requests,
         )  # fmt: skip
 

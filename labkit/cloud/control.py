@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.wrappers import Request, Response
 
-from labkit.errors import LabError
+from labkit.errors import CloudDeclined, LabError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -55,9 +55,10 @@ class Control:
         try:
             value = self._answer(Request(environ))
         except HTTPException as error:
-            return error(environ, start_response)
+            return Response(error.description, error.code)(environ, start_response)
         except LabError as error:
-            return Response(f"{error.message} {error.hint}".strip(), 501)(environ, start_response)
+            status = 409 if isinstance(error, CloudDeclined) else 501
+            return Response(f"{error.message} {error.hint}".strip(), status)(environ, start_response)
         response = Response(json.dumps(value), content_type="application/json")
         return response(environ, start_response)
 

@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from labkit import wsl
 from labkit.cloud.accounts import FULL, Account, by_name
-from labkit.errors import CloudError, StateError
+from labkit.errors import CloudDeclined, CloudError, StateError
 from labkit.events import Emit, Event, ignore
 from labkit.sandbox import tiers
 from labkit.state import read_json, write_json
@@ -37,6 +37,8 @@ START_SECONDS = 60.0
 BOOT_SECONDS = 120.0
 STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
+#: answers of the control interface that say: it is not there, it can't be
+_DECLINED = (400, 404, 409)
 _REVIVED = (
     "Windows stopped your local cloud; it is back, {seconds:.0f} s. What was deployed in it is gone; your files "
     "are untouched. Deploy again:  ./lab deploy"
@@ -147,7 +149,7 @@ class LocalCloud:
     def ask(self, method: str, path: str, body: bytes | None = None, *, timeout: float | None = 120) -> Any:
         """One request to the control interface; returns the JSON answer.
 
-        Raises CloudError when no cloud runs or it answers with an error.
+        Raises CloudDeclined when what is asked for is not there, CloudError when no cloud runs or it fails.
         """
         endpoint = self.running()
         if endpoint is None:
@@ -166,7 +168,8 @@ class LocalCloud:
         finally:
             connection.close()
         if answer.status >= 400:
-            raise CloudError(f"The local cloud answered {answer.status}: {text.decode(errors='replace')}")
+            kind = CloudDeclined if answer.status in _DECLINED else CloudError
+            raise kind(f"The local cloud answered {answer.status}: {text.decode(errors='replace')}")
         return json.loads(text)
 
     def publish(self, name: str, data: bytes) -> str:

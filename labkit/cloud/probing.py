@@ -52,12 +52,14 @@ class Probing:
         process_of: Callable[[str], int],
         settle: Callable[[], object],
         faults: Callable[[], Mapping[str, int]],
+        overseer: Callable[[], tuple[str, str]],
         metadata_of: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
-        """`faults` counts our own failures; `metadata_of` tells what an instance's metadata service was asked for. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
+        """`faults` counts our own failures. `overseer`: id and secret of the key that no policy binds. `metadata_of` tells what an instance's metadata service was asked for. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
         self._wires, self._images, self._credentials = wires, images, credentials
         self._calls, self._process_of, self._settle = calls, process_of, settle
-        self._faults, self._metadata_of, self._numbers = faults, metadata_of, itertools.count(1)
+        self._faults, self._overseer, self._numbers = faults, overseer, itertools.count(1)
+        self._metadata_of = metadata_of
 
     def answer(self, method: str, parts: list[str], request: Request) -> Any:
         """The JSON value that answers the request; None when it is none of these questions."""
@@ -66,6 +68,8 @@ class Probing:
                 return self._calls()
             case "GET", ["faults"]:
                 return dict(self._faults())
+            case "POST", ["overseer"]:
+                return self._overseer()
             case "POST", ["credentials"]:
                 return self._issue(request.get_json()["role"])
             case "POST", ["packets"]:

@@ -178,8 +178,11 @@ class Lab:
 
     @property
     def clients(self) -> Clients:
-        """AWS clients with the administrator's credentials: `lab.clients.client("ec2")` is boto3's."""
-        return self.system.clients
+        """AWS clients that no policy binds, as AWS itself looks: `lab.clients.client("ec2")` is boto3's.
+
+        What a role may do is tried by `as_role`, what the world may by `anonymous`.
+        """
+        return self.system.eye
 
     def as_role(self, role: str) -> Clients:
         """AWS clients with temporary credentials of a role ("server", "function", a role's name or ARN).
@@ -311,8 +314,11 @@ class Lab:
     # -- for the check itself ---------------------------------------------------------------------------
 
     def cleanup(self, function: Callable[..., object], /, *arguments: Any, **named: Any) -> None:
-        """Have `function(*arguments)` called when the check is over, however it ends; last one first."""
-        self._cleanups.callback(function, *arguments, **named)
+        """Have `function(*arguments)` called when the check is over, however it ends; last one first.
+
+        What AWS refuses to put back stays as it is: names are this run's own, so it is in nobody's way.
+        """
+        self._cleanups.callback(self.aws, functools.partial(function, *arguments), **named)
 
     def unique(self, stem: str) -> str:
         """A name that this run has not used: `stem` and letters from `random`, which tell no order."""

@@ -83,7 +83,12 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         except intake.IntakeError as error:
             return _refused(run, request, wanted, [error.message], error.hint)
         seed = seed_of(request.key, taken.sha256)
-        about = {**run.result.about, "submission": taken.sha256, "seed": seed[:16]}
+        about = {
+            **run.result.about,
+            "submission": taken.sha256,
+            "seed": seed[:16],
+            "left_out": list(taken.left_out),
+        }
         run.result = replace(run.result, about=about)
         found = refusal.harmful(_texts(taken))
         if found:

@@ -11,28 +11,21 @@ import stat
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from labkit.errors import LabError, StateError, UsageError
 from labkit.text import printable, shortened
 
-#: never part of a submission, in lower case: caches, versions, what tools leave (in folders and zips alike)
+#: never part of a submission, as a file or as a folder, in lower case: what the kit and the engines write beside its
+#: files themselves, caches, versions, what tools leave
 SKIPPED = frozenset(
-    {".git", ".terraform", "terraform.d", "__pycache__", ".venv", "venv", "node_modules", "build", "__macosx", ".idea",
-     ".vscode", ".pytest_cache"}
+    {"build", ".lab", ".terraform", "terraform.d", "terraform.tfstate.d", "terraform.tfstate", "terraform.tfstate.backup",
+     ".terraform.tfstate.lock.info", ".terraform.lock.hcl", "errored.tfstate", "crash.log", "workspace.json",
+     ".git", "__pycache__", ".venv", "venv", "node_modules", "__macosx", ".idea", ".vscode", ".pytest_cache", ".ds_store",
+     "thumbs.db"}
 )  # fmt: skip
-_SKIPPED_FILES = frozenset(
-    {
-        ".ds_store",
-        "thumbs.db",
-        "terraform.tfstate",
-        "terraform.tfstate.backup",
-        ".terraform.lock.hcl",
-        "workspace.json",
-    }
-)
 _PIECE = 1 << 16
 
 
@@ -57,11 +50,15 @@ class IntakeLimits:
 
 @dataclass(frozen=True)
 class Submission:
-    """What was taken in: the clean folder, its files by relative name, and the hash over names and bytes."""
+    """What was taken in: the clean folder, its files by relative name, and the hash over names and bytes.
+
+    `left_out`: what was there under a name that is never part of a submission.
+    """
 
     folder: Path
     files: tuple[str, ...]
     sha256: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass
@@ -71,7 +68,16 @@ class _Sink:
     folder: Path
     limits: IntakeLimits
     seen: set[str] = field(default_factory=set)
+    left_out: set[str] = field(default_factory=set)
     total: int = 0
+
+    def skips(self, name: str) -> bool:
+        """Whether a part of this path is never part of a submission; then it is noted."""
+        parts = name.split("/")
+        found = next((n for n, part in enumerate(parts, 1) if part.casefold() in SKIPPED), 0)
+        if found:
+            self.left_out.add(printable("/".join(parts[:found])))
+        return found > 0
 
     def put(self, name: str, source: BinaryIO, packed: int | None = None) -> None:
         """Copy one file; counts bytes as they come, whatever the archive said."""
@@ -143,7 +149,7 @@ def take_in(
         if path.is_file() and not (folder / name).exists():
             with path.open("rb") as file:
                 sink.put(name, file)
-    return described(folder)
+    return replace(described(folder), left_out=tuple(sorted(sink.left_out)))
 
 
 def _unreadable(source: Path, error: OSError) -> UsageError:
@@ -177,16 +183,17 @@ def described(folder: Path) -> Submission:
 def _from_folder(source: Path, sink: _Sink) -> None:
     for root, folders, files, descriptor in os.fwalk(source, follow_symlinks=False):
         place = os.path.relpath(root, source)
-        folders[:] = sorted(f for f in folders if not _is_skipped(f, place, descriptor))
+        folders[:] = sorted(f for f in folders if not _is_skipped(f, place, descriptor, sink))
         if folders and place.count("/") + 2 > sink.limits.depth:
             raise _refused(f"{place}/{folders[0]}", f"it lies deeper than {sink.limits.depth} folders")
         for name in sorted(files):
-            if name.casefold() not in _SKIPPED_FILES:
-                _put_file(os.path.normpath(os.path.join(place, name)), name, descriptor, sink)
+            path = os.path.normpath(os.path.join(place, name))
+            if not sink.skips(path):
+                _put_file(path, name, descriptor, sink)
 
 
-def _is_skipped(name: str, place: str, descriptor: int) -> bool:
-    if name.casefold() in SKIPPED:
+def _is_skipped(name: str, place: str, descriptor: int, sink: _Sink) -> bool:
+    if sink.skips(os.path.normpath(os.path.join(place, name))):
         return True
     if stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
         raise _refused(f"{place}/{name}", "it is a link")
@@ -212,7 +219,7 @@ def _from_zip(source: Path, sink: _Sink) -> None:
         raise IntakeError(f"{source.name} is larger than {sink.limits.archive_bytes >> 20} MB.", hint=_HINT)
     try:
         with zipfile.ZipFile(source) as archive:
-            entries = list(_entries(archive, sink.limits))
+            entries = list(_entries(archive, sink))
             top = _single_top([name for name, _ in entries])
             for name, entry in entries:
                 with archive.open(entry) as file:
@@ -226,14 +233,14 @@ def _from_zip(source: Path, sink: _Sink) -> None:
         raise IntakeError(f"{source.name} can't be unpacked: {type(error).__name__}.", hint=_HINT) from error
 
 
-def _entries(archive: zipfile.ZipFile, limits: IntakeLimits) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+def _entries(archive: zipfile.ZipFile, sink: _Sink) -> Iterator[tuple[str, zipfile.ZipInfo]]:
     """The entries that are files of the submission; refuses links, devices, encryption, too many."""
     entries = archive.infolist()
-    if len(entries) > 10 * limits.files:
+    if len(entries) > 10 * sink.limits.files:
         raise IntakeError(f"The zip has {len(entries)} entries.", hint=_HINT)
     for entry in entries:
         name = entry.filename.replace("\\", "/")
-        if entry.is_dir() or _skipped_in_zip(name):
+        if entry.is_dir() or sink.skips(name):
             continue
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
@@ -241,11 +248,6 @@ def _entries(archive: zipfile.ZipFile, limits: IntakeLimits) -> Iterator[tuple[s
         if entry.flag_bits & 1:
             raise _refused(name, "it is encrypted")
         yield name, entry
-
-
-def _skipped_in_zip(name: str) -> bool:
-    parts = name.casefold().split("/")
-    return bool(SKIPPED & set(parts[:-1])) or parts[-1] in _SKIPPED_FILES
 
 
 def _single_top(names: list[str]) -> str:

@@ -52,6 +52,7 @@ def main(path: Path, descriptor: int, warm: int = -1) -> int:
     session = Session(
         asked, manifest.load(root), rubric.load(root), launch,
         lambda cloud: report("cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}),
+        lambda text: report("trouble", {"text": text}),
     )  # fmt: skip
     threading.Thread(target=_follow, args=(session,), name="leash", daemon=True).start()
     try:

@@ -6,7 +6,7 @@ collecting checks (plugin), keeping the result (runner).
 
 import contextlib
 import functools
-import traceback
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from labkit.deploy.engines import TITLES
 from labkit.deploy.model import Deployment
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, LabError
-from labkit.grading import gaps, refusal
+from labkit.grading import blame, gaps, refusal
 from labkit.grading.api import Deployed, Lab
 from labkit.grading.failure import Failed, Untried
 from labkit.grading.kept import Kept
@@ -55,6 +55,7 @@ class Session:
     rubric: Rubric
     launch: Launch
     told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
+    trouble: Callable[[str], None] = lambda _: None  # what staff should look at
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
     #: whether the submission stands at home, and what did not hold abroad and does at home
     _at_home: bool = False
@@ -66,6 +67,7 @@ class Session:
     _under: dict[int, Ground] = field(default_factory=dict)
     _grounds: int = 0
     _kept: "_Reference | None" = None
+    _control: threading.Lock = field(default_factory=threading.Lock)
 
     # -- the student's text and the reference's ---------------------------------------------------------
 
@@ -143,22 +145,34 @@ class Session:
         return None
 
     def _judge(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
-        """Run the check; a failure in which our cloud had its part is tried again, and then nobody's."""
-        for _ in range(_TRIES):
-            verdict, faults = self._attempt(line, check, way, system)
-            if verdict.outcome != "failed" or not faults:
-                return verdict
-        return Verdict(
-            reason=f"the local cloud failed meanwhile: {words_of(faults)}",
-            evidence=(verdict.reason,),
-            way=way,
-        )
+        """Run the check, and again where our cloud failed meanwhile or something unforeseen was raised.
 
-    def _attempt(
-        self, line: Line, check: Check, way: Way, system: Callable[[], System]
-    ) -> tuple[Verdict, Counter[str]]:
-        """What the check says, or raises, which tells whose fault it is; and what the cloud failed in meanwhile."""
-        names, faults = Names({}), Counter[str]()
+        What comes to no verdict then is tried on the reference system: where the same check comes to one there, it is
+        the submission that kept it from it; elsewhere the trouble is ours.
+        """
+        seen = Verdict()
+        for _ in range(_TRIES):
+            seen = self._attempt(line, check, way, system)
+            if seen.outcome != "not judged":
+                return seen
+        if not self._comes_to_a_verdict(line, check):
+            return seen
+        self.trouble(
+            f"{line.id}, {way}: {seen.reason}; not so on the reference system. {' | '.join(seen.evidence)}"
+        )
+        return replace(blame.unfinished(seen), way=way)
+
+    def _comes_to_a_verdict(self, line: Line, check: Check) -> bool:
+        """Whether it does on the reference system with nothing of the student's in it."""
+        if self.task.deployed or self.reference is None:
+            return False
+        with self._control:
+            return self._attempt(line, check, ALONE, lambda: self._mixture(())).outcome != "not judged"
+
+    def _attempt(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
+        """What the check says, or raises, which tells whose fault it is; a fault of the cloud beside a failure is ours."""
+        names = Names({})
+        new_faults: Callable[[], Counter[str]] = Counter
         self._untried.discard(line.id)
         try:
             chosen = system()
@@ -171,22 +185,15 @@ class Session:
             with _lab(self, line, chosen) as lab:
                 try:
                     fraction = check(lab)
-                except Failed:
-                    faults = new_faults()  # now: what comes after may end the cloud
+                except Exception as error:
+                    error.add_note(words_of(new_faults()))  # now: what comes after may end the cloud
                     raise
             verdict = _of_fraction(fraction)
-        except gaps.NoSuchText as error:
-            verdict = Verdict("failed", reason=str(error), hint=error.hint)
-            self._untried.add(line.id)
-        except Failed as failed:
-            verdict = _of_failure(failed)
-            if isinstance(failed, Untried):
-                self._untried.add(line.id)
-        except LabError as error:
-            verdict = Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
         except Exception as error:
-            verdict = Verdict(reason=f"{type(error).__name__}: {error}", evidence=_where(error))
-        return _stable(replace(verdict, way=way), names), faults
+            verdict = _of_error(error)
+            if isinstance(error, Untried | gaps.NoSuchText):
+                self._untried.add(line.id)
+        return _stable(replace(verdict, way=way), names)
 
     # -- systems ----------------------------------------------------------------------------------------
 
@@ -407,19 +414,17 @@ def _undeployed(deployment: Deployment) -> Failed:
     )  # fmt: skip
 
 
-def _of_failure(failed: Failed) -> Verdict:
-    if not 0 <= failed.fraction < 1:
-        raise ValueError(f"a failure with fraction {failed.fraction}")
-    return Verdict(
-        "failed", float(failed.fraction), failed.reason, failed.hint, failed.expected, failed.found,
-        failed.evidence,
-    )  # fmt: skip
-
-
-def _where(error: BaseException) -> tuple[str, ...]:
-    """For staff: the last frames, without paths above the kit."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return tuple(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}: {frame.line}" for frame in frames)
+def _of_error(error: Exception) -> Verdict:
+    """The verdict; "not judged" with the reason where it is not the submission's, or the cloud failed meanwhile."""
+    faults = "".join(getattr(error, "__notes__", ()))
+    failed = blame.failure(error)
+    if failed is not None and faults:
+        return Verdict(reason=f"the local cloud failed meanwhile: {faults}", evidence=(failed.reason,))
+    if failed is not None:
+        return failed
+    if isinstance(error, LabError):
+        return Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
+    return Verdict(reason=f"{type(error).__name__}: {error}", evidence=blame.where(error))
 
 
 def _stable(verdict: Verdict, names: Names) -> Verdict:

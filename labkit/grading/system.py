@@ -22,8 +22,9 @@ from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
-from labkit.grading import refusal
+from labkit.grading import blame, refusal
 from labkit.grading.failure import Failed
+from labkit.grading.scratch import unwritten
 from labkit.targets import ANONYMOUS, Clients, Keys, Target
 from labkit.variant import Variant
 
@@ -116,12 +117,18 @@ class System:
         except EngineError:
             raise
         except (TemplateError, DeployError) as error:
-            self.deployment = Deployment(
-                self.engine_name, self.variant.name, "failed", outputs={}, reason=error.message
-            )
+            self.deployment = self._undeployed(error.message)
+        except OSError as error:
+            failed = blame.failure(error)
+            if failed is None:
+                raise unwritten(error, self.folder) from error
+            self.deployment = self._undeployed(failed.reason)
         if self.deployment.status != "complete" and (new := faults()):
             raise CloudError(f"The local cloud failed while the files were deployed: {words_of(new)}.")
         return self.deployment
+
+    def _undeployed(self, reason: str) -> Deployment:
+        return Deployment(self.engine_name, self.variant.name, "failed", outputs={}, reason=reason)
 
     def new_faults(self) -> Callable[[], Counter[str]]:
         """What the cloud itself fails in from now on, and how often; a cloud that has ended can't tell."""
@@ -135,8 +142,8 @@ class System:
         return since
 
     def files(self, names: Iterable[str]) -> dict[str, bytes]:
-        """The files that were deployed."""
-        return {name: (self.folder / name).read_bytes() for name in names}
+        """Those of the files that were there to be deployed."""
+        return {name: (self.folder / name).read_bytes() for name in names if (self.folder / name).is_file()}
 
     def adopt(self) -> Deployment:
         """Take what stands already, changing nothing. Raises Failed for files that the engine is not given."""
@@ -158,12 +165,12 @@ class System:
 
     def inventory(self) -> inventory.Inventory:
         """What stands, by its role."""
-        return inventory.read(self.clients, prefix=self.variant.name, tag_value=self.variant.code)
+        return inventory.read(self.eye, prefix=self.variant.name, tag_value=self.variant.code)
 
     def survivors(self) -> list[str]:
         """What is still there that belongs to the student."""
         tag = self.variant.tags()[survivors.TAG]
-        found = survivors.find(self.clients, prefix=self.variant.name, tag_value=tag)
+        found = survivors.find(self.eye, prefix=self.variant.name, tag_value=tag)
         return [f"{each.service} {each.kind} {each.identifier}" for each in found]
 
     def validate(self) -> tuple[Finding, ...]:
@@ -244,8 +251,13 @@ class System:
 
     @functools.cached_property
     def clients(self) -> Clients:
-        """AWS clients of the administrator."""
+        """AWS clients of the account's administrator, who deploys and deletes; policies bind it."""
         return Clients(self._target)
+
+    @functools.cached_property
+    def eye(self) -> Clients:
+        """AWS clients of the grader, who sees and changes what it must whatever a policy says."""
+        return Clients(self._target, Keys(*self.cloud.ask("POST", "overseer")))
 
     @functools.cached_property
     def template_text(self) -> str:
@@ -257,7 +269,7 @@ class System:
         """Logical id → physical id of everything in the stack; {} when there is none."""
         from botocore.exceptions import ClientError
 
-        pages = self.clients.client("cloudformation").get_paginator("list_stack_resources")
+        pages = self.eye.client("cloudformation").get_paginator("list_stack_resources")
         try:
             summaries = pages.paginate(StackName=self.variant.name)
             found = [r for page in summaries for r in page["StackResourceSummaries"]]

@@ -30,11 +30,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent
 SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_text())
 
-#: moto raises at this call: the cloud's own fault, and a check that fails because of it
-_AFTER_A_FAULT = """import contextlib
-    with contextlib.suppress(Exception):
-        lab.clients.client('iam').get_service_last_accessed_details(JobId='x' * 36)
+#: the cloud counts one failure of its own more each time it is asked
+_AFTER_A_FAULT = """import itertools
+    from labkit.cloud.lifecycle import LocalCloud
+    asked, numbers = LocalCloud.ask, itertools.count()
+    def ask(self, method, path, *rest, **named):
+        return {'iam:GetRole answered 503': next(numbers)} if path == 'faults' else asked(self, method, path, *rest, **named)
+    LocalCloud.ask = ask
+    lab.cleanup(setattr, LocalCloud, 'ask', asked)
+    lab.system.cloud.ask('GET', 'faults')
     raise Failed('the answer was not what it should be')"""
+#: what only the submission can have brought about
+_REFUSED = "lab.clients.client('s3').get_object(Bucket='nobodys-bucket', Key='x')"
+_IMPOSSIBLE = "lab.clients.client('s3').get_object(Bucket='No Bucket', Key='x')"
 CHECKS = {
     "passes": "return None",
     "in-part": "raise Failed('half of it', fraction=0.5, expected=1, found=2)",
@@ -47,6 +55,11 @@ CHECKS = {
     "prints": 'print(\'{"kind": "verdict", "line": "fails"}\' * 1000)',
     "cleans": "lab.cleanup(lab.server); raise Failed('its own fault')",
     "cloud-fails": _AFTER_A_FAULT,
+    "is-refused": _REFUSED,
+    "is-impossible": _IMPOSSIBLE,
+    "not-there": "lab.system.cloud.instance('i-0123456789abcdef0')",
+    "in-the-way": "open('/dev/null/x')",
+    "not-put-back": "lab.cleanup(lab.clients.client('s3').delete_object, Bucket='nobodys-bucket', Key='x')",
 }
 
 
@@ -142,9 +155,15 @@ def test_every_end_of_a_check_has_its_verdict_and_the_file_is_always_valid(
         "raises": ("not judged", 0.0), "returns-nonsense": ("not judged", 0.0),
         "returns-too-much": ("not judged", 0.0), "exits": ("not judged", 0.0), "leaves": ("not judged", 0.0),
         "prints": ("passed", 1.0), "cleans": ("failed", 0.0), "cloud-fails": ("not judged", 0.0),
+        "is-refused": ("failed", 0.0), "is-impossible": ("failed", 0.0), "not-there": ("failed", 0.0),
+        "in-the-way": ("failed", 0.0), "not-put-back": ("passed", 1.0),
     }  # fmt: skip
-    assert "the local cloud failed meanwhile: iam:Get" in result.line("cloud-fails").verdict.reason
+    assert (
+        "the local cloud failed meanwhile: iam:GetRole answered 503"
+        in result.line("cloud-fails").verdict.reason
+    )
     assert result.line("fails").verdict.reason == "<instance> is wrong"
+    assert "AWS refused GetObject (NoSuchBucket)" in result.line("is-refused").verdict.reason
     assert "KeyError" in result.line("raises").verdict.reason
     assert not result.is_final
     assert result.total == 100

@@ -36,7 +36,7 @@ _PARAMETERS = {
 
 @dataclass(frozen=True)
 class Source:
-    """Everything that condition keys are computed from."""
+    """Everything that condition keys are computed from; `overseen`: no policy is asked (labkit.cloud.door.overseer)."""
 
     environ: Environ
     asked: Asked
@@ -44,6 +44,7 @@ class Source:
     facts: Facts
     secure_transport: bool
     signature: Signature | None
+    overseen: bool = False
 
     @property
     def endpoint(self) -> str:

@@ -4,18 +4,19 @@ What belongs here: the order of the checks, what is handed on, and telling other
 does not: each check itself (authority), the words of errors (refusals), AWS's protocols (reading).
 """
 
-import contextlib
+import logging
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from labkit.cloud.door import emulated, refusals
+from labkit.cloud.door import emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, from_form, read_signature
+from labkit.cloud.door.overseer import PRINCIPAL, Overseer
 from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
 from labkit.cloud.door.retries import Answered, key_of
@@ -29,6 +30,7 @@ from labkit.cloud.records import Caller, Principal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+_log = logging.getLogger(__name__)
 #: refusals remembered for people; the oldest go first
 REMEMBERED = 500
 
@@ -59,8 +61,11 @@ class Door:
         self._authority = Authority(identities, self._facts)
         self._on_change = on_change
         self.refusals: deque[Refusal] = deque(maxlen=REMEMBERED)
-        #: our own failures, by operation: what AWS would not have answered
+        #: our own failures, by operation: what AWS would not have answered. Only to callers on this machine, never
+        #: to instances and functions, whose programs are somebody's own
         self.faults: Counter[str] = Counter()
+        #: the key with which the grader looks at what no policy shows it
+        self.overseer = Overseer()
         self._answered = Answered()
         self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)
 
@@ -90,8 +95,9 @@ class Door:
             signature = from_form(asked.form.fields)
         principal = None
         try:
-            principal = self._authority.identify(signature, asked, environ, body)
-            source = Source(environ, asked, principal, self._facts, secure, signature)
+            overseen = self.overseer.signed(signature, caller, asked, environ, body)
+            principal = PRINCIPAL if overseen else self._authority.identify(signature, asked, environ, body)
+            source = Source(environ, asked, principal, self._facts, secure, signature, overseen)
             self._authority.check(source)
             emulated.check(asked)
             check_body(asked, environ, body)
@@ -118,12 +124,16 @@ class Door:
             return [told.body]
         _prepare(source.environ, asked, signature)
         answer = _Answer()
-        with self._failing(asked):
+        try:
             parts = self._app(source.environ, answer.start)
             if not answer.status:
                 parts = list(parts)
+        except Refused:
+            raise
+        except Exception as error:
+            self._broke(error, asked, caller)
         if answer.status.startswith("5"):
-            self.faults[f"{asked.service}:{asked.operation} answered {answer.status[:3]}"] += 1
+            self._fault(asked, caller, f"answered {answer.status[:3]}")
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
         headers = _with_request_id(answer.headers, asked.service, request_id)
@@ -134,16 +144,17 @@ class Door:
         start(answer.status, headers)
         return parts
 
-    @contextlib.contextmanager
-    def _failing(self, asked: Asked) -> Iterator[None]:
-        """Count what the application raises; it goes on its way."""
-        try:
-            yield
-        except Refused:
-            raise
-        except Exception as error:
-            self.faults[f"{asked.service}:{asked.operation} raised {type(error).__name__}"] += 1
-            raise
+    def _broke(self, error: Exception, asked: Asked, caller: Caller) -> NoReturn:
+        """Refuse what the application can't take; what the cloud itself failed in goes on its way. Maintainers read both."""
+        _log.warning("%s:%s broke, asked by %s", asked.service, asked.operation, caller.place, exc_info=error)
+        refused = unprocessed.refused(error, asked)
+        if refused is None:
+            self._fault(asked, caller, f"raised {type(error).__name__}")
+        raise refused or error
+
+    def _fault(self, asked: Asked, caller: Caller, what: str) -> None:
+        if caller.place == "host":
+            self.faults[f"{asked.service}:{asked.operation} {what}"] += 1
 
     def _remember(
         self, refused: Refused, caller: Caller, principal: Principal | None, asked: Asked, request_id: str

@@ -19,7 +19,7 @@ from labkit.cloud.network.compile import compile_internet, compile_vpc, membersh
 from labkit.cloud.network.model import Flow, Topology, Verdict
 from labkit.cloud.network.pool import free_address, gateway_of, prefix_length_of
 from labkit.cloud.records import InterfaceRecord, NetworkState
-from labkit.errors import CloudError
+from labkit.errors import CloudDeclined, CloudError
 from labkit.sandbox.nftables import RuleSet
 
 #: the router that every other one is joined to (labkit.sandbox.router)
@@ -200,7 +200,7 @@ class Fabric:
 
     def _interface(self, name: str) -> InterfaceRecord:
         if name not in self._interfaces:
-            raise CloudError(f"{name} has no network interface.", hint="Start it first.")
+            raise CloudDeclined(f"{name} has no network interface.", hint="Start it first.")
         return self._interfaces[name]
 
     def _placed(self, interface: InterfaceRecord) -> tuple[InterfaceRecord, str]:

@@ -89,7 +89,16 @@ def wires(port: int) -> Wires:
 @pytest.fixture
 def client(wires: Wires, tmp_path: Path) -> Client:
     images = ImageHost(tmp_path)
-    probing = Probing(wires, images, Issuer(), lambda: [{"at": 1.0}], lambda _: 0, lambda: True, dict)
+    probing = Probing(
+        wires,
+        images,
+        Issuer(),
+        lambda: [{"at": 1.0}],
+        lambda _: 0,
+        lambda: True,
+        dict,
+        lambda: ("id", "secret"),
+    )
     actions = Actions(
         status=dict, publish=images.publish, instance=lambda *_: None, journal=lambda *_: [],
         run_inside=lambda *_: 0, denials=list, further=probing.answer,

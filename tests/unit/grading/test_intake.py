@@ -229,3 +229,21 @@ def test_records_of_the_kit_come_along_as_in_a_pack(tmp_path: Path) -> None:
     (source / "record" / "break.json").write_text("own")
     again = take_in(source, tmp_path / "again", records=records)
     assert (again.folder / "record" / "break.json").read_text() == "own", "what is handed in counts"
+
+
+@pytest.mark.parametrize(
+    "name", ["build", "Build", ".terraform", ".lab", "terraform.tfstate.d", ".terraform.lock.hcl"]
+)
+def test_what_the_kit_itself_writes_is_no_part_of_a_submission_as_a_file_or_a_folder(
+    tmp_path: Path, name: str
+) -> None:
+    for number, entry in enumerate((name, f"{name}/inner.json")):
+        files = {"main.tf": b"a", entry: b"x"}
+        taken = take_in(zipped(tmp_path / f"{number}.zip", files), tmp_path / f"zip-{number}", SMALL)
+        assert (taken.files, taken.left_out) == (("main.tf",), (name,))
+        folder = tmp_path / f"folder-{number}"
+        for each, data in files.items():
+            (folder / each).parent.mkdir(parents=True, exist_ok=True)
+            (folder / each).write_bytes(data)
+        taken = take_in(folder, tmp_path / f"copy-{number}", SMALL)
+        assert (taken.files, taken.left_out) == (("main.tf",), (name,))
