@@ -6,6 +6,7 @@ Everything heavy is imported by the command that needs it, so that `--help` is q
 
 import argparse
 import difflib
+import importlib.util
 import os
 import re
 import sys
@@ -155,6 +156,10 @@ def _parser() -> argparse.ArgumentParser:
     _engine_option(demo)
     demo.set_defaults(command=_demo)
     engines.register(commands, _common, _places)
+    if importlib.util.find_spec("labkit.dev"):  # not in a hand-out
+        from labkit.dev import commands as dev
+
+        dev.register(commands, _common, _places)
     return parser
 
 

@@ -38,12 +38,17 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Token:
-    """A name, number, string, newline or one character. `inner`: the tokens of a string's interpolations."""
+    """A name, number, string, newline or one character. `inner`: the tokens of a string's interpolations.
+
+    It stands in the text from `start` to `end`, quotes included.
+    """
 
     kind: str
     text: str
     line: int
     inner: tuple["Token", ...] = ()
+    start: int = 0
+    end: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,12 @@ class Attribute:
 
 @dataclass
 class Block:
-    """A block with its labels, bare or quoted; the whole file is one without a kind."""
+    """A block with its labels, bare or quoted; the whole file is one without a kind. `end` is behind its brace."""
 
     kind: str
     labels: tuple[str, ...]
     line: int
+    end: int = 0
     attributes: list[Attribute] = field(default_factory=list)
     blocks: list["Block"] = field(default_factory=list)
 
@@ -108,7 +114,7 @@ class _Lexer:
                     raise Unreadable(self.line_of(start), f"there can be no {match[0]!r} here")
                 open_braces += (character == "{") - (character == "}")
                 kind = "mark" if character else str(match.lastgroup)
-                yield Token(kind, match[0], self.line_of(start))
+                yield Token(kind, match[0], self.line_of(start), start=start, end=self._at)
 
     def _string(self, start: int, heredoc: str | None) -> Token:
         """A quoted string, or a here-document up to the line that holds only its mark."""
@@ -129,7 +135,8 @@ class _Lexer:
                 raise Unreadable(self.line_of(end), "a text holds what can't be in one")
         else:
             raise Unreadable(self.line_of(start), "a text does not end")
-        return Token("string", self._text[begun:end], self.line_of(start), tuple(inner))
+        text = self._text[begun:end]
+        return Token("string", text, self.line_of(start), tuple(inner), start, self._at)
 
     def _is_end(self, heredoc: str) -> bool:
         """Whether this line is the mark. HCL drops all of Unicode's blanks around it; here only plain ones may be."""
@@ -173,6 +180,7 @@ def _read_body(tokens: Sequence[Token], at: int, body: Block, depth: int) -> int
             block = Block(token.text, tuple(each.text for each in tokens[at:labels]), token.line)
             body.blocks.append(block)
             at = _read_body(tokens, labels + 1, block, depth + 1)
+            block.end = tokens[min(at, len(tokens)) - 1].end
         elif token.kind == "name" and _is(following, "=") and labels == at:
             end = _end_of_expression(tokens, at + 1)
             body.attributes.append(

@@ -35,8 +35,8 @@ FILES = (
     "STEPS.md", "LICENSE", "CHANGELOG.md", "lab", "lab.cmd", "lab.toml", "course.toml", "pyproject.toml", ".gitignore",
     ".gitattributes", "requirements.lock", "requirements-build.lock",
 )  # fmt: skip
-#: for instructors alone
-_WITHHELD = ("docs/instructor.md", "lesson/README.handout.md", "labkit/lesson/handout.py")
+#: for instructors and maintainers alone: files, and folders by their beginning
+_WITHHELD = ("docs/instructor.md", "lesson/README.handout.md", "labkit/lesson/handout.py", "labkit/dev/")
 _README, _MAKEFILE = "lesson/README.handout.md", "Makefile"
 _TARGETS = ("help", "setup", "demo", "grade", "clean")
 _SKIPPED = re.compile(r"(^|/)(__pycache__|\.[a-z_]+_cache)(/|$)|\.pyc$|\.egg-info(/|$)")
@@ -69,7 +69,7 @@ def _names(root: Path) -> Iterator[str]:
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root).as_posix()
-            if path.is_file() and not _SKIPPED.search(name) and name not in _WITHHELD:
+            if path.is_file() and not _SKIPPED.search(name) and not name.startswith(_WITHHELD):
                 yield name
 
 

@@ -25,6 +25,7 @@ MADE = {
     "labkit/build.py": "an expression of this file",
     "labkit/cloud/door/contexts.py": "names of ours",
     "labkit/cloud/door/routes.py": "botocore's paths, their text escaped",
+    "labkit/dev/mutants/configuration.py": "the reference's own text, read with a vocabulary of ours",
     "labkit/grading/hcl.py": "pieces of this file",
     "labkit/grading/refusal.py": "pieces of this file",
     "labkit/lesson/comparison.py": "words of ours",

@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "aws_cli", "cloud.lifecycle"},
     "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
     "cloud_commands": SMALL | {"console", "lesson", "targets", "deploy", "cloud.descriptions", "cloud.trace"},
+    "dev": SMALL | CONTENT | {"grading", "console", "lesson"},
     "engines": SMALL | CONTENT | {"targets", "deploy", "lesson", "console", "cloud.lifecycle"},
     "cli": SMALL
     | CONTENT
@@ -45,6 +46,7 @@ ALLOWED: dict[str, set[str]] = {
         "study",
         "grade_command",
         "cloud_commands",
+        "dev",
         "cloud.accounts",
         "cloud.lifecycle",
     },

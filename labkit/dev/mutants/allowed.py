@@ -1,0 +1,66 @@
+"""The list of mutants that may lose nothing (allowed.toml), each with the reason why it is no mistake.
+
+What belongs here: reading the list, finding the entry of a mutant. What does not: grading.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from labkit.dev.mutants.model import Mutant
+from labkit.errors import ManifestError
+
+PATH = Path(__file__).with_name("allowed.toml")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Mutants by patterns (those of file names; any of several fits) and why they are no mistakes."""
+
+    operators: tuple[str, ...]
+    files: tuple[str, ...]
+    places: tuple[str, ...]
+    details: tuple[str, ...]
+    why: str
+
+    def fits(self, mutant: Mutant) -> bool:
+        """Whether this entry speaks of the mutant."""
+        change = mutant.change
+        return (
+            _any(self.operators, change.operator)
+            and _any(self.files, mutant.file)
+            and _any(self.places, change.place)
+            and _any(self.details, change.detail)
+        )
+
+
+def load(path: Path = PATH) -> tuple[Entry, ...]:
+    """All entries. Raises ManifestError for one without a reason or with a key that there is not."""
+    return tuple(map(_entry, tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", ())))
+
+
+def entry_of(mutant: Mutant, entries: Sequence[Entry]) -> Entry | None:
+    """The first entry that speaks of the mutant."""
+    return next((entry for entry in entries if entry.fits(mutant)), None)
+
+
+def _entry(table: dict[str, str | list[str]]) -> Entry:
+    why = table.get("why")
+    unknown = set(table) - {"operator", "file", "place", "detail", "why"}
+    if unknown or not isinstance(why, str) or not why.strip():
+        what = f"the key {sorted(unknown)[0]!r} is not known" if unknown else "the reason (why) is missing"
+        raise ManifestError(f"{PATH.name}: {what}: {table}.", hint="Mend the entry.")
+    operators, files, places, details = (
+        _patterns(table.get(name, "*")) for name in ("operator", "file", "place", "detail")
+    )
+    return Entry(operators, files, places, details, why)
+
+
+def _patterns(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _any(patterns: tuple[str, ...], text: str) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
