@@ -1,41 +1,69 @@
 """Line server-no-more."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from grader.support.rights import Attempt, has_policies
+from grader.support.rights import Attempt, beyond, shown, told
+from labkit.cloud.iam.analysis import Needed, Policies, allows
+from labkit.cloud.role_policies import policies_of
 from labkit.grading.api import Failed, Lab, lost
 
 _TRIED_OF_EACH = 4
+_HINT = "gap server-policy: which actions, and on which ARNs, does writing an image really need?"
+#: what the lab needs; elsewhere than on the own resources, each is a right to write where nothing is to be written
+_OBJECTS = ("s3:putobject", "s3:abortmultipartupload")
+_ITEMS = ("dynamodb:putitem", "dynamodb:updateitem")
 
 
 def check(lab: Lab) -> None:
-    """Your server's role may write images and rows, and nothing more: twelve attempts are refused.
+    """Your server's role may write images and rows, and nothing more: all that its policies say is read, and tried.
 
     Whoever takes over your server has its role. What the role may not do, they can't.
     """
-    if not lab.server.role_arn or not has_policies(lab, lab.server.role_arn):
+    if not lab.server.role_arn:
         raise Failed(
-            "your server's role may do nothing at all: there is nothing to judge",
-            hint="gap server-policy", expected="a policy", found="none",
+            "your server has no instance profile with a role in it: there is nothing to judge",
+            hint="give your server its IamInstanceProfile (Terraform: iam_instance_profile)",
+            expected="an instance profile with the server's role", found="none",
         )  # fmt: skip
-    tried = {
-        what: lab.random.sample(attempts, _TRIED_OF_EACH)
-        for what, attempts in (
-            ("elsewhere", _elsewhere(lab)),
-            ("deleting", _deleting(lab)),
-            ("looking", _looking(lab)),
-        )
+    policies, needed = policies_of(lab.clients, lab.server.role_arn, lab.server.instance_id), _needed(lab)
+    if not _may_what_it_must(lab, policies):
+        raise Failed(
+            "your server's role may neither put objects below your prefix nor write items: there is nothing to judge",
+            hint="gap server-policy", expected="the rights that writing an image needs", found="none of them",
+        )  # fmt: skip
+    found = beyond(policies, needed, dict.fromkeys((*_OBJECTS, *_ITEMS), "elsewhere"))
+    tried = {"elsewhere": _elsewhere(lab), "changing": _changing(lab), "looking": _looking(lab)}
+    allowed = {
+        what: told(found[what])
+        if what in found
+        else _allowed(lab, lab.random.sample(attempts, _TRIED_OF_EACH))
+        for what, attempts in tried.items()
     }
-    allowed = {what: _allowed(lab, attempts) for what, attempts in tried.items()}
     holding, missing = lost((not words, words) for words in allowed.values())
     if holding < 1:
         raise Failed(
-            f"your server's role may also {missing}", fraction=holding,
-            hint="gap server-policy: which actions, and on which ARNs, does writing an image really need?",
-            expected="refused", found=f"allowed: {missing}",
+            f"your server's role may also {missing}", fraction=holding, hint=_HINT, final=True,
+            expected="refused", found=f"allowed: {missing}", evidence=shown(each for sort in tried for each in found.get(sort, [])[:3]),
         )  # fmt: skip
+
+
+def _needed(lab: Lab) -> Sequence[Needed]:
+    """The own prefix and table, whatever region and account the policy leaves open."""
+    table = f"arn:aws:dynamodb:*:*:table/{lab.table.name}"
+    return (
+        Needed(_OBJECTS, (f"arn:aws:s3:::{lab.bucket.name}/{lab.variant.prefix}/*",)),
+        Needed(_ITEMS, (table, f"{table}/index/*")),
+    )
+
+
+def _may_what_it_must(lab: Lab, policies: Policies) -> bool:
+    table = f"arn:aws:dynamodb:{lab.region}:{policies.principal.account_id}:table/{lab.table.name}"
+    images = [f"arn:aws:s3:::{lab.bucket.name}/{lab.variant.prefix}/try.{kind}" for kind in ("png", "jpg")]
+    return any(allows(policies, "s3:PutObject", each) for each in images) or any(
+        allows(policies, action, table) for action in ("dynamodb:PutItem", "dynamodb:UpdateItem")
+    )
 
 
 def _allowed(lab: Lab, attempts: list[Attempt]) -> str:
@@ -58,6 +86,8 @@ def _elsewhere(lab: Lab) -> list[Attempt]:
     )  # fmt: skip
     lab.cleanup(admin("dynamodb").delete_table, TableName=name)
     key, values = {"image_id": {"S": "x"}}, {":s": {"S": "x"}}
+    beside = {"Bucket": lab.bucket.name, "Key": f"{name}/x.png"}
+    lab.cleanup(lab.aws, admin("s3").delete_object, **beside)
     update = {"Key": key, "UpdateExpression": "SET a = :s", "ExpressionAttributeValues": values}
     return [
         Attempt(
@@ -65,21 +95,21 @@ def _elsewhere(lab: Lab) -> list[Attempt]:
         ),
         Attempt("write into another table", role("dynamodb").put_item, {"TableName": name, "Item": key}),
         Attempt("change items of another table", role("dynamodb").update_item, {"TableName": name, **update}),
-        Attempt("read objects of another bucket", role("s3").get_object, {"Bucket": name, "Key": "x.png"}),
-        Attempt("read another table", role("dynamodb").scan, {"TableName": name}),
+        Attempt("write beside your prefix", role("s3").put_object, {**beside, "Body": b"x"}),
     ]
 
 
-def _deleting(lab: Lab) -> list[Attempt]:
-    """Destroying its own; what is named does not exist, so that nothing is lost where it is allowed."""
+def _changing(lab: Lab) -> list[Attempt]:
+    """Destroying and changing what is there; what is named does not exist, so that nothing is lost where it is allowed."""
     bucket, table = {"Bucket": lab.bucket.name}, {"TableName": lab.table.name}
     key, role = lab.unique("never"), lab.as_role("server").client
+    own = {"InstanceIds": [lab.server.instance_id]}
     return [
         Attempt("delete objects", role("s3").delete_object, {**bucket, "Key": f"{lab.variant.prefix}/{key}"}),
         Attempt("delete items", role("dynamodb").delete_item, {**table, "Key": {"image_id": {"S": key}}}),
         Attempt("change the bucket's tags", *_same_tags(lab, bucket)),
         Attempt("change the bucket's policy", *_same_policy(lab, bucket)),
-        Attempt("change the table's time to live", role("dynamodb").describe_time_to_live, table),
+        Attempt("stop servers", role("ec2").stop_instances, {**own, "DryRun": True}),
     ]
 
 
@@ -103,15 +133,15 @@ def _harmless(bucket: str) -> Mapping[str, Any]:
 
 
 def _looking(lab: Lab) -> list[Attempt]:
-    """Reading and steering what is not its business."""
+    """Reading what is not its business."""
     bucket, table = {"Bucket": lab.bucket.name}, {"TableName": lab.table.name}
-    role, own = lab.as_role("server").client, {"InstanceIds": [lab.server.instance_id]}
+    role = lab.as_role("server").client
     return [
         Attempt("list the bucket", role("s3").list_objects_v2, bucket),
         Attempt("read the whole table", role("dynamodb").scan, table),
         Attempt("read the bucket's policy", role("s3").get_bucket_policy, bucket),
         Attempt("describe the table", role("dynamodb").describe_table, table),
-        Attempt("stop servers", role("ec2").stop_instances, {**own, "DryRun": True}),
+        Attempt("read the table's time to live", role("dynamodb").describe_time_to_live, table),
         Attempt("list roles", role("iam").list_roles, {}),
         Attempt(
             "read the function's settings", role("lambda").get_function, {"FunctionName": lab.function.name}

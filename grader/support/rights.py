@@ -1,17 +1,27 @@
-"""Rights of roles, tried out: attempts as a role, and rights taken away for a moment.
+"""Rights of roles, read and tried out: attempts as a role, and rights taken away for a moment.
 
-What belongs here: what the checks of permissions share. What does not: what may be allowed (the checks).
+What belongs here: what the checks of permissions share, and the words for what was read in policies. What does not: what may be allowed (the checks).
 """
 
 import contextlib
+import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.cloud.iam.analysis import Excess, Needed, Policies, excesses
+from labkit.cloud.iam.catalog import spelt
 from labkit.grading.api import Lab, Refusal
 
 _REFUSED = ("AccessDenied", "UnauthorizedOperation", "403", "Forbidden", "NotAuthorized")
+#: verbs of actions that change nothing (IAM user guide: "Access level summaries")
+_LOOKING = (
+    "batchget", "check", "count", "describe", "detect", "download", "estimate", "export", "filter", "get", "head",
+    "list", "lookup", "partiqlselect", "preview", "query", "read", "receive", "retrieve", "scan", "search", "select",
+    "simulate", "verify", "view",
+)  # fmt: skip
+_SHOWN = 8
 _NAME = "grading-takes-this-away"
 
 
@@ -70,9 +80,39 @@ def taken_away(lab: Lab, *actions: str) -> Iterator[None]:
         api.delete_role_policy(RoleName=role, PolicyName=_NAME)
 
 
-def has_policies(lab: Lab, role_arn: str) -> bool:
-    """Whether the role has any policy at all."""
-    api, role = lab.clients.client("iam"), role_arn.rsplit("/", 1)[-1]
-    inline = api.list_role_policies(RoleName=role)["PolicyNames"]
-    attached = api.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    return bool(inline or attached)
+def beyond(policies: Policies, needed: Sequence[Needed], sorts: Mapping[str, str]) -> dict[str, list[Excess]]:
+    """What the policies allow beyond what is needed, by sort: `sorts` says of which an action is.
+
+    `sorts` maps actions ("s3:putobject") to their sort; the others are "looking" or "changing" by their verb. Read
+    until there is one of each sort, else to the end. What could not be decided stands under "undecided".
+    """
+    found: dict[str, list[Excess]] = {}
+    wanted = {*sorts.values(), "looking", "changing"}
+    for each in excesses(policies, needed):
+        sort = sorts.get(each.action) or sort_of(each.action) if each.decided else "undecided"
+        found.setdefault(sort, []).append(each)
+        if wanted <= found.keys():
+            break
+    return found
+
+
+def sort_of(action: str) -> str:
+    """Whether an action (lower case) is "looking" or "changing", by AWS's verbs."""
+    return "looking" if action.partition(":")[2].startswith(_LOOKING) else "changing"
+
+
+def in_words(excess: Excess) -> str:
+    """A find for people: action, resource, policy and statement."""
+    statement = f"statement {excess.statement}" if excess.statement.isdecimal() else excess.statement
+    return f"{spelt(excess.action)} on {excess.resource} (policy {excess.policy}, {statement})"
+
+
+def told(finds: Sequence[Excess]) -> str:
+    """The first find, and how many actions more there are."""
+    more = len({each.action for each in finds}) - 1
+    return in_words(finds[0]) + (f", and {more} more" if more else "")
+
+
+def shown(finds: Iterable[Excess]) -> list[str]:
+    """Finds as lines of evidence, as many as are read."""
+    return [in_words(each) for each in itertools.islice(finds, _SHOWN)]

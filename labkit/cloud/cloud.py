@@ -255,7 +255,8 @@ class Cloud:
         session = Principal("session", role_arn, addresses.ACCOUNT_ID, role_arn=role_arn)
         policies = list(self._identities.identity_policies(session))
         context = {"aws:requestedregion": region or resource.split(":")[3]}
-        return evaluate(Request(session, action, (resource,), context), policies, []).allowed
+        boundary = self._identities.boundary(session)
+        return evaluate(Request(session, action, (resource,), context), policies, boundary=boundary).allowed
 
     def _report(self, text: str) -> None:
         from labkit.events import Event

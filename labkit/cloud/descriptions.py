@@ -42,7 +42,7 @@ class ApiClients(Protocol):
 def topology_of(clients: ApiClients) -> Topology:
     """The network of one region with what stands in it. Instances go by their ids, functions by their names.
 
-    A function that has not run has no address yet: it gets one that is free in its first subnet.
+    Further interfaces of an instance go by its id, a slash and their own. A function that has not run has no address yet: it gets one that is free in its first subnet.
     """
     ec2 = clients.client("ec2")
     lists = _PrefixLists(ec2)
@@ -149,6 +149,7 @@ def _permissions(described: Sequence[_Description], lists: _PrefixLists) -> Iter
     for each in described:
         service = (each["IpProtocol"], each.get("FromPort", -1), each.get("ToPort", -1))
         cidrs = [one["CidrIp"] for one in each.get("IpRanges", ())]
+        cidrs += [one["CidrIpv6"] for one in each.get("Ipv6Ranges", ())]
         cidrs += [cidr for one in each.get("PrefixListIds", ()) for cidr in lists.cidrs(one["PrefixListId"])]
         yield from (Permission(*service, cidr=cidr) for cidr in cidrs)
         yield from (Permission(*service, group_id=one["GroupId"]) for one in each.get("UserIdGroupPairs", ()))
@@ -176,6 +177,18 @@ def _instances(ec2: Any) -> Iterator[InterfaceRecord]:
                     found["InstanceId"], found["VpcId"], found["SubnetId"], found["PrivateIpAddress"],
                     found.get("PublicIpAddress", ""), groups,
                 )  # fmt: skip
+                yield from _further(found)
+
+
+def _further(instance: _Description) -> Iterator[InterfaceRecord]:
+    """The interfaces of an instance besides the first, with the groups of their own."""
+    for each in instance.get("NetworkInterfaces", ()):
+        if each.get("Attachment", {}).get("DeviceIndex", 0):
+            yield InterfaceRecord(
+                f"{instance['InstanceId']}/{each['NetworkInterfaceId']}", each["VpcId"], each["SubnetId"],
+                each["PrivateIpAddress"], each.get("Association", {}).get("PublicIp", ""),
+                tuple(group["GroupId"] for group in each["Groups"]),
+            )  # fmt: skip
 
 
 def _functions(api: Any, state: NetworkState, others: Sequence[InterfaceRecord]) -> Iterator[InterfaceRecord]:

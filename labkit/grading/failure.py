@@ -10,7 +10,8 @@ class Failed(Exception):
     """The line does not hold: what was seen, the next thing to try, what was expected and found.
 
     `fraction` of the points is earned all the same (partial credit). `evidence` are lines that show it: the hops
-    of a packet, the deciding policy statement, log lines.
+    of a packet, the deciding policy statement, log lines. `final`: seen in what was submitted it stands, whatever
+    the texts are worth alone: what must not be allowed is allowed.
     """
 
     def __init__(
@@ -22,12 +23,14 @@ class Failed(Exception):
         found: object = "",
         fraction: float = 0.0,
         evidence: Sequence[str] = (),
+        final: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason, self.hint = reason, hint
         self.expected, self.found = str(expected), str(found)
         self.fraction = fraction
         self.evidence = tuple(evidence)
+        self.final = final
 
 
 class Untried(Failed):

@@ -62,6 +62,8 @@ class Session:
     _only_abroad: Verdict | None = None
     #: lines whose last attempt did not come to what they are about
     _untried: set[str] = field(default_factory=set)
+    #: lines that fail as submitted in a way that no text alone can mend
+    _final: set[str] = field(default_factory=set)
     _ending: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _spare: list[Ground] = field(default_factory=list)
     _under: dict[int, Ground] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Session:
         before = self.submitted_verdicts.get(line.id)
         if not line.alone or self.task.attempts == "submitted" or self.reference is None:
             return False
-        return before is None or not before.passed
+        return (before is None or not before.passed) and line.id not in self._final
 
     def as_submitted(self, line: Line, check: Check) -> Verdict:
         """The line's verdict on the submission as it is.
@@ -193,6 +195,8 @@ class Session:
             verdict = _of_error(error)
             if isinstance(error, Untried | gaps.NoSuchText):
                 self._untried.add(line.id)
+            if isinstance(error, Failed) and error.final and way == SUBMITTED:
+                self._final.add(line.id)
         return _stable(replace(verdict, way=way), names)
 
     # -- systems ----------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class FakeIdentities:
     buckets: dict[str, PolicyDocument] = field(default_factory=dict)
     blocks: dict[str, PublicAccessBlock] = field(default_factory=dict)
     roles: dict[str, PolicyDocument] = field(default_factory=dict)
+    bounds: PolicyDocument | None = None
     ended: bool = False
 
     def principal(self, access_key_id: str) -> Principal | None:
@@ -68,6 +69,9 @@ class FakeIdentities:
 
     def identity_policies(self, principal: Principal) -> list[PolicyDocument]:
         return self.policies if principal == SESSION else []
+
+    def boundary(self, principal: Principal) -> PolicyDocument | None:
+        return self.bounds if principal == SESSION else None
 
     def bucket_policy(self, bucket: str) -> PolicyDocument | None:
         return self.buckets.get(bucket)

@@ -142,7 +142,8 @@ class Authority:
         mine = (
             () if principal.kind in ("root", "anonymous") else self._identities.identity_policies(principal)
         )
-        decision = evaluate(request, mine, policies, trust=trust)
+        boundary = self._identities.boundary(principal)
+        decision = evaluate(request, mine, policies, trust=trust, boundary=boundary)
         endpoint = self._facts.endpoint_policy(source.endpoint) if source.endpoint else None
         return passes_endpoint(request, endpoint) if endpoint and decision.allowed else decision
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
 _SCOPE = "Credential should be scoped to a valid region."
+_DENYING = {
+    "resource": "a resource-based policy",
+    "endpoint": "a VPC endpoint policy",
+    "boundary": "a permissions boundary",
+}
+_LACKING = {"endpoint": "VPC endpoint policy", "boundary": "permissions boundary"}
 _SPOKEN_OF = {"ec2": "You are not authorized to perform this operation. "}
 
 
@@ -89,15 +95,10 @@ def _denial(service: str, principal: Principal, decision: Decision) -> str:
 
 def _because(decision: Decision) -> str:
     if decision.reason == "explicit-deny":
-        kind = {"resource": "a resource-based", "endpoint": "a VPC endpoint"}.get(
-            decision.kind, "an identity-based"
-        )
-        return f" with an explicit deny in {kind} policy"
+        return f" with an explicit deny in {_DENYING.get(decision.kind, 'an identity-based policy')}"
     if decision.action == "sts:AssumeRole":
         return ""
-    if decision.kind == "endpoint":
-        return f" because no VPC endpoint policy allows the {decision.action} action"
-    return f" because no identity-based policy allows the {decision.action} action"
+    return f" because no {_LACKING.get(decision.kind, 'identity-based policy')} allows the {decision.action} action"
 
 
 _INVALID = "The security token included in the request is invalid."

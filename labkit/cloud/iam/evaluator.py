@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labkit.cloud.iam.matching import Context
-from labkit.cloud.iam.principals import named
+from labkit.cloud.iam.principals import named, names_itself
 from labkit.cloud.iam.statements import Statement, statements
 from labkit.cloud.records import PolicyDocument, Principal
 
@@ -31,13 +31,14 @@ class Request:
 class Decision:
     """What was decided, and why.
 
-    `policy` and `statement` name what allowed or denied ("" where nothing spoke), `kind` says whether
-    that hangs on the caller, on the resource, or on the VPC endpoint between them; `action` and `resource` are what was decided about.
+    `policy` and `statement` name what allowed or denied ("" where nothing spoke), `kind` says whether that hangs on
+    the caller (as policy or as permissions boundary), on the resource, or on the VPC endpoint between them; `action`
+    and `resource` are what was decided about.
     """
 
     allowed: bool
     reason: Reason
-    kind: Literal["", "identity", "resource", "endpoint"] = ""
+    kind: Literal["", "identity", "boundary", "resource", "endpoint"] = ""
     policy: str = ""
     statement: str = ""
     action: str = ""
@@ -50,12 +51,15 @@ def evaluate(
     resource_policies: Iterable[PolicyDocument] = (),
     *,
     trust: bool = False,
+    boundary: PolicyDocument | None = None,
 ) -> Decision:
     """Decide about `request` within one account; every one of its resources must be allowed.
 
     An explicit deny anywhere wins; else an allow in either kind of policy suffices. The account's
     root needs no allow. With `trust`, the resource policies are a role's trust policy, whose allow
-    is needed in any case (AWS STS: AssumeRole).
+    is needed in any case (AWS STS: AssumeRole). A permissions `boundary` of the caller's user or role must allow
+    too, but where a resource policy names the user or the role's session itself (IAM user guide, "Permissions
+    boundaries for IAM entities").
     """
     hanging_on_caller, hanging_on_resource = list(identity_policies), list(resource_policies)
     decision = Decision(False, "implicit-deny", action=request.action)
@@ -63,6 +67,7 @@ def evaluate(
         matched = _Matched(request, resource)
         matched.read_identity(hanging_on_caller)
         matched.read_resource(hanging_on_resource)
+        matched.read_boundary(boundary)
         decision = matched.decide(trust=trust)
         if not decision.allowed:
             return decision
@@ -90,7 +95,7 @@ def _at_endpoint(request: Request, resource: str, where: "_Where | None") -> Dec
     return Decision(False, reason, "endpoint", policy, statement, request.action, resource)
 
 
-_Where = tuple[Literal["identity", "resource"], str, str]
+_Where = tuple[Literal["identity", "boundary", "resource"], str, str]
 
 
 class _Matched:
@@ -104,6 +109,8 @@ class _Matched:
         self.by_identity: _Where | None = None
         self.by_resource: _Where | None = None
         self.by_account: _Where | None = None
+        self.bounded: _Where | None = None  # the boundary that allows nothing of this
+        self._names_caller = False  # a resource policy allows it to the user or session itself
 
     def read_identity(self, policies: Sequence[PolicyDocument]) -> None:
         for policy in policies:
@@ -118,15 +125,26 @@ class _Matched:
     def read_resource(self, policies: Sequence[PolicyDocument]) -> None:
         for policy in policies:
             for statement in statements(policy.document):
-                how = _names(statement, self._request.principal)
+                how = names(statement, self._request.principal)
                 if how and statement.covers(self._action, self._resource, self._request.context):
                     where: _Where = ("resource", policy.name, statement.sid)
                     if statement.effect == "Deny":
                         self.denied = self.denied or where
                     elif how == "direct":
                         self.by_resource = self.by_resource or where
+                        self._names_caller |= names_itself(statement.principal, self._request.principal)
                     else:
                         self.by_account = self.by_account or where
+
+    def read_boundary(self, boundary: PolicyDocument | None) -> None:
+        if boundary is None:
+            return
+        within = _Matched(self._request, self._resource)
+        within.read_identity([boundary])
+        if within.denied:
+            self.denied = self.denied or ("boundary", *within.denied[1:])
+        if not within.by_identity:
+            self.bounded = ("boundary", boundary.name, "")
 
     def decide(self, *, trust: bool) -> Decision:
         if self.denied:
@@ -136,6 +154,8 @@ class _Matched:
             allowing = allowing or ("identity", "root", "")
         if trust:
             allowing = allowing and self.by_account
+        if self.bounded and not self._names_caller:
+            return self._decision(False, "implicit-deny", self.bounded)
         allowing = allowing or self.by_resource
         if allowing:
             return self._decision(True, "allow", allowing)
@@ -146,7 +166,8 @@ class _Matched:
         return Decision(allowed, reason, kind, policy, statement, self._request.action, self._resource)
 
 
-def _names(statement: Statement, principal: Principal) -> str:
+def names(statement: Statement, principal: Principal) -> str:
+    """How a statement of a resource policy names `principal`: "direct", through its "account", or "" not at all."""
     if statement.not_principal is not None:
         return "" if named(statement.not_principal, principal) else "direct"
     return named(statement.principal, principal)

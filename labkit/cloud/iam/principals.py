@@ -26,6 +26,11 @@ def named(element: object, principal: Principal) -> Named:
     return "account" if names & account else ""
 
 
+def names_itself(element: object, principal: Principal) -> bool:
+    """Whether the Principal element names the caller's own ARN: the user's or the session's, not the role's."""
+    return principal.arn in _aws_names(element)
+
+
 def names_everybody(element: object) -> bool:
     """Whether the Principal element names the whole world."""
     return "*" in _aws_names(element)

@@ -12,6 +12,7 @@ from typing import Any
 from labkit.cloud.accounts import FULL
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.moto_seam.managed_policies import bring
 from labkit.cloud.moto_seam.sts_keys import expires_at
 from labkit.cloud.records import PolicyDocument, Principal, PublicAccessBlock
 from labkit.targets import ANONYMOUS, Keys
@@ -57,17 +58,20 @@ class MotoIdentities:
 
     def identity_policies(self, principal: Principal) -> Iterator[PolicyDocument]:
         """Inline and managed policies of the user and its groups, or of the session's role."""
-        iam = backend("iam")
-        if principal.kind == "user":
-            name = principal.arn.rsplit("/", 1)[-1]
-            user = iam.users.get(name)
-            if user is not None:
-                for holder in (user, *iam.get_groups_for_user(name)):
-                    yield from _policies_of(holder)
-        elif principal.kind == "session":
-            role = _role(principal.role_arn)
-            if role is not None:
-                yield from _policies_of(role)
+        holder = _holder(principal)
+        if holder is not None:
+            groups = backend("iam").get_groups_for_user(holder.name) if principal.kind == "user" else ()
+            for each in (holder, *groups):
+                yield from _policies_of(each)
+
+    def boundary(self, principal: Principal) -> PolicyDocument | None:
+        """The permissions boundary of the user or of the session's role; one that is gone allows nothing."""
+        arn = getattr(_holder(principal), "permissions_boundary_arn", None)
+        if not arn:
+            return None
+        bring(backend("iam"), arn)
+        policy = backend("iam").managed_policies.get(arn)
+        return PolicyDocument(arn, _document_of(policy) if policy is not None else {})
 
     def bucket_policy(self, bucket: str) -> PolicyDocument | None:
         """The bucket's policy, or None where there is no bucket or no policy."""
@@ -123,13 +127,24 @@ def _role(role_arn: str) -> Any | None:
     return next((role for role in list(backend("iam").roles.values()) if role.arn == role_arn), None)
 
 
+def _holder(principal: Principal) -> Any | None:
+    """The user, or the session's role, that policies hang on."""
+    if principal.kind == "user":
+        return backend("iam").users.get(principal.arn.rsplit("/", 1)[-1])
+    return _role(principal.role_arn) if principal.kind == "session" else None
+
+
 def _policies_of(holder: Any) -> Iterator[PolicyDocument]:
     for name, text in list(holder.policies.items()):
         yield PolicyDocument(name, _parsed(text))
     for arn, policy in list(holder.managed_policies.items()):
-        version = next((v for v in policy.versions if v.version_id == policy.default_version_id), None)
-        if version is not None:
-            yield PolicyDocument(arn, _parsed(version.document))
+        yield PolicyDocument(arn, _document_of(policy))
+
+
+def _document_of(policy: Any) -> Mapping[str, object]:
+    """The default version of a managed policy."""
+    version = next((v for v in policy.versions if v.version_id == policy.default_version_id), None)
+    return _parsed(version.document) if version is not None else {}
 
 
 @functools.lru_cache(maxsize=1024)

@@ -98,7 +98,7 @@ class Server:
         found = self.clients.client("iam").get_instance_profile(
             InstanceProfileName=profile.rsplit("/", 1)[-1]
         )
-        return str(found["InstanceProfile"]["Roles"][0]["Arn"])
+        return next((str(role["Arn"]) for role in found["InstanceProfile"]["Roles"]), "")
 
     # -- looking --------------------------------------------------------------------------------------
 
