@@ -59,7 +59,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labkit.cloud.image_requests import Behaviour, Visit
 from labkit.deploy.inventory import Inventory
+from labkit.deploy.model import Deployment
 from labkit.deploy.template import Declared, declared
+from labkit.grading.clues import next_thing
 from labkit.grading.failure import Failed, Untried
 from labkit.grading.naming import cut
 from labkit.grading.probes.function import Answer, Function
@@ -168,7 +170,9 @@ class Lab:
         return self.system.deployment.outputs
 
     def output(self, name: str) -> str:
-        """One output. Raises Failed when the deployment does not have it."""
+        """One output. Raises Failed when the deployment does not have it, or there is none."""
+        if self.system.deployment.status == "failed":
+            raise undeployed(self.system.deployment)
         if not self.outputs.get(name):
             raise Failed(
                 f"your deployment has no output {name}",
@@ -338,6 +342,15 @@ class Lab:
             "server": lambda: self.server.role_arn,
         }
         return known[role]() if role in known else role
+
+
+def undeployed(deployment: Deployment) -> Failed:
+    """That there is nothing to look at, said wherever nobody asked for the line that says it."""
+    why = deployment.reason or deployment.status
+    return Failed(
+        f"it can't be tried: your files are not deployed: {why}", hint=next_thing(why, "mend the line deploys first"),
+        expected="complete", found=deployment.status,
+    )  # fmt: skip
 
 
 def lost(items: Iterable[tuple[bool, str]]) -> tuple[float, str]:

@@ -92,13 +92,18 @@ class GradingPlugin:
         items[:] = attempts
         self._slow = [each for each in attempts if each.way == SUBMITTED and each.says("SLOW")]
 
-    def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], bool, int]:
-        """Checks that may leave a wrong system without its service (DISTURBS) come after the others on it."""
+    def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], bool, bool, bool, int]:
+        """Checks that may leave a wrong system without its service (DISTURBS) come after the others on it.
+
+        Hidden lines come after the others too: what a program says later may hold what they asked, and is not told.
+        """
         alone = attempt.way == ALONE
         return (
             alone,
             attempt.line.alone if alone else (),
+            attempt.line.ends,
             attempt.says("DISTURBS"),
+            attempt.line.hidden,
             self._order[attempt.line.id],
         )
 
@@ -115,6 +120,8 @@ class GradingPlugin:
 
     def _begin_all_slow(self) -> None:
         """Those that mostly wait, as submitted, wait side by side: they get into nobody's way but their own."""
+        if any(each.line.hidden for each in self._slow):
+            self.session.hidden_lines_begin()
         with ThreadPoolExecutor(max_workers=len(self._slow)) as pool:
             self._ahead = {each.line.id: pool.submit(self._judged, each) for each in self._slow}
 

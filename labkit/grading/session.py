@@ -15,15 +15,16 @@ from pathlib import Path
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
 from labkit.deploy.engines import NAMES as ENGINES
 from labkit.deploy.engines import TITLES
-from labkit.deploy.model import Deployment
+from labkit.deploy.model import OUTPUTS
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, LabError
-from labkit.grading import blame, gaps, refusal
-from labkit.grading.api import Deployed, Lab
+from labkit.grading import blame, gaps, outside, refusal
+from labkit.grading.api import Deployed, Lab, undeployed
 from labkit.grading.failure import Failed, Untried
 from labkit.grading.kept import Kept
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
+from labkit.grading.own_words import OwnWords
 from labkit.grading.rubric import Line, Rubric, given_of
 from labkit.grading.system import Ground, System, words_of
 from labkit.grading.task import Task
@@ -44,6 +45,9 @@ _LONGEST = 600
 #: a service that was started again answers within this
 _REVIVED_SECONDS = 4.0
 _EVIDENCE = 12
+_FIRST = "mend "
+#: modules of this package whose sentences checks speak
+_SPEAKING = ("api", "blame", "clues", "failure", "gaps", "session", "system")
 
 
 @dataclass
@@ -70,6 +74,10 @@ class Session:
     _grounds: int = 0
     _kept: "_Reference | None" = None
     _control: threading.Lock = field(default_factory=threading.Lock)
+    #: clouds in which a hidden line's check was begun: what is seen there from then on may tell its inputs
+    _heard_secrets: set[int] = field(default_factory=set)
+    #: lines whose attempt as submitted looked at the reference system too
+    _beside_reference: set[str] = field(default_factory=set)
 
     # -- the student's text and the reference's ---------------------------------------------------------
 
@@ -129,9 +137,13 @@ class Session:
         """
         verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
         rest = [unit for unit in line.alone if not unit.startswith(given_of(""))]
-        if line.id not in self._untried or not rest or len(rest) == len(line.alone):
-            return verdict
-        return self._judge(line, check, ALONE, lambda: self._mixture(rest))
+        if line.id in self._untried and 0 < len(rest) < len(line.alone):
+            verdict = self._judge(line, check, ALONE, lambda: self._mixture(rest))
+        helpers = outside.helpers(self.texts, self.reference or {}, line.alone)
+        before = self.submitted_verdicts.get(line.id, Verdict())
+        if helpers:
+            return _with_helpers(verdict, helpers)
+        return _as_submitted_too(before, verdict, self._words(check))
 
     def _blocked(self, line: Line) -> Verdict | None:
         """The attempt is useless when a line that it needs does not hold."""
@@ -142,7 +154,7 @@ class Session:
                 outcome = before.outcome
                 return Verdict(
                     outcome, reason=f"it can't be tried as a whole until this holds: {need} ({title})",
-                    hint=f"mend {need} first", way=SUBMITTED,
+                    hint=f"{_FIRST}{need} first", way=SUBMITTED,
                 )  # fmt: skip
         return None
 
@@ -173,7 +185,7 @@ class Session:
 
     def _attempt(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
         """What the check says, or raises, which tells whose fault it is; a fault of the cloud beside a failure is ours."""
-        names = Names({})
+        names, chosen = Names({}), None
         new_faults: Callable[[], Counter[str]] = Counter
         self._untried.discard(line.id)
         try:
@@ -183,7 +195,9 @@ class Session:
             if self.task.deployed and chosen.deployment.status == "absent" and (line.needs or line.whole):
                 raise _nothing_stands()
             if line.needs and chosen.deployment.status != "complete":
-                raise _undeployed(chosen.deployment)
+                raise undeployed(chosen.deployment)
+            if line.hidden:
+                self._heard_secrets.add(id(chosen.cloud))
             with _lab(self, line, chosen) as lab:
                 try:
                     fraction = check(lab)
@@ -197,7 +211,34 @@ class Session:
                 self._untried.add(line.id)
             if isinstance(error, Failed) and error.final and way == SUBMITTED:
                 self._final.add(line.id)
+        if way == ALONE or line.id in self._beside_reference or self._may_tell_inputs(line, chosen):
+            verdict = self._words(check).quiet(verdict)
         return _stable(replace(verdict, way=way), names)
+
+    def hidden_lines_begin(self) -> None:
+        """From now on what the submission's own programs say may hold what hidden lines asked of them."""
+        self._heard_secrets.add(id(self._whole.cloud))
+
+    def _may_tell_inputs(self, line: Line, system: System | None) -> bool:
+        """Whether what a line that is not hidden saw there may hold what hidden ones asked."""
+        return system is not None and id(system.cloud) in self._heard_secrets and not line.hidden
+
+    def _words(self, check: Check) -> OwnWords:
+        """The sentences that the check, and what it is made with, has in its own source."""
+        grading = Path(__file__).parent
+        files = [
+            Path(check.__code__.co_filename), *sorted((self.manifest.root / "grader" / "support").glob("*.py")),
+            *sorted((grading / "probes").glob("*.py")), *(grading / f"{name}.py" for name in _SPEAKING),
+        ]  # fmt: skip
+        names = (
+            *OUTPUTS,
+            *ENGINES,
+            *(line.id for line in self.rubric.lines),
+            *(line.gap for line in self.rubric.lines),
+        )
+        return OwnWords.of(
+            files, (*self.variant.values().values(), self.task.region, self.task.abroad, *names)
+        )
 
     # -- systems ----------------------------------------------------------------------------------------
 
@@ -321,6 +362,7 @@ class Session:
         """The reference system with the application's given text of the student. Raises Failed."""
         if self.reference is None:
             return lab
+        self._beside_reference.add(lab.line)
         try:
             system = self._mixture([given_of(_APPLICATION)])
         except gaps.NoSuchText as error:
@@ -410,14 +452,6 @@ def _nothing_stands() -> Failed:
     )  # fmt: skip
 
 
-def _undeployed(deployment: Deployment) -> Failed:
-    """There is nothing to look at; said here where nobody asked for the line that says it."""
-    return Failed(
-        f"it can't be tried: your files are not deployed: {deployment.reason or deployment.status}",
-        hint="mend the line deploys first", expected="complete", found=deployment.status,
-    )  # fmt: skip
-
-
 def _of_error(error: Exception) -> Verdict:
     """The verdict; "not judged" with the reason where it is not the submission's, or the cloud failed meanwhile."""
     faults = "".join(getattr(error, "__notes__", ()))
@@ -429,6 +463,28 @@ def _of_error(error: Exception) -> Verdict:
     if isinstance(error, LabError):
         return Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
     return Verdict(reason=f"{type(error).__name__}: {error}", evidence=blame.where(error))
+
+
+def _with_helpers(verdict: Verdict, helpers: Sequence[str]) -> Verdict:
+    """A gap that uses what stands outside it was judged without that, and is told so."""
+    if verdict.outcome != "failed":
+        return verdict
+    return replace(
+        verdict, reason=f"{verdict.reason}; judged without {', '.join(helpers[:3])}, which your gap uses and which stands outside it",
+        hint="what a gap needs belongs inside it; it counts outside where the whole works",
+    )  # fmt: skip
+
+
+def _as_submitted_too(before: Verdict, alone: Verdict, words: OwnWords) -> Verdict:
+    """The verdict alone, with what may be told of the attempt as submitted: that system holds the student's text only.
+
+    Where both saw the same, that is the attempt as submitted itself.
+    """
+    if alone.outcome != "failed" or before.outcome != "failed" or before.hint.startswith(_FIRST):
+        return alone
+    if before.fraction == alone.fraction and words.quiet(before).reason == alone.reason:
+        return before
+    return replace(alone, evidence=(f"as submitted: {before.reason}",))
 
 
 def _stable(verdict: Verdict, names: Names) -> Verdict:

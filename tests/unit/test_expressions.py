@@ -19,6 +19,7 @@ MADE = {
     "labkit/deploy/areas.py": "areas of ours",
     "labkit/deploy/troubles.py": "troubles of ours",
     "labkit/grading/naming.py": "words of ours",
+    "labkit/grading/clues.py": "failures of ours, written in this file",
     "labkit/lesson/faults.py": "faults of ours",
     "labkit/lesson/handout.py": "gaps of ours",
     "labkit/lesson/steps/plan.py": "one for each engine, written in this file",

@@ -24,6 +24,7 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
     """
     if not result.is_final:
         raise ValueError("some lines were not judged: this is no mark")
+    result = words.told(result, hidden=hidden)
     return {
         "score": result.score,
         "execution_time": float(result.timing.get("seconds", 0.0)),
@@ -33,7 +34,7 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [
-            *(_test(number, line, hidden) for number, line in enumerate(result.lines, 1)),
+            *(_test(number, line) for number, line in enumerate(result.lines, 1)),
             *map(_bonus, filter(words.asked_for, result.bonus)),
         ],
         "extra_data": {
@@ -44,14 +45,14 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _test(number: int, line: LineResult, hidden: bool) -> dict[str, Any]:
+def _test(number: int, line: LineResult) -> dict[str, Any]:
     return {
         "number": str(number),
         "name": f"{line.id}: {line.title}",
         "score": line.earned,
         "max_score": line.points,
         "status": "passed" if line.verdict.passed else "failed",
-        "output": _safe("\n".join(_output(line, hidden))),
+        "output": _safe("\n".join(_output(line))),
         "tags": [f"step {line.step}", *([f"gap {line.gap}"] if line.gap else [])],
         "visibility": "visible",
     }
@@ -70,28 +71,21 @@ def _bonus(line: LineResult) -> dict[str, Any]:
     }
 
 
-def _output(line: LineResult, hidden: bool) -> Iterator[str]:
+def _output(line: LineResult) -> Iterator[str]:
     verdict = line.verdict
     if verdict.passed:
         yield words.proof(line)
         return
-    if words.shown(line, hidden=hidden):
-        pairs = (
-            ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
-            ("try", verdict.hint),
-        )  # fmt: skip
-        for label, value in pairs:
-            if value:
-                yield f"{label}: {value}"
-        yield from verdict.evidence
-    else:
-        yield words.untold(line)
+    pairs = (
+        ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)), ("try", verdict.hint),
+    )  # fmt: skip
+    yield from (f"{label}: {value}" for label, value in pairs if value)
+    yield from verdict.evidence
     yield f"back to: {words.back_to(line)}"
 
 
 def _safe(text: str) -> str:
-    """No lone surrogates, no carriage returns; as JSON not longer than _LONGEST."""
-    safe = text.replace("\r", "").encode("utf-8", "replace").decode()
-    while (size := len(json.dumps(safe))) > _LONGEST:
-        safe = shortened(safe, len(safe) * _LONGEST // size - 1)
-    return safe
+    """As JSON not longer than _LONGEST."""
+    while (size := len(json.dumps(text))) > _LONGEST:
+        text = shortened(text, len(text) * _LONGEST // size - 1)
+    return text

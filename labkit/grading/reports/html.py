@@ -15,7 +15,7 @@ _TEMPLATE = "report.html.jinja"
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The page. `hidden`: tell of hidden lines what they saw."""
-    result = result if hidden else words.without_hidden(result)
+    result = words.told(result, hidden=hidden)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
@@ -23,6 +23,6 @@ def render(result: Result, *, hidden: bool = False) -> str:
     unjudged = [line for line in result.not_judged if words.asked_for(line)]
     bonus = [line for line in result.bonus if words.asked_for(line)]
     return environment.get_template(_TEMPLATE).render(
-        result=result, words=words, losses=worst_first(result.lines), unjudged=unjudged, bonus=bonus, hidden=hidden,
+        result=result, words=words, losses=worst_first(result.lines), unjudged=unjudged, bonus=bonus,
         marks={"passed": "✓", "failed": "✗", "not judged": "?"},
     )  # fmt: skip

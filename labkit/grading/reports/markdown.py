@@ -10,12 +10,14 @@ from labkit.grading.model import LineResult, Result, worst_first
 from labkit.grading.reports import words
 
 _HEAD = ("| | line | points | what must hold |", "|---|---|---:|---|")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:$-])")
+#: what is linked though it is escaped: addresses, mentions, numbers of issues; a word joiner ends it and is not seen
+_LINKED = re.compile(r"(?<=[@#:])(?=\S)|(?<=\bwww)(?=\.)|(?<=\bGH)(?=-)", re.IGNORECASE)
 
 
 def render(result: Result, *, hidden: bool = False) -> str:
     """The whole report."""
-    result = result if hidden else words.without_hidden(result)
+    result = words.told(result, hidden=hidden)
     return (
         "\n".join(
             [
@@ -32,12 +34,14 @@ def render(result: Result, *, hidden: bool = False) -> str:
 
 def text(value: object) -> str:
     """`value` as plain text: no formatting, link, image, mention or HTML of it works."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+    return _SPECIAL.sub(r"\\\1", _LINKED.sub("\u2060", " ".join(str(value).split())))
 
 
 def code(value: object) -> str:
     """`value` between backticks, more of them than it holds in a row."""
     plain = " ".join(str(value).split())
+    if not plain:
+        return "nothing"
     longest = max((len(run) for run in re.findall(r"`+", plain)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {plain} {fence}" if longest else f"`{plain}`"

@@ -19,7 +19,7 @@ Row = tuple[str, str]
 
 def render(result: Result, *, hidden: bool = False) -> list[Row]:
     """The report. `hidden`: tell of hidden lines what they saw."""
-    result = result if hidden else words.without_hidden(result)
+    result = words.told(result, hidden=hidden)
     return [
         *_head(result),
         *(row for line in worst_first(result.lines) for row in _loss(line)),

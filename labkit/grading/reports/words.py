@@ -6,6 +6,10 @@ What belongs here: pure functions from a result to sentences. What does not: lay
 from dataclasses import replace
 
 from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
+from labkit.text import printable, shortened
+
+#: of one text; those of a grading are shorter
+_LONGEST = 2000
 
 
 def points(value: float) -> str:
@@ -133,11 +137,6 @@ def back_to(line: LineResult) -> str:
     return f"step {line.step}{gap}"
 
 
-def shown(line: LineResult, *, hidden: bool) -> bool:
-    """Whether reason, expected and found of the line may be told; of hidden lines only when asked for."""
-    return not line.hidden or hidden
-
-
 def untold(line: LineResult) -> str:
     """What stands in the place of a hidden line's reason."""
     if line.verdict.outcome == "not judged":
@@ -148,9 +147,31 @@ def untold(line: LineResult) -> str:
 
 
 def without_hidden(result: Result) -> Result:
-    """The result as it may be told: of hidden lines the outcome and the points alone."""
+    """The result as it may be told: of hidden lines the outcome and the points alone; nowhere how long a line took.
+
+    A program judged beside the reference, or with hidden inputs, could tell of them by the time it takes.
+    """
     for line in result.all:
+        kept = line.verdict
         if line.hidden:
-            verdict = replace(line.verdict, reason=untold(line), hint="", expected="", found="", evidence=())
-            result = result.with_line(line.id, verdict)
+            kept = replace(kept, reason=untold(line), hint="", expected="", found="", evidence=())
+        result = result.with_line(line.id, kept, seconds=-line.seconds)
     return result
+
+
+def told(result: Result, *, hidden: bool) -> Result:
+    """What a report says: with texts that are safe on one line anywhere; `hidden`: also what hidden lines saw."""
+    result = result if hidden else without_hidden(result)
+    for line in result.all:
+        seen = line.verdict
+        safe = replace(
+            seen, reason=_safe(seen.reason), hint=_safe(seen.hint), expected=_safe(seen.expected),
+            found=_safe(seen.found), evidence=tuple(map(_safe, seen.evidence)),
+        )  # fmt: skip
+        result = result.with_line(line.id, safe)
+    about = {name: _safe(value) if isinstance(value, str) else value for name, value in result.about.items()}
+    return replace(result, about=about, trouble=tuple(map(_safe, result.trouble)))
+
+
+def _safe(text: str) -> str:
+    return printable(shortened(text, _LONGEST))

@@ -40,17 +40,15 @@ def _checks(result: Result) -> tuple[CheckResult, ...]:
         "" if words.whole(result) else f"{len(result.not_judged)} lines were not: that is not your fault",
         hint="" if words.whole(result) else "Run the step again:  ./lab grade",
     )  # fmt: skip
-    return (judged, *(_failed(line) for line in worst_first(result.lines)))
+    return (judged, *(_failed(line) for line in worst_first(words.without_hidden(result).lines)))
 
 
 def _failed(line: LineResult) -> CheckResult:
     verdict = line.verdict
-    told = words.shown(line, hidden=False)
     return CheckResult(
-        f"{line.id}: {line.title} (-{words.points(line.lost)})", False,
-        verdict.reason if told else words.untold(line),
-        hint=f"Go back to {words.back_to(line)}" + (f": {verdict.hint}" if told and verdict.hint else ""),
-        expected=verdict.expected if told else "", found=verdict.found if told else "", gap=line.gap,
+        f"{line.id}: {line.title} (-{words.points(line.lost)})", False, verdict.reason,
+        hint=f"Go back to {words.back_to(line)}" + (f": {verdict.hint}" if verdict.hint else ""),
+        expected=verdict.expected, found=verdict.found, gap=line.gap,
     )  # fmt: skip
 
 

@@ -17,7 +17,15 @@ OUTPUTS = {
         ("i-0123456789abcdef0 at 10.30.1.7", "<server> at <server's private address>"),
         ("sg-0123456789abcdef0 or i-00000000000000001", "<security group> or <instance>"),
         ("id 123e4567-e89b-12d3-a456-426614174000.png", "id <uuid>.png"),
-        ("at 2026-01-02T03:04:05.678+00:00!", "at <time>!"),
+        ("at 2026-01-02T03:04:05.678+00:00!", "at <time>+00:00!"),
+        (
+            "at 2026-01-02T03:04:05+05:30, 2026-01-02 03:04:05Z, 2026-01-02T03:04:05",
+            "at <time>+05:30, <time>Z, <time>",
+        ),
+        (
+            "ami-0123456789abcdef0 is typed, ami-0fedcba9876543210 is not",
+            "ami-0123456789abcdef0 is typed, <image> is not",
+        ),
         ("after 5.013 s, 12.5 ms", "after <some> s, <some> ms"),
         ("over 8 s", "over 8 s"),
         ("finished at Sat, 28 Nov 2026 05:08:14 +0000. Up", "finished at <time>. Up"),
@@ -30,7 +38,7 @@ OUTPUTS = {
     ],
 )
 def test_volatile_text_is_named_by_role(text: str, stable: str) -> None:
-    assert Names(OUTPUTS, fixed="nobody lives at 10.30.1.254").stable(text) == stable
+    assert Names(OUTPUTS, fixed="nobody lives at 10.30.1.254 on ami-0123456789abcdef0").stable(text) == stable
 
 
 @pytest.mark.parametrize("limit", range(1, 120, 3))

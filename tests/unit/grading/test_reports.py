@@ -117,11 +117,47 @@ def test_html_says_states_in_words_and_has_one_of_each_landmark() -> None:
     assert 'name="viewport"' in page
 
 
-def test_markdown_makes_no_links_mentions_or_html() -> None:
-    text = markdown.render(results.mixed(), hidden=True)
+LIVE = [
+    "www.evil.example", "see WWW.evil.example/x", "http://evil.example", "ftp://evil.example", "mailto:a@evil.example", "a@evil.example",
+    "@everyone", "#123", "uni/lab#7", "GH-5", "<b>x</b>", "<!-- x", "[x](http://evil)", "![x](http://evil)", "**x**", "__x__", "~~x~~",
+    "| a | b |", "$x$", "&lt;b&gt;", "`x`", "\\`x", "- [ ] x", "1. x", "# x", "> x", "=cmd|' /C calc'!A0", "a\n\n# head", "\x1b[31mred", "\u202eabc", "\u2066x\u2069", "\x9b31m", "a\rb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("live", LIVE)
+def test_markdown_makes_nothing_of_what_others_wrote(live: str) -> None:
+    """GitHub links addresses, mentions and numbers in plain text, escaped or not: something unseen stands between."""
+    verdict = Verdict("failed", 0.0, live, live, live, live, (live,), "alone")
+    text = markdown.render(results.mixed().with_line("door-open", verdict), hidden=True)
+    assert len(text.splitlines()) == len(markdown.render(results.mixed(), hidden=True).splitlines())
     outside = re.sub(r"(`+) .*? \1|`[^`\n]*`", "", text)
-    for live in (r"(?<!\\)<", r"(?<!\\)\]\(", r"(?<!\\)@"):
-        assert not re.search(live, outside)
+    dead = (
+        r"(?<!\\)[<\[|`$~]x",
+        r"(?<!\\)\]\(",
+        r"@(?=\w)",
+        r"#(?=\d)",
+        r"://(?=e)",
+        r"\b[wW]{3}\.",
+        r"GH-",
+        r"(?<!\\)\*\*x",
+        r"(?<!\\)__",
+    )
+    assert not [each for each in dead if re.search(each, outside)]
+
+
+def test_no_report_holds_what_moves_a_cursor_or_turns_the_reading_order(render: Render) -> None:
+    live = " ".join(LIVE)
+    verdict = Verdict("failed", 0.0, live, live, live, live, tuple(LIVE), "alone")
+    result = replace(results.mixed(), trouble=(live,), about={**results.ABOUT, "engine": live})
+    text = render(result.with_line("door-open", verdict), hidden=True)
+    assert not set(text) & set("\x1b\x9b\r\u202e\u2066\u2069")
+
+
+def test_what_a_student_is_given_does_not_tell_how_long_a_line_took() -> None:
+    timed = results.mixed().with_line("door-open", Verdict("failed", reason="x", way="alone"), seconds=4.711)
+    for text in (junit.render(timed), json.dumps(to_json(words.without_hidden(timed)))):
+        assert "4.711" not in text
+    assert "4.711" in junit.render(timed, hidden=True)
 
 
 def test_junit_counts_and_is_xml_with_any_text() -> None:
