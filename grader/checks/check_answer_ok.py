@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from grader.support.calling import why
 from labkit.grading.api import Answer, Lab
+from labkit.grading.clues import next_thing
 
 _RESULT = (
     "success", "message", "image_id", "s3_location", "file_size", "file_extension", "timestamp", "server_ms",
@@ -27,7 +28,7 @@ def check(lab: Lab) -> None:
         wrong = _wrong(answer, len(data))
         if wrong:
             raise why(answer)(
-                f"{wrong} (event: {shape})", hint="gaps lambda-call and lambda-answers: status, text, result",
+                f"{wrong} (event: {shape})", hint=next_thing(wrong, "gaps lambda-call and lambda-answers: status, text, result"),
                 expected='200, "body" with message, lambda_ec2_call_time_ms and result', found=answer.text,
             )  # fmt: skip
 
@@ -35,7 +36,7 @@ def check(lab: Lab) -> None:
 def _wrong(answer: Answer, size: int) -> str:
     """What is not as it should be, "" for nothing."""
     if answer.problem or answer.status != 200:
-        return answer.problem or f"the status is {answer.status}"
+        return _failure(answer)
     if not str(answer.body.get("message", "")).strip():
         return "there is no message"
     if not isinstance(answer.body.get("result"), Mapping):
@@ -46,6 +47,16 @@ def _wrong(answer: Answer, size: int) -> str:
     if answer.result["success"] is not True or answer.result["file_size"] != size:
         return "result is not about this image"
     return _wrong_time(answer)
+
+
+def _failure(answer: Answer) -> str:
+    if answer.error or answer.refused:
+        return f"your function failed: {answer.error or answer.refused}"
+    return (
+        f"the answer can't be read: {answer.problem}"
+        if answer.problem
+        else f"the status is {answer.status}: {answer.text}"
+    )
 
 
 def _wrong_time(answer: Answer) -> str:

@@ -1,10 +1,12 @@
 """Line comes-back."""
 
-from grader.support.waiting import healthy_again, image_problem
+from grader.support.waiting import NOT_STARTED, healthy_again, image_problem, what_became
 from labkit.grading.api import Failed, Lab
+from labkit.grading.clues import next_thing
 
 #: leaves a wrong system without its service: judged after the others
 DISTURBS = True
+_NOT_STARTED = "gap unit: `start` is for now; which word is for every boot?"
 
 
 def check(lab: Lab) -> None:
@@ -13,15 +15,20 @@ def check(lab: Lab) -> None:
     At the end of every Learner Lab session the server is stopped. User data does not run a second time.
     """
     if not lab.server.wait_healthy(5):
-        raise Failed("your service is not healthy, before anything was stopped", hint="./lab logs server",
-                     expected="healthy", found="no answer on /health")  # fmt: skip
+        state, line = what_became(lab)
+        raise Failed(
+            f"your service is not healthy, before anything was stopped; {state}" + (f": {line}" if line else ""),
+            hint=next_thing(line, "./lab logs server"), expected="healthy", found="no answer on /health",
+        )  # fmt: skip
     worked = not image_problem(lab)  # where no image works, that is the business of other lines
     lab.server.stop()
     lab.server.start()
     if not healthy_again(lab, 15):
+        state, line = what_became(lab)
+        otherwise = "what does its journal say?  ./lab logs server"
         raise Failed(
-            "your service did not come back after stop and start",
-            hint="gap unit: `start` is for now; which word is for every boot?",
+            f"your service did not come back after stop and start; {state}" + (f": {line}" if line else ""),
+            hint=_NOT_STARTED if state == NOT_STARTED else next_thing(line, otherwise),
             expected="healthy within 15 s", found="no answer on /health", evidence=lab.server.journal(lines=6),
         )  # fmt: skip
     problem = image_problem(lab) if worked else ""

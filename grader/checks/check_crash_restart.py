@@ -1,7 +1,8 @@
 """Line crash-restart."""
 
-from grader.support.waiting import healthy_again, image_problem
+from grader.support.waiting import healthy_again, image_problem, what_became
 from labkit.grading.api import Failed, Lab
+from labkit.grading.clues import next_thing
 
 #: leaves a wrong system without its service: judged after the others
 DISTURBS = True
@@ -13,13 +14,18 @@ def check(lab: Lab) -> None:
     Programs die: of memory, of a bug, by mistake. systemd can start them again, if it is told to.
     """
     if not lab.server.wait_healthy(5):
-        raise Failed("your service is not healthy, before anything was killed", hint="./lab logs server",
-                     expected="healthy", found="no answer on /health")  # fmt: skip
+        state, line = what_became(lab)
+        raise Failed(
+            f"your service is not healthy, before anything was killed; {state}" + (f": {line}" if line else ""),
+            hint=next_thing(line, "./lab logs server"), expected="healthy", found="no answer on /health",
+        )  # fmt: skip
     worked = not image_problem(lab)  # where no image works, that is the business of other lines
     lab.server.kill_application()
     if not healthy_again(lab, 15):
+        state, line = what_became(lab)
         raise Failed(
-            "your service stayed dead after kill −9", hint="gap unit: when should systemd start it again?",
+            f"your service stayed dead after kill −9; {state}" + (f": {line}" if line else ""),
+            hint=next_thing(line, "gap unit: when should systemd start it again?"),
             expected="healthy within 15 s", found="no answer on /health", evidence=lab.server.journal(lines=6),
         )  # fmt: skip
     problem = image_problem(lab) if worked else ""

@@ -1,6 +1,7 @@
 """Line destroy-clean."""
 
 from labkit.grading.api import Failed, Lab
+from labkit.grading.clues import next_thing
 
 #: events after which the first attempt to delete is left alone
 _IN_THE_MIDDLE = 6
@@ -20,14 +21,15 @@ def check(lab: Lab) -> None:
     left = other.survivors()
     if left:
         raise Failed(
-            f"still there after deleting: {'; '.join(left)}",
-            hint="what in your files says that it is to stay (a retention, a protection)?",
+            f"deleting failed: {again}" if again else f"still there after deleting: {'; '.join(left)}",
+            hint=next_thing(again, "read the first failed event:  ./lab destroy") if again
+            else "what in your files says that it is to stay (a retention, a protection)?",
             expected="nothing", found="; ".join(left), evidence=left,
         )  # fmt: skip
     if again:
         raise Failed(
             f"deleting again, after it was killed in the middle, failed: {again}", fraction=0.5,
-            hint="read the first failed event:  ./lab destroy", expected="gone", found=again,
+            hint=next_thing(again, "read the first failed event:  ./lab destroy"), expected="gone", found=again,
         )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Line path-health."""
 
 from labkit.grading.api import Answer, Failed, Lab
+from labkit.grading.clues import next_thing
 
 
 def check(lab: Lab) -> None:
@@ -23,4 +24,4 @@ def _hint(answer: Answer, outcome: str) -> str:
         return "the packet was dropped on its way: follow the hops in  ./lab wire"
     if answer.status == 504 and outcome == "refused":
         return "the packet arrived, and nobody listens there: is the service running, and on which address?"
-    return "follow the hops:  ./lab wire"
+    return next_thing(answer.text, "follow the hops:  ./lab wire")

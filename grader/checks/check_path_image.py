@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from grader.support import rows
 from grader.support.pictures import KINDS, process, row_of
 from labkit.grading.api import Failed, Lab, lost
+from labkit.grading.clues import next_thing
 
 
 def check(lab: Lab) -> None:
@@ -29,12 +30,19 @@ def _one(other: Lab, kind: str, data: bytes) -> str:
     if answer.status != 200 or answer.problem:
         raise _failed(other, f"an image was not processed in {other.region}: {answer.text}")
     if not str(answer.result.get("s3_location", "")).startswith(f"s3://{other.bucket.name}/"):
-        raise _failed(other, "the answer's s3_location is not s3://, your bucket and the object's key")
+        told = answer.result.get("s3_location", "nothing")
+        raise _failed(
+            other, f"the answer's s3_location is not s3://, your bucket and the object's key: {told}"
+        )
     stored, row = other.bucket.object(answer.key), other.table.row(answer.image_id)
-    if stored is None or stored.data != data:
+    if stored is None:
+        raise _failed(other, f"in {other.region} the bucket has no object at the answer's s3_location")
+    if stored.data != data:
         raise _failed(other, f"in {other.region} the object is not what was served")
-    if row is None or "processed" not in str(row.get("status")):
-        raise _failed(other, f"in {other.region} the object has no row with status processed")
+    if row is None:
+        raise _failed(other, f"in {other.region} the table has no row with the answer's image_id")
+    if "processed" not in str(row.get("status")):
+        raise _failed(other, f"in {other.region} the image's row does not say processed")
     return lost(rows.whole(other, row, url, data, started, datetime.now(UTC)))[1]
 
 
@@ -53,6 +61,6 @@ def _judge_given(lab: Lab) -> None:
 
 def _failed(other: Lab, reason: str) -> Failed:
     return Failed(
-        reason, hint="does it work in your own region? Then look for a region typed into a file",
+        reason, hint=next_thing(reason, "send one yourself and follow it:  ./lab process, then  ./lab logs server"),
         expected="three images stored and recorded", found=reason, evidence=other.server.journal(lines=4),
     )  # fmt: skip

@@ -43,4 +43,6 @@ def _build(lab: Lab) -> None:
     try:
         build({name: text.encode() for name, text in lab.files.items()}, lab.variant)
     except TemplateError as error:
-        raise Failed(error.message, hint=error.hint, expected="files that can be built") from error
+        raise Failed(
+            f"your files can't be built: {error.message}", hint=error.hint, expected="files that can be built"
+        ) from error

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from grader.support.pictures import KINDS, text
 from grader.support.rows import Row, digest
 from labkit.grading.api import Answer, Failed, Lab, Untried
+from labkit.grading.clues import next_thing
 
 _CLIENTS, _PICTURES, _TIMES = 8, 20, 2
+_HINT = "what do two requests share? Look at global variables, files, and how the key is made"
 
 
 def check(lab: Lab) -> None:
@@ -28,7 +30,7 @@ def check(lab: Lab) -> None:
     wrong = _wrong(lab, urls, answers) or _mixed_up(lab, urls, answers, served)
     if wrong:
         raise kind(
-            wrong, hint="what do two requests share? Look at global variables, files, and how the key is made",
+            wrong, hint=next_thing(wrong, _HINT if kind is Failed else "mend what one image alone meets first:  ./lab wire"),
             expected=f"{len(urls)} images, objects and rows", found=wrong,
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.grading import clues
 from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored, Untried, cut
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
@@ -81,26 +82,9 @@ def said(reply: Reply) -> str:
     return f"{reply.status} {cut(text, 200)}"
 
 
-_REFUSED = (
-    "the server's role was refused: compare what it asked for with what its policy allows (server-policy)"
-)
-#: words in an answer, and the next thing to do; the first that fits
-_NEXT = (
-    ("not written yet", "the answer names a gap: write it, deploy again"),
-    ("accessdenied", _REFUSED),
-    ("not authorized", _REFUSED),
-    ("does not have it", "the service's own environment lacks a variable (gap unit)"),
-    ("is none", "the service's own environment lacks a variable (gap unit)"),
-    ("no answer", "does the service run?  ./lab logs server"),
-)  # fmt: skip
-
-
 def next_thing(text: str) -> str:
     """What to try next after such an answer."""
-    lowered = text.lower()
-    return next(
-        (hint for word, hint in _NEXT if word in lowered), "read the server's own log:  ./lab logs server"
-    )
+    return clues.next_thing(text, "read the server's own log:  ./lab logs server")
 
 
 def object_of(lab: Lab, image: Processed) -> Stored:

@@ -55,15 +55,23 @@ def origin(row: Row, url: str, first: datetime, last: datetime) -> Items:
     """Where the image came from, and when, in UTC: between `first` and `last`."""
     yield text(row, "original_url") == url, f"original_url is {text(row, 'original_url') or 'missing'}"
     written = text(row, "created_at")
-    yield _within(written, first, last), f"created_at is {written or 'missing'}"
+    wrong = _wrong_time(written, first, last)
+    yield not wrong, f"{wrong}: {written}" if written else wrong
 
 
-def _within(written: str, first: datetime, last: datetime) -> bool:
+def _wrong_time(written: str, first: datetime, last: datetime) -> str:
+    """What is wrong with a time: three different mistakes, and no time at all; "" for nothing."""
+    if not written:
+        return "created_at is missing"
     try:
         time = datetime.fromisoformat(written)
     except ValueError:
-        return False
-    return time.utcoffset() == timedelta(0) and first - _CLOCKS <= time <= last + _CLOCKS
+        return "created_at is no time in ISO 8601"
+    if time.utcoffset() is None:
+        return "created_at has no zone"
+    if time.utcoffset() != timedelta(0):
+        return "created_at is in another zone, not in UTC"
+    return "" if first - _CLOCKS <= time <= last + _CLOCKS else "created_at is not the time of this run"
 
 
 def mark(lab: Lab, row: Row) -> Items:

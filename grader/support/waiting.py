@@ -7,6 +7,7 @@ import time
 
 from grader.support.pictures import ask, said
 from labkit.grading.api import Lab
+from labkit.grading.clues import clue, telling
 
 #: what a unit is called while systemd runs it or is about to
 _HOPE = ("active", "activating", "reloading", "deactivating")
@@ -32,3 +33,20 @@ def healthy_again(lab: Lab, seconds: float) -> bool:
 
 def _hope(lab: Lab) -> bool:
     return any(unit.state in _HOPE for name, unit in lab.server.units().items() if name.endswith(".service"))
+
+
+NOT_STARTED = "systemd did not start it"
+
+
+def what_became(lab: Lab) -> tuple[str, str]:
+    """What systemd made of the service, and the one line of its journal that says why it failed, "" for none."""
+    units = [unit for name, unit in lab.server.units().items() if name.endswith(".service")]
+    if not units:
+        return NOT_STARTED, ""
+    unit = min(units, key=lambda unit: unit.state in _HOPE)
+    line = telling(lab.server.journal(unit.name, lines=40))
+    if unit.state == "failed":
+        return "it failed", line if clue(line) else ""
+    return ("it runs, and does not answer" if unit.state == "active" else "it is not running"), line if clue(
+        line
+    ) else ""

@@ -41,6 +41,9 @@ Inputs come from `lab.random` (seeded by grader key, submission and line: the sa
 same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answers can't be known beforehand.
 Times, ids and addresses of AWS may stand in reasons: the engine replaces them by roles ("<server>", "<uuid>").
 Texts of others are shortened by `cut`, which ends at the same place whatever the ids.
+A reason begins with words of the check's own; what was seen comes behind a colon. Where the student's text was judged
+in the reference system, and where hidden lines were tried before, only these own words are told (grading.own_words),
+with the name of a known failure (grading.clues), which also has the hint that fits: `next_thing(seen, otherwise)`.
 Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
 
 A module may say SLOW = True (its check mostly waits: it waits beside the other slow ones, so it must not use what

@@ -69,8 +69,9 @@ class OwnWords:
             end, whole = self._longest(text, place)
             if end <= place:
                 return f"{text[: place - 2]}; …" if number else ""
-            if not whole:
+            if not whole and not text.startswith("; ", end - 2):
                 return _cut_off(text[:end])
+            end -= 0 if whole else 2
             if end == len(text):
                 return text
             if not text.startswith("; ", end):

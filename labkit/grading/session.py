@@ -351,7 +351,8 @@ class Session:
         if self._only_abroad is not None:
             why = self._only_abroad
             raise Failed(
-                f"it works in {self.task.region}, and not in {self.task.abroad}: {why.reason}", hint=why.hint,
+                f"it works in {self.task.region}, and not in {self.task.abroad}: {why.reason}",
+                hint="where is a region typed into a file? Take it from AWS_REGION",
                 expected=why.expected, found=why.found, evidence=why.evidence,
             )  # fmt: skip
         if lab.region != self.task.region:

@@ -1,5 +1,6 @@
 """Of a mixture with the reference's text nothing is told but the grader's own sentences, whatever a program prints."""
 
+import ast
 import base64
 import random
 import zlib
@@ -96,3 +97,30 @@ def test_trouble_of_ours_is_named_by_its_kind_alone() -> None:
         Verdict(reason=f"KeyError: {PACKED[:100]}", evidence=("check_row_each.py:3 check: x",))
     )
     assert (told.reason, told.outcome) == ("KeyError", "not judged")
+
+
+def test_every_reason_begins_with_words_of_the_check() -> None:
+    """Else nothing could be told of it alone: no value comes first, but a file's name where nothing is judged alone."""
+    for path in [*CHECKS, *(ROOT / "grader" / "support").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Name(id="Failed" | "Untried"),
+                    args=[ast.JoinedStr(values=[ast.FormattedValue(value=first), *_]), *_],
+                ):
+                    assert ast.unparse(first) in ("name", "FILE", "who", "what", "wrong"), (
+                        f"{path.name}:{node.lineno}"
+                    )
+
+
+def test_a_second_sentence_is_told_and_no_third() -> None:
+    own = words("comes_back")
+    told = "your service did not come back after stop and start; systemd did not start it"
+    assert own.quiet(Verdict("failed", reason=told)).reason == told
+    assert own.quiet(Verdict("failed", reason=f"{told}; systemd did not start it")).reason == f"{told}; …"
+    assert (
+        own.quiet(
+            Verdict("failed", reason="your service stayed dead after kill −9; it failed: ValueError: x")
+        ).reason
+        == "it does not hold (ValueError)"
+    )
