@@ -21,7 +21,9 @@ class Clue:
 
 _ROLE = "compare what was asked for with what the role's policy allows: which action, on which ARN?"
 _KEYS = "take access keys out of the code: the role gives the server its own, by the metadata service"
-_CODE = "read that line of your program again"
+_CODE = (
+    "the line names the value that it choked on: where does that come from?  ./lab logs server has the whole"
+)
 _REGION = "where is a region typed into a file? Take it from AWS_REGION"
 _NETWORK = "follow the hops:  ./lab wire"
 _UNIT = "compare the unit and the environment that it gives:  ./lab logs server"
