@@ -10,8 +10,10 @@ cloud alone. State and plan come back as plain files of a limited size; all else
 import contextlib
 import hashlib
 import json
+import os
 import signal
 import struct
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +29,7 @@ from labkit.sandbox import capture, exchange, tiers
 from labkit.sandbox.capture import Finished
 from labkit.sandbox.forwarding import forwarded
 from labkit.sandbox.handle import Handle
+from labkit.sandbox.portable import readable
 from labkit.sandbox.portable.host import PortableHost
 from labkit.sandbox.portable.inside.world import Network
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
@@ -64,6 +67,19 @@ def refuse_where_nothing_holds(choice: tiers.Choice) -> None:
             "from your files and the network.",
             hint="Grade it on Linux, in WSL2, or in the .devcontainer (docs/tiers.md).",
         )
+
+
+def open_tier(tier: str, preload: Sequence[str]) -> tiers.AnyHost:
+    """As tiers.open_tier, and as root with users of its own also where those can't read this Python.
+
+    What is done in it needs nothing of Python that is not imported before.
+    """
+    if tier == tiers.NAMESPACES or os.geteuid() != 0 or readable.by_others():
+        return tiers.open_tier(tier, preload)
+    python = sys.executable
+    with contextlib.suppress(OSError):
+        python = readable.copy()
+    return tiers.open_tier(tier, preload, python=python)
 
 
 @dataclass
@@ -148,7 +164,7 @@ class TerraformSandbox:
         """Made when it is first needed. Raises SandboxUnavailable."""
         if self._opened is None:
             wanted, required = tiers.wanted_here()
-            opened = tiers.open_best((exchange.__name__,), wanted=wanted, required=required)
+            opened = tiers.open_best((exchange.__name__,), wanted=wanted, required=required, opener=open_tier)
             try:
                 if not self.own:
                     refuse_where_nothing_holds(opened.choice)

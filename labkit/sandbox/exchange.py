@@ -100,6 +100,12 @@ def _plain_file(name: str, most: int) -> bytes | None:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    with open(descriptor, "rb") as file:
+    try:
         state = os.fstat(descriptor)
-        return file.read() if stat.S_ISREG(state.st_mode) and state.st_size <= most else None
+        is_plain = stat.S_ISREG(state.st_mode) and state.st_size <= most
+        if not is_plain:
+            return None
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)

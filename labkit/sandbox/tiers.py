@@ -127,15 +127,16 @@ def _choice(tier: str, host: AnyHost, refusals: Sequence[SandboxUnavailable]) ->
     return Choice(tier, reason, exposed, fix)
 
 
-def open_tier(tier: str, preload: Sequence[str]) -> AnyHost:
-    """The host of one tier. Raises SandboxUnavailable where this machine refuses it."""
+def open_tier(tier: str, preload: Sequence[str], *, python: str = sys.executable) -> AnyHost:
+    """The host of one tier. `python` is for those without namespaces. Raises SandboxUnavailable where this machine
+    refuses it."""
     if tier == NAMESPACES:
         return _open_namespaces(preload)
     from labkit.sandbox.portable.host import PortableHost
 
     if tier == LANDLOCK and (missing := _no_landlock()):
         raise SandboxUnavailable(f"This machine has no Landlock: {missing}", hint="Use Linux 6.7 or newer.")
-    return PortableHost.open(preload, landlock=tier == LANDLOCK)
+    return PortableHost.open(preload, landlock=tier == LANDLOCK, python=python)
 
 
 def _open_namespaces(preload: Sequence[str]) -> "SandboxHost":

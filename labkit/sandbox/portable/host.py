@@ -77,7 +77,8 @@ class PortableHost:
     ) -> "PortableHost":
         """A host whose keeper has imported the modules `preload`, proved by one trial process.
 
-        `landlock`: with Landlock and the filter of system calls (Linux). `forks`: whether children are forked
+        `landlock`: with Landlock and the filter of system calls (Linux). `python`: another one than this is one that
+        everybody can read. `forks`: whether children are forked
         from the keeper, or interpreters started anew; by default what the system stands. Raises
         SandboxUnavailable when the trial fails, SandboxError when a module can't be imported.
         """
@@ -85,7 +86,8 @@ class PortableHost:
         base = _base_folder()
         users = None
         try:
-            users = Users.claim() if os.geteuid() == 0 and readable.by_others() else None
+            is_readable = os.geteuid() == 0 and (python != sys.executable or readable.by_others())
+            users = Users.claim() if is_readable else None
             process, connection = _start_keeper(preload, python, users, forks=forks)
         except BaseException:
             shutil.rmtree(base, ignore_errors=True)
