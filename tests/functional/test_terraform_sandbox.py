@@ -149,7 +149,8 @@ def test_no_process_is_left(judge: Judge) -> None:
 
 _AWS = 'terraform {\n  required_providers {\n    aws = {\n      source = "hashicorp/aws"\n    }\n  }\n}\n'
 APPLY = [["apply", "-auto-approve", "-no-color", "-input=false"]]
-PLAN = [["init", "-no-color", "-input=false"], ["plan", "-no-color", "-input=false"]]
+INIT = [["init", "-no-color", "-input=false"]]
+PLAN = [*INIT, ["plan", "-no-color", "-input=false"]]
 _EXEC = 'resource "terraform_data" "x" {\n  provisioner "local-exec" {\n    command = "touch /tmp/ran-by-terraform; cat @CANARY@"%s\n  }\n}'
 #: what Terraform does by itself if the files are not looked at
 FILES: dict[str, tuple[str, list[list[str]]]] = {
@@ -158,8 +159,8 @@ FILES: dict[str, tuple[str, list[list[str]]]] = {
     "templatefile": ('output "o" {\n  value = templatefile("@CANARY@", {})\n}', APPLY),
     "above": ('output "o" {\n  value = file("../secret/canary.txt")\n}', APPLY),
     "environment": ('output "o" {\n  value = file("/proc/1/environ")\n}', APPLY),
-    "program": (_EXEC % "", APPLY),
-    "program by name": (_EXEC % '\n    interpreter = ["/usr/bin/env", "sh", "-c"]', APPLY),
+    "program": (_EXEC % "", [*INIT, *APPLY]),
+    "program by name": (_EXEC % '\n    interpreter = ["/usr/bin/env", "sh", "-c"]', [*INIT, *APPLY]),
     "external": ('data "external" "x" {\n  program = ["touch", "/tmp/ran-by-terraform"]\n}', PLAN),
     "http": ('data "http" "x" {\n  url = "http://127.0.0.1:@PORT@"\n}', PLAN),
     "module": ('module "x" {\n  source = "http://127.0.0.1:@PORT@/m.zip"\n}', PLAN),
@@ -170,7 +171,7 @@ FILES: dict[str, tuple[str, list[list[str]]]] = {
         APPLY,
     ),
     "output": ('output "o" {\n  value = [for a in range(1000) : [for b in range(400) : "%s"]]\n}' % ("x" * 100), APPLY),
-    "many programs": (_EXEC.replace('"x" {', '"x" {\n  count = 500', 1) % "", APPLY),
+    "many programs": (_EXEC.replace('"x" {', '"x" {\n  count = 500', 1) % "", [*INIT, *APPLY]),
 }  # fmt: skip
 #: … with the provider, whose start alone takes seconds
 WITH_PROVIDER = {
@@ -203,13 +204,15 @@ def test_files_that_nobody_looked_at_get_at_nothing(judge: Judge, name: str) -> 
     said = _contained(judge, {"main.tf": text}, commands)
     if name == "memory":
         assert "more than" in said
+    if "program" in name:
+        assert "local-exec" in said, "it came as far as the program"
 
 
 @pytest.mark.verify
 @pytest.mark.parametrize("name", WITH_PROVIDER)
 def test_nor_do_they_with_the_provider(judge: Judge, name: str) -> None:
     text, commands = WITH_PROVIDER[name]
-    init = [PLAN[0]] if commands is APPLY else []
+    init = INIT if commands is APPLY else []
     _contained(judge, {"main.tf": _AWS + text, "cfg": _CONFIG}, [*init, *commands])
 
 
