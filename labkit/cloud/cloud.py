@@ -266,9 +266,11 @@ class Cloud:
     @functools.cached_property
     def port(self) -> int:
         """Where the AWS API answers on this machine's loopback; the listener is opened at the first look."""
+        from labkit.cloud.door.admission import admit
+
         listener = listen_on_loopback(self._owner.port)
         port: int = listener.getsockname()[1]
-        self._serving.serve(listener, self._on_this_machine(), name="host")
+        self._serving.serve(listener, self._on_this_machine(), name="host", admit=admit)
         return port
 
     @functools.cached_property

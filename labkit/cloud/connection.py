@@ -5,6 +5,7 @@ not: the syntax of requests (labkit.cloud.http1), accepting (labkit.cloud.servin
 """
 
 import contextlib
+import io
 import logging
 import socket
 import ssl
@@ -14,17 +15,29 @@ import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from labkit.cloud.http1 import BadRequest, Disconnected, HttpLimits, Request, read_request
+from labkit.cloud.http1 import (
+    TRUSTED,
+    Admit,
+    BadRequest,
+    Disconnected,
+    HttpLimits,
+    Request,
+    read_request,
+)
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
     from _typeshed.wsgi import WSGIApplication
 
 _log = logging.getLogger(__name__)
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None] | None
 _Headers = list[tuple[str, str]]
+_State = Literal["waiting", "reading", "answering", "telling"]
+#: seconds after which a client that reads nothing gives way to another, where there is no room
+SLOW_READER = 5.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: up to this size, head and body leave in one packet
 _JOINED = 64 * 1024
@@ -39,16 +52,20 @@ class Connection:
         app: "WSGIApplication",
         limits: HttpLimits,
         tls: ssl.SSLContext | None = None,
+        admit: Admit = lambda _: None,
     ) -> None:
-        """With `tls` the connection begins with a handshake, in the thread that serves it."""
+        """With `tls` the connection begins with a handshake, in the thread that serves it; `admit`: see read_request."""
         self._client = client
         self._tls = tls
         self._app = app
         self._limits = limits
+        self._admit = admit
         self._base = _base_environ(client)
         self._lock = threading.Lock()
-        self._idle = True
+        self._state: _State = "waiting"
         self._last = False
+        #: since when it is in its state (time.monotonic), and whether its caller has proved who it is
+        self.since, self.trusted = time.monotonic(), False
 
     def run(self) -> None:
         """Serve until the end; never raises."""
@@ -60,9 +77,10 @@ class Connection:
                 self._client.settimeout(self._limits.stalled)
                 self._client = self._tls.wrap_socket(self._client, server_side=True)
                 self._base["wsgi.url_scheme"] = "https"
-            with cast(BinaryIO, self._client.makefile("rb", 64 * 1024)) as file:
-                while self._exchange(file):
-                    pass
+            pace = _Pace(self._client, self._limits)
+            file = cast(BinaryIO, io.BufferedReader(pace, 64 * 1024))
+            while self._exchange(file, pace):
+                pass
         except (Disconnected, OSError):
             pass  # the client has gone, or was cut off: nobody is left to tell
         finally:
@@ -72,17 +90,25 @@ class Connection:
         """End now when idle, else after the response being made. From any thread."""
         with self._lock:
             self._last = True
-            if self._idle:
+            if self._state == "waiting":
                 self._shutdown(socket.SHUT_RDWR)
 
-    def end_if_idle(self) -> bool:
-        """End a connection that waits for a request; whether it did."""
+    @property
+    def ending(self) -> bool:
+        """Whether it answers nobody any more once it has answered what it was asked."""
+        return self._last
+
+    def shed(self) -> bool:
+        """End a connection that waits for a request or for the rest of one, or for a client that does not read what
+        it is told; whether it did. From any thread.
+        """
         with self._lock:
-            if self._idle and not self._last:
-                self._last = True
-                self._shutdown(socket.SHUT_RDWR)
-                return True
-            return False
+            slow = self._state == "telling" and time.monotonic() - self.since > SLOW_READER
+            if self._last or not (slow or self._state in ("waiting", "reading")):
+                return False
+            self._last = True
+            self._shutdown(socket.SHUT_RDWR)
+            return True
 
     def cut(self) -> None:
         """End at once, whatever is being said. From any thread."""
@@ -92,30 +118,34 @@ class Connection:
         with contextlib.suppress(OSError):  # it has ended already
             self._client.shutdown(how)
 
-    def _exchange(self, file: BinaryIO) -> bool:
+    def _exchange(self, file: BinaryIO, pace: "_Pace") -> bool:
         """One request and its response; whether another may follow."""
-        self._client.settimeout(self._limits.idle)
+        pace.wait()
+
+        def started() -> None:
+            self._become("reading")
+            pace.begin()
+
+        def ask() -> None:
+            self._write(_CONTINUE)
+            pace.begin()
+
         try:
-            request = read_request(
-                file,
-                limits=self._limits,
-                started=self._begin,
-                ask=lambda: self._write(_CONTINUE),
-            )
+            request = read_request(file, limits=self._limits, started=started, ask=ask, admit=self._admit)
             request.environ.update(self._base)
         except BadRequest as bad:
             self._refuse(bad)
             return False
+        self._become("answering")
         keep = self._respond(request)
-        with self._lock:
-            self._idle = True
-            return keep and not self._last
+        self.trusted = request.environ.get(TRUSTED) is True
+        return self._become("waiting") and keep
 
-    def _begin(self) -> None:
-        """The first line of a request is there: from now on the client may not stall."""
+    def _become(self, state: "_State") -> bool:
+        """From now on it does something else; whether it may go on at all."""
         with self._lock:
-            self._idle = False
-        self._client.settimeout(self._limits.stalled)
+            self._state, self.since = state, time.monotonic()
+            return not self._last
 
     def _respond(self, request: Request) -> bool:
         response = Response(self._write, request)
@@ -141,10 +171,17 @@ class Connection:
         self._linger()
 
     def _write(self, data: bytes) -> None:
+        """Raises Disconnected, also where the client takes no more for a while."""
+        before, view = self._state, memoryview(data)
         try:
-            self._client.sendall(data)
+            self._client.settimeout(self._limits.stalled)
+            for start in range(0, len(view), _JOINED):
+                self._become("telling")
+                self._client.sendall(view[start : start + _JOINED])
         except OSError as error:
             raise Disconnected from error
+        finally:
+            self._become(before)
 
     def _linger(self) -> None:
         """Let the client read the response: closing with unread input would reset the connection."""
@@ -154,6 +191,38 @@ class Connection:
             self._client.settimeout(0.5)
             while time.monotonic() < deadline and self._client.recv(65536):
                 pass
+
+
+class _Pace(io.RawIOBase):
+    """What a connection receives: each wait has an end, which bytes put off, and drops do not."""
+
+    def __init__(self, client: socket.socket, limits: HttpLimits) -> None:
+        self._client, self._limits = client, limits
+        self._deadline, self._per_byte = 0.0, 0.0
+
+    def wait(self) -> None:
+        """Nothing is due but the next request."""
+        self._deadline, self._per_byte = time.monotonic() + self._limits.idle, 0.0
+
+    def begin(self) -> None:
+        """A request, or its body, is under way."""
+        self._deadline, self._per_byte = time.monotonic() + self._limits.stalled, 1 / self._limits.pace
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        """As a socket's file; raises TimeoutError at the deadline."""
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise TimeoutError
+        self._client.settimeout(self._deadline - now)
+        count = self._client.recv_into(buffer)
+        latest = time.monotonic() + self._limits.stalled
+        if self._per_byte:
+            self._deadline = min(self._deadline + count * self._per_byte, latest)
+        return count
 
 
 class Response:

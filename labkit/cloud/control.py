@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 from werkzeug.wrappers import Request, Response
 
+from labkit.cloud.http1 import TRUSTED
 from labkit.errors import CloudDeclined, LabError
 
 if TYPE_CHECKING:
@@ -63,8 +64,10 @@ class Control:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Any:
-        if not hmac.compare_digest(request.headers.get("X-Lab-Token", ""), self._token):
+        given = request.headers.get("X-Lab-Token", "")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
             raise Forbidden("the token is wrong")
+        request.environ[TRUSTED] = True
         parts = request.path.removeprefix(PREFIX).split("/")
         further = self._actions.further(request.method, parts, request)
         if further is not None:

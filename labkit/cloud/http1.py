@@ -6,11 +6,13 @@ listen, threads, responses (see labkit.cloud.serving).
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
+#: set by an application whose caller proved who it is: such connections are kept longest when there are too many
+TRUSTED = "labkit.trusted"
 #: headers whose names hold an underscore, as sent: WSGI can't tell X_Foo from X-Foo, S3's metadata can
 UNDERSCORED = "labkit.underscored_headers"
 
@@ -18,6 +20,7 @@ _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _TARGET = re.compile(r"[!-~\x80-\xff]+").fullmatch
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)").fullmatch
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\r\n]*)?\r?\n").fullmatch
+_ONCE = ("host", "content-length", "transfer-encoding", "authorization")
 _ABSOLUTE = ("http://", "https://")
 
 
@@ -33,6 +36,11 @@ class HttpLimits:
     idle: float = 120.0
     #: a request that stops half-way, or a client that reads no answer
     stalled: float = 30.0
+    #: bytes of a request that give it one second more: drop by drop, it ends after `stalled`
+    pace: int = 1024
+
+
+Admit = Callable[[Mapping[str, object]], None]
 
 
 class BadRequest(Exception):
@@ -95,12 +103,17 @@ class ExpectedBody:
 
 
 def read_request(
-    file: BinaryIO, *, limits: HttpLimits, started: Callable[[], None], ask: Callable[[], None]
+    file: BinaryIO,
+    *,
+    limits: HttpLimits,
+    started: Callable[[], None],
+    ask: Callable[[], None],
+    admit: Admit = lambda _: None,
 ) -> Request:
     """The next request of a connection; its body is read unless the client waits to be asked for it.
 
-    `started` is called when the first byte is there, `ask` when a waiting client is to send its body.
-    Raises BadRequest for what is no request, Disconnected where the client has gone.
+    `started` is called when the first line is there, `admit` before the body is read (it raises BadRequest for what
+    is not to be served), `ask` when a waiting client is to send its body. Raises BadRequest for what is no request, Disconnected where the client has gone.
     """
     line = file.readline(limits.line + 2)
     started()
@@ -110,6 +123,7 @@ def read_request(
     headers, underscored = _headers(file, limits)
     environ = _environ(method, target, version, headers)
     environ[UNDERSCORED] = underscored
+    admit(environ)
     request = Request(environ, version, _keeps_alive(version, headers), headers=headers)
     _attach_body(request, file, limits, ask)
     return request
@@ -164,11 +178,10 @@ def _field(line: bytes) -> tuple[str, str]:
 def _add(headers: dict[str, str], name: str, value: str) -> None:
     if name not in headers:
         headers[name] = value
-    elif name in ("host", "content-length"):
-        if headers[name] != value:
-            raise BadRequest("400 Bad Request", f"the header {name} is given twice")
-    else:
-        headers[name] += ("; " if name == "cookie" else ", ") + value
+    elif name in _ONCE:
+        raise BadRequest("400 Bad Request", f"the header {name} is given twice")
+    else:  # no blank: so it is signed (IAM user guide, "Create a signed AWS API request": CanonicalHeaders)
+        headers[name] += ("; " if name == "cookie" else ",") + value
 
 
 def _environ(method: str, target: str, version: str, headers: dict[str, str]) -> dict[str, object]:

@@ -25,25 +25,33 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from labkit.cloud.connection import Connection
-from labkit.cloud.http1 import HttpLimits
+from labkit.cloud.http1 import Admit, HttpLimits
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _log = logging.getLogger(__name__)
 
-#: connections that one listener may hold; more wait in its backlog until one ends
+#: connections that one listener may hold; for one more, the one that has been silent longest is ended
 CONNECTIONS = 256
+#: how often it is looked for one that fell silent, where all were being answered
+LOOK_SECONDS = 0.2
 
 
 class _Site:
     """One listener, its application and its connections."""
 
     def __init__(
-        self, listener: socket.socket, app: "WSGIApplication", name: str, tls: ssl.SSLContext | None
+        self,
+        listener: socket.socket,
+        app: "WSGIApplication",
+        name: str,
+        tls: ssl.SSLContext | None,
+        admit: Admit,
     ) -> None:
         self.listener = listener
         self.tls = tls
+        self.admit = admit
         self.app = app
         self.name = name
         self.connections: dict[Connection, threading.Thread] = {}
@@ -80,12 +88,13 @@ class Server:
         *,
         name: str,
         tls: ssl.SSLContext | None = None,
+        admit: Admit = lambda _: None,
     ) -> None:
         """Answer on `listener` with `app` until `stop(name)` or `close()`; with `tls`, HTTPS.
 
-        Raises ValueError when something is served under this name already.
+        `admit` sees each request before its body is read, and raises BadRequest for what is not to be served. Raises ValueError when something is served under this name already.
         """
-        self._order(lambda: self._open(_Site(listener, app, name, tls)))
+        self._order(lambda: self._open(_Site(listener, app, name, tls, admit)))
 
     def stop(self, name: str, *, grace: float = 1.0) -> None:
         """Stop answering for `name` and close its listener; unknown names are fine.
@@ -127,11 +136,15 @@ class Server:
 
     def _run(self) -> None:
         while not self._closed:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(LOOK_SECONDS if self._pausing else None):
                 if key.data is None:
                     self._obey()
                 elif key.data.accepting:
                     self._accept(key.data)
+            if self._pausing:
+                for site in self._sites.values():
+                    if not site.accepting:
+                        self._make_room(site)
         self._obey()
 
     def _obey(self) -> None:
@@ -176,7 +189,7 @@ class Server:
         """Accept again for every site that has room."""
         self._pausing = False
         for site in self._sites.values():
-            if not site.accepting and len(site.connections) < self._most:
+            if not site.accepting and len(site.connections) <= self._most:
                 site.accepting = True
                 self._selector.register(site.listener, selectors.EVENT_READ, site)
             self._pausing = self._pausing or not site.accepting
@@ -198,22 +211,31 @@ class Server:
             self._shed(site)
             return
         self._start(site, client)
-        if len(site.connections) >= self._most:
+        if len(site.connections) > self._most and not self._make_room(site):
             self._hold(site)
-            if len(site.connections) < self._most:  # one ended before it could know that we wait for it
+            if len(site.connections) <= self._most:  # one ended before it could know that we wait for it
                 self._resume()
 
     def _shed(self, site: _Site) -> None:
         """Out of descriptors: wait for a connection to end, having cut one that is idle."""
-        connections = [each for other in self._sites.values() for each in list(other.connections)]
-        if not connections:
+        if not any(other.connections for other in self._sites.values()):
             time.sleep(0.1)  # nothing of ours will end: somebody else must close a descriptor
             return
-        any(connection.end_if_idle() for connection in connections)
+        _end_oldest([each for other in self._sites.values() for each in list(other.connections)])
         self._hold(site)
 
+    def _make_room(self, site: _Site) -> bool:
+        """Whether a connection of `site` is ending, or was ended here: never its newest, which can't have said
+        anything yet, and none where they can't end as fast as others come.
+        """
+        connections = list(site.connections)[:-1]
+        if len(connections) > 2 * self._most:
+            return False
+        living = [each for each in connections if not each.ending]
+        return len(living) < self._most or _end_oldest(living)
+
     def _start(self, site: _Site, client: socket.socket) -> None:
-        connection = Connection(client, site.app, self._limits, site.tls)
+        connection = Connection(client, site.app, self._limits, site.tls, site.admit)
         thread = threading.Thread(
             target=self._converse, args=(site, connection), name=f"http-{site.name}", daemon=True
         )
@@ -234,6 +256,11 @@ class Server:
             if self._pausing:
                 self._orders.append((self._resume, Future()))
                 self._wake()
+
+
+def _end_oldest(connections: list[Connection]) -> bool:
+    """End the one that has been silent longest, of callers that proved who they are the last; whether there was one."""
+    return any(each.shed() for each in sorted(connections, key=lambda each: (each.trusted, each.since)))
 
 
 def _drain(sites: list[_Site], grace: float) -> None:

@@ -18,6 +18,7 @@ from labkit.errors import LabError
 from labkit.lesson import breaking, freshness, logs, path
 from labkit.lesson.context import Context
 from labkit.lesson.invoking import invoke
+from labkit.origins import foreign_page
 
 NEWEST = 24
 LOG_LINES = 40
@@ -227,6 +228,8 @@ def _handler(context: Context, token: str) -> type[BaseHTTPRequestHandler]:
             host = f"127.0.0.1:{self.connection.getsockname()[1]}"
             if self.headers.get("Host") != host:  # a foreign name that leads here: not our page
                 return self._send(421, "text/plain", b"this page is at 127.0.0.1 only\n")
+            if why := foreign_page(lambda name: self.headers.get(name) or ""):
+                return self._send(403, "text/plain", f"{why}\n".encode())
             status, kind, data = _answer(context, token, self.path)
             return self._send(status, kind, data)
 

@@ -16,14 +16,16 @@ from labkit.cloud.door import emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, from_form, read_signature
+from labkit.cloud.door.documents import Unreadable
 from labkit.cloud.door.overseer import PRINCIPAL, Overseer
-from labkit.cloud.door.reading import Asked, Body, Environ, Unreadable, Wire, read_call
+from labkit.cloud.door.reading import Asked, Body, Environ, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
 from labkit.cloud.door.retries import Answered, key_of
+from labkit.cloud.door.routes import routes_of
 from labkit.cloud.door.s3_bodies import check_body
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
-from labkit.cloud.http1 import UNDERSCORED
+from labkit.cloud.http1 import TRUSTED, UNDERSCORED
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import Caller, Principal
 
@@ -97,6 +99,7 @@ class Door:
         try:
             overseen = self.overseer.signed(signature, caller, asked, environ, body)
             principal = PRINCIPAL if overseen else self._authority.identify(signature, asked, environ, body)
+            environ[TRUSTED] = principal.kind != "anonymous"
             source = Source(environ, asked, principal, self._facts, secure, signature, overseen)
             self._authority.check(source)
             emulated.check(asked)
@@ -246,9 +249,11 @@ def _unreadable(
     error: Unreadable, signature: Signature | None, environ: Environ, request_id: str, start: "StartResponse"
 ) -> Iterable[bytes]:
     service = signature.service if signature else ""
-    if environ.get("HTTP_X_AMZ_TARGET"):
-        refused = Refused(400, "SerializationException", str(error))
-        return refusals.respond(refused, "json", service, "POST", request_id, start)
-    refused = Refused(400, "InvalidAction", str(error))
     wire: Wire = "ec2" if service == "ec2" else "query"
+    if environ.get("HTTP_X_AMZ_TARGET"):
+        wire = "json"
+    elif (routes := routes_of(service) if service else None) and routes.protocol == "rest-json":
+        wire = "rest-json"
+    code = "SerializationException" if wire in ("json", "rest-json") else "InvalidAction"
+    refused = Refused(400, code, str(error))
     return refusals.respond(refused, wire, service, "POST", request_id, start)

@@ -6,16 +6,15 @@ asks (credentials), and what is allowed. Smithy: "AWS protocols".
 
 import contextlib
 import io
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
-from urllib.parse import parse_qsl, unquote
-from xml.etree import ElementTree
+from urllib.parse import unquote
 
 from labkit.cloud.door.buckets import region_of_host, to_path_style
 from labkit.cloud.door.credentials import Signature
+from labkit.cloud.door.documents import Unreadable, read_fields, read_json, read_xml
 from labkit.cloud.door.forms import Form, read_form
 from labkit.cloud.door.routes import routes_of
 
@@ -23,16 +22,16 @@ Environ = dict[str, object]
 Wire = Literal["json", "query", "ec2", "rest-json", "rest-xml", "cbor"]
 
 _CBOR_PATH = re.compile(r"/service/[^/]+/operation/([A-Za-z0-9]+)/?").fullmatch
+#: bytes of a call; S3's objects and Lambda's packages are larger
+LONGEST = 16 << 20
 _FORM = "application/x-www-form-urlencoded"
+#: operations whose body is their caller's own
+_BLOBS = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
 #: operations that change nothing that has to be brought to life
 _READS = re.compile(
     r"(Get|List|Describe|Head|BatchGet|TransactGet|Query|Scan|Select|Search|Lookup|Filter|Invoke|Validate"
     r"|Simulate|Estimate|Test)"
 ).match
-
-
-class Unreadable(Exception):
-    """The request can't be read as one call; the text says why."""
 
 
 class _Input(Protocol):
@@ -86,6 +85,9 @@ def read_call(environ: Environ, signature: Signature | None, body: Body) -> Aske
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if service == "s3" or (not service and not target and not _is_form(environ)):
         return _read_s3(environ, region, body)
+    length = str(environ.get("CONTENT_LENGTH") or "0")
+    if service != "lambda" and (len(length) > 9 or int(length) > LONGEST):
+        raise Unreadable(f"the body is longer than {LONGEST >> 20} MB")
     cbor = _CBOR_PATH(str(environ.get("PATH_INFO", "")))
     if cbor and environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         return Asked("cbor", service, cbor[1], region)
@@ -105,10 +107,7 @@ def _is_form(environ: Environ) -> bool:
 def _read_json(environ: Environ, service: str, region: str, target: str, body: Body) -> Asked:
     if _is_form(environ) or "Action" in _query(environ):
         raise Unreadable("X-Amz-Target and Action name two operations")
-    try:
-        parameters = json.loads(body.read() or b"{}")
-    except ValueError as error:
-        raise Unreadable("the body is no JSON") from error
+    parameters = read_json(body.read() or b"{}")
     if not isinstance(parameters, dict):
         raise Unreadable("the body is no JSON object")
     return Asked("json", service, target.rpartition(".")[2], region, parameters)
@@ -118,7 +117,7 @@ def _form(environ: Environ, body: Body) -> dict[str, str]:
     """The parameters of a query protocol, from the body, or from the URL where the body has none."""
     query = _query(environ)
     text = body.read().decode("utf-8", "replace") if _is_form(environ) else ""
-    pairs = parse_qsl(text, keep_blank_values=True)
+    pairs = read_fields(text)
     form: dict[str, str] = {}
     for name, value in pairs:
         form.setdefault(name, value)
@@ -130,7 +129,7 @@ def _form(environ: Environ, body: Body) -> dict[str, str]:
 def _query(environ: Environ) -> dict[str, str]:
     query = str(environ.get("QUERY_STRING", ""))
     found: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+    for name, value in read_fields(query) if query else ():
         if name == "Action" and name in found:
             raise Unreadable("Action is given more than once")
         found.setdefault(name, value)
@@ -149,7 +148,9 @@ def _read_rest(environ: Environ, service: str, region: str, body: Body) -> Asked
     )
     if matched is None:
         return Asked(wire, service, "", region)
-    parameters: dict[str, object] = dict(_json_members(body)) if wire == "rest-json" else {}
+    parameters: dict[str, object] = {}
+    if wire == "rest-json" and matched.operation not in _BLOBS:
+        parameters.update(_json_members(body))
     return Asked(wire, service, matched.operation, region, parameters | dict(matched.parameters))
 
 
@@ -163,11 +164,8 @@ def _hides_an_action(environ: Environ, body: Body) -> bool:
 def _json_members(body: Body) -> Mapping[str, object]:
     data = body.read()
     if not data.lstrip().startswith(b"{") or len(data) > 1 << 20:
-        return {}  # a blob, for example a function's input
-    try:
-        members = json.loads(data)
-    except ValueError:
         return {}
+    members = read_json(data)
     return members if isinstance(members, dict) else {}
 
 
@@ -206,8 +204,8 @@ def _read_post_object(environ: Environ, method: str, region: str, body: Body) ->
 
 def _keys_to_delete(document: bytes) -> list[str]:
     try:
-        root = ElementTree.fromstring(document)
-    except ElementTree.ParseError:
+        root = read_xml(document)
+    except Unreadable:
         return []
     return [element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "Key"]
 

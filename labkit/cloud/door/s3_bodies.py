@@ -4,8 +4,8 @@ What belongs here: the outer shape of XML documents and of upload forms. What do
 """
 
 from collections.abc import Mapping
-from xml.etree import ElementTree
 
+from labkit.cloud.door.documents import Unreadable, read_xml
 from labkit.cloud.door.reading import Asked, Body
 from labkit.cloud.door.refusals import Refused
 
@@ -22,8 +22,8 @@ def _check_xml(asked: Asked, body: Body) -> None:
     if not data:
         return
     try:
-        right = ElementTree.fromstring(data).tag.rpartition("}")[2] == asked.document
-    except (ElementTree.ParseError, LookupError, ValueError):
+        right = read_xml(data).tag.rpartition("}")[2] == asked.document
+    except Unreadable:
         right = False
     if not right:
         words = "The XML you provided was not well-formed or did not validate against our published schema"

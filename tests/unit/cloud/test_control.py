@@ -36,7 +36,7 @@ def client() -> Client:
 TOKEN = {"X-Lab-Token": "secret"}
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Lab-Token": "guess"}])
+@pytest.mark.parametrize("headers", [{}, {"X-Lab-Token": "guess"}, {"X-Lab-Token": "gu\xe9ss"}])
 def test_without_the_token_nothing_is_told(client: Client, headers: dict[str, str]) -> None:
     assert client.get("/_lab/status", headers=headers).status_code == 403
 

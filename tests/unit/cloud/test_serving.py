@@ -1,16 +1,19 @@
 """The HTTP server, spoken to over real sockets, byte by byte where the protocol matters."""
 
+import contextlib
 import http.client
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labkit.cloud.http1 import HttpLimits
+from labkit.cloud import connection
+from labkit.cloud.http1 import TRUSTED, BadRequest, HttpLimits
 from labkit.cloud.serving import Server
 
 LIMITS = HttpLimits(line=200, headers=600, header_count=20, body=1000, idle=10, stalled=0.3)
@@ -266,20 +269,117 @@ def test_name_can_be_served_only_once_at_a_time(served: Served) -> None:
     served.add(echo, "same")
 
 
-def test_connections_over_the_limit_wait_for_their_turn() -> None:
+def test_over_the_limit_who_is_being_answered_is_waited_for() -> None:
+    busy, go = threading.Semaphore(0), threading.Event()
+
+    def slow(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        busy.release()
+        go.wait(5)
+        return echo(environ, start)
+
     server = Server(connections=1)
+    port = Served(server).add(slow)
+    with contextlib.ExitStack() as closing:
+        clients = []
+        for number, heard in enumerate((True, True, False)):
+            clients.append(closing.enter_context(socket.create_connection(("127.0.0.1", port), 5)))
+            clients[-1].sendall(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % number)
+            assert busy.acquire(timeout=5 if heard else 0.3) is heard, (
+                "one over the limit is heard, the next is not"
+            )
+        go.set()
+        for number, client in enumerate(clients):
+            assert read_until(client, b"GET /%d  " % number), "who is silent now gives way"
+    server.close()
+
+
+HALF_SENT = {
+    "nothing": b"",
+    "half a line": b"GET",
+    "half a header": b"GET / HTTP/1.1\r\nHost: h\r\nX-",
+    "half a body": b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab",
+}
+
+
+@pytest.mark.parametrize("held", HALF_SENT.values(), ids=HALF_SENT)
+def test_half_sent_requests_keep_nobody_out(held: bytes) -> None:
+    """The oldest of them give way, and whoever proved who he is keeps his connection."""
+
+    def trusted(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        environ[TRUSTED] = True
+        return echo(environ, start)
+
+    server = Server(connections=4)
+    port = Served(server).add(trusted)
+    owner = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    owner.request("GET", "/")
+    owner.getresponse().read()
+    kept = owner.sock
+    crowd = []
+    for _ in range(20):
+        crowd.append(socket.create_connection(("127.0.0.1", port), 5))
+        crowd[-1].sendall(held)
+    assert ask(port)[0] == 200, "a new connection is served"
+    owner.request("GET", "/")
+    assert owner.getresponse().read() == b"GET /  "
+    assert owner.sock is kept
+    crowd[0].settimeout(5)
+    assert crowd[0].recv(1) == b"", "the oldest was ended"
+    for client in crowd:
+        client.close()
+    owner.close()
+    server.close()
+
+
+def test_a_request_that_comes_drop_by_drop_has_an_end(until: Callable[..., None]) -> None:
+    server = Server(limits=replace(LIMITS, stalled=0.3, pace=1000))
     port = Served(server).add(echo)
-    with socket.create_connection(("127.0.0.1", port), 5) as first:
-        first.sendall(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
-        read_until(first, b"GET /first  ")
-        with socket.create_connection(("127.0.0.1", port), 5) as second:
-            second.sendall(b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n")
-            second.settimeout(0.1)
-            with pytest.raises(TimeoutError):
-                second.recv(1)
-            first.close()
-            second.settimeout(5)
-            assert read_until(second, b"GET /second  ")
+    ended = False
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+
+        def drop() -> bool:
+            nonlocal ended
+            try:
+                client.sendall(b"X: y\r\n")
+            except OSError:
+                ended = True
+            return ended
+
+        until(drop, what="the end of the connection")
+    server.close()
+
+
+def test_what_is_not_admitted_is_refused_before_its_body_is_there() -> None:
+    def nobody(environ: Any) -> None:
+        raise BadRequest("403 Forbidden", f"not {environ['HTTP_HOST']}")
+
+    server = Server(limits=LIMITS)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server.serve(listener, echo, name="guarded", admit=nobody)
+    with socket.create_connection(listener.getsockname(), 5) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n")
+        said = read_all(client)
+    assert said.startswith(b"HTTP/1.1 403 Forbidden")
+    assert said.endswith(b"not h\n")
+    server.close()
+
+
+def test_a_client_that_reads_nothing_gives_way_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "SLOW_READER", 0.0)
+
+    def long(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        start("200 OK", [])
+        return [b"x" * (64 << 20)] if environ["PATH_INFO"] == "/long" else [b"short"]
+
+    server = Server(connections=1)
+    port = Served(server).add(long)
+    with socket.create_connection(("127.0.0.1", port), 5) as client:
+        client.sendall(b"GET /long HTTP/1.1\r\nHost: h\r\n\r\n")
+        client.recv(1)
+        assert ask(port)[1] == b"short"
+        with contextlib.suppress(ConnectionError):
+            assert len(read_all(client)) < 64 << 20, "the answer was broken off"
     server.close()
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from labkit.cloud.door.credentials import Signature, read_signature
-from labkit.cloud.door.reading import Asked, Body, Unreadable, read_call
+from labkit.cloud.door.documents import Unreadable
+from labkit.cloud.door.reading import Asked, Body, read_call
 
 
 def environ(method: str = "POST", path: str = "/", body: bytes = b"", **headers: str) -> dict[str, Any]:
@@ -253,3 +254,33 @@ def test_a_signature_that_cant_be_read_is_no_anonymous_request(request_: dict[st
     assert found is not None
     assert found.flaw is not None
     assert found.flaw.code == code
+
+
+DEEP_JSON = b'{"a":' * 5000 + b"1" + b"}" * 5000
+
+
+@pytest.mark.parametrize(
+    ("service", "request_"),
+    [
+        ("dynamodb", environ(body=DEEP_JSON, x_amz_target="DynamoDB_20120810.PutItem")),
+        ("dynamodb", environ(body=b"[" * 100_000, x_amz_target="DynamoDB_20120810.PutItem")),
+        ("dynamodb", environ(body=b" " * (17 << 20), x_amz_target="DynamoDB_20120810.PutItem")),
+        ("lambda", environ(path="/2015-03-31/functions", body=DEEP_JSON)),
+        ("ec2", environ(body=b"Action=DescribeVpcs&" + b"a=1&" * 30_000, content_type=FORM)),
+        ("iam", environ(body=b"Action=TagRole&" + b"Tags.member.1." * 5000 + b"=1", content_type=FORM)),
+        ("", environ(path="/?Action=X&" + "a=1&" * 30_000, content_type=FORM)),
+    ],
+)
+def test_what_is_too_deep_or_too_long_is_not_read(service: str, request_: dict[str, Any]) -> None:
+    signature = Signature("AKIA", "20260101", "ap-south-1", service) if service else None
+    with pytest.raises(Unreadable):
+        read_call(request_, signature, Body(request_))
+
+
+def test_brackets_in_texts_are_no_depth() -> None:
+    body = b'{"TableName": "' + b"[{" * 500 + b'\\"[", "Key": [' + b"[]," * 500 + b"1]}"
+    assert read("dynamodb", body=body, x_amz_target="DynamoDB_20120810.GetItem").operation == "GetItem"
+
+
+def test_deep_xml_names_no_keys() -> None:
+    assert read("s3", "POST", "/b?delete", b"<Delete>" + b"<Key>" * 5000).parameters["Keys"] == []
