@@ -20,6 +20,8 @@ from labkit.grading.clues import clue
 from labkit.grading.model import Verdict
 
 _SENTENCES = 2
+_NAMED, _NOT_TRIED = 3, "it can't be tried"
+_INSIDE = "what a gap needs belongs inside it; what stands outside counts where the whole works"
 #: the longest word of a source file that may stand for a value, and the least of a sentence that is told cut off
 _LONGEST_WORD, _LEAST = 60, 8
 _BOUNDARY = ("; ", ": ", " (")
@@ -96,6 +98,26 @@ class OwnWords:
         return replace(
             verdict, reason=reason, hint=self.whole(verdict.hint), expected=self.whole(verdict.expected), found="", evidence=()
         )  # fmt: skip
+
+    def alone(self, before: Verdict, verdict: Verdict, helpers: Sequence[str]) -> Verdict:
+        """A quiet verdict alone, with what may be told besides: `helpers` of the student's text outside the gap, without
+        which it was judged, and what was seen `before` as submitted, in a system that holds the student's text only.
+
+        Where both saw the same, that is the attempt as submitted itself.
+        """
+        if verdict.outcome != "failed":
+            return verdict
+        if helpers:
+            names = ", ".join(helpers[:_NAMED])
+            reason = (
+                f"{verdict.reason}; judged without what your gap uses and what stands outside it: {names}"
+            )
+            return replace(verdict, reason=reason, hint=_INSIDE)
+        if before.outcome != "failed" or before.reason.startswith(_NOT_TRIED):
+            return verdict
+        if before.fraction == verdict.fraction and self.quiet(before).reason == verdict.reason:
+            return before
+        return replace(verdict, evidence=(f"as submitted: {before.reason}",))
 
     def _longest(self, text: str, place: int) -> tuple[int, bool]:
         """The end of the longest sentence at `place`, and whether it is whole; (place, False) for none."""

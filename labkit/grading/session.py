@@ -45,7 +45,6 @@ _LONGEST = 600
 #: a service that was started again answers within this
 _REVIVED_SECONDS = 4.0
 _EVIDENCE = 12
-_FIRST = "mend "
 #: modules of this package whose sentences checks speak
 _SPEAKING = ("api", "blame", "clues", "failure", "gaps", "session", "system")
 
@@ -141,9 +140,7 @@ class Session:
             verdict = self._judge(line, check, ALONE, lambda: self._mixture(rest))
         helpers = outside.helpers(self.texts, self.reference or {}, line.alone)
         before = self.submitted_verdicts.get(line.id, Verdict())
-        if helpers:
-            return _with_helpers(verdict, helpers)
-        return _as_submitted_too(before, verdict, self._words(check))
+        return self._words(check).alone(before, verdict, helpers)
 
     def _blocked(self, line: Line) -> Verdict | None:
         """The attempt is useless when a line that it needs does not hold."""
@@ -154,7 +151,7 @@ class Session:
                 outcome = before.outcome
                 return Verdict(
                     outcome, reason=f"it can't be tried as a whole until this holds: {need} ({title})",
-                    hint=f"{_FIRST}{need} first", way=SUBMITTED,
+                    hint=f"mend {need} first", way=SUBMITTED,
                 )  # fmt: skip
         return None
 
@@ -464,28 +461,6 @@ def _of_error(error: Exception) -> Verdict:
     if isinstance(error, LabError):
         return Verdict(reason=f"{type(error).__name__}: {error.message}", hint=error.hint)
     return Verdict(reason=f"{type(error).__name__}: {error}", evidence=blame.where(error))
-
-
-def _with_helpers(verdict: Verdict, helpers: Sequence[str]) -> Verdict:
-    """A gap that uses what stands outside it was judged without that, and is told so."""
-    if verdict.outcome != "failed":
-        return verdict
-    return replace(
-        verdict, reason=f"{verdict.reason}; judged without {', '.join(helpers[:3])}, which your gap uses and which stands outside it",
-        hint="what a gap needs belongs inside it; it counts outside where the whole works",
-    )  # fmt: skip
-
-
-def _as_submitted_too(before: Verdict, alone: Verdict, words: OwnWords) -> Verdict:
-    """The verdict alone, with what may be told of the attempt as submitted: that system holds the student's text only.
-
-    Where both saw the same, that is the attempt as submitted itself.
-    """
-    if alone.outcome != "failed" or before.outcome != "failed" or before.hint.startswith(_FIRST):
-        return alone
-    if before.fraction == alone.fraction and words.quiet(before).reason == alone.reason:
-        return before
-    return replace(alone, evidence=(f"as submitted: {before.reason}",))
 
 
 def _stable(verdict: Verdict, names: Names) -> Verdict:

@@ -124,3 +124,41 @@ def test_a_second_sentence_is_told_and_no_third() -> None:
         ).reason
         == "it does not hold (ValueError)"
     )
+
+
+FAILED = Verdict("failed", 0.0, "it does not hold", way="alone")
+
+
+def test_what_was_seen_both_ways_is_told_as_it_was_seen_as_submitted() -> None:
+    """That system holds the student's text only; so its words can't tell the reference's."""
+    own = words("boot_clean")
+    before = Verdict(
+        "failed",
+        0.0,
+        "your boot script ended with 1: pip3: command not found",
+        "h",
+        "e",
+        "f",
+        ("log",),
+        "as submitted",
+    )
+    alone = own.quiet(
+        Verdict("failed", 0.0, "your boot script ended with 1: pip3: command not found", way="alone")
+    )
+    assert alone.reason == "your boot script ended with … (command not found)"
+    assert own.alone(before, alone, ()) == before
+    other = own.quiet(Verdict("failed", 0.0, "your boot script never ran", way="alone"))
+    assert own.alone(before, other, ()).evidence == (f"as submitted: {before.reason}",)
+    better = own.quiet(Verdict("failed", 0.5, before.reason, way="alone"))
+    assert own.alone(before, better, ()).way == "alone"
+    blocked = Verdict("failed", reason="it can't be tried as a whole until this holds: path-health (x)")
+    assert own.alone(blocked, FAILED, ()) == FAILED
+    assert own.alone(Verdict(), FAILED, ()) == FAILED
+
+
+def test_a_helper_outside_the_gap_is_named_and_a_pass_stays_one() -> None:
+    own, passed = words("answer_ok"), Verdict("passed", 1.0, way="alone")
+    told = own.alone(Verdict(), FAILED, ("write_row",))
+    assert "outside it: write_row" in told.reason
+    assert "inside" in told.hint
+    assert own.alone(Verdict(), passed, ("write_row",)) == passed
