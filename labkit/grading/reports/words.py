@@ -8,6 +8,7 @@ from dataclasses import replace
 from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
 from labkit.text import printable, shortened
 
+_TROUBLE = "The grading met trouble of its own. Tell your instructor, whose result names it."
 #: of one text; those of a grading are shorter
 _LONGEST = 2000
 
@@ -156,7 +157,8 @@ def without_hidden(result: Result) -> Result:
         if line.hidden:
             kept = replace(kept, reason=untold(line), hint="", expected="", found="", evidence=())
         result = result.with_line(line.id, kept, seconds=-line.seconds)
-    return result
+    kept_back = result.trouble and not result.about.get("self_check")  # of hidden lines, too
+    return replace(result, trouble=(_TROUBLE,)) if kept_back else result
 
 
 def told(result: Result, *, hidden: bool) -> Result:

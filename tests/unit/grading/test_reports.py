@@ -153,6 +153,20 @@ def test_no_report_holds_what_moves_a_cursor_or_turns_the_reading_order(render: 
     assert not set(text) & set("\x1b\x9b\r\u202e\u2066\u2069")
 
 
+def test_what_troubled_a_grading_is_for_staff(render: Render, tmp_path: Path) -> None:
+    """It may quote a hidden check, or what a hidden line saw; at home, where nothing is hidden, it is told."""
+    trouble = replace(results.mixed(), trouble=("row-hash: KeyError: 4711",))
+    marking = replace(trouble, about={**results.ABOUT, "self_check": False})
+    assert "KeyError: 4711" not in render(marking)
+    bundle.write(marking, tmp_path)
+    assert not [path for path in tmp_path.iterdir() if "KeyError" in path.read_text()]
+    assert (
+        words.told(trouble, hidden=False).trouble
+        == words.told(marking, hidden=True).trouble
+        == trouble.trouble
+    )
+
+
 def test_what_a_student_is_given_does_not_tell_how_long_a_line_took() -> None:
     timed = results.mixed().with_line("door-open", Verdict("failed", reason="x", way="alone"), seconds=4.711)
     for text in (junit.render(timed), json.dumps(to_json(words.without_hidden(timed)))):
