@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from labkit.sandbox import limits, namespaces, rootfs, seccomp, syscalls, wire
+from labkit.sandbox import closing, limits, namespaces, rootfs, seccomp, syscalls, wire
 from labkit.sandbox.spec import SandboxSpec
 from labkit.sandbox.stages import COMMAND, FILES, FILTER, LIMITS, MOUNTS, NETWORK, Refused, stage
 
@@ -98,6 +98,8 @@ def _give_up_the_rest(spec: SandboxSpec) -> None:
         limits.apply(spec.limits)
         namespaces.enter_inner_user_namespace(spec.uid)
         limits.give_up_privileges()
+        if spec.title:
+            closing.close(spec.title)
     with stage(FILTER):
         syscalls.install_filter(seccomp.program(pretend_root=spec.pretend_root))
     with stage(COMMAND):

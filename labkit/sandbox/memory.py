@@ -17,6 +17,7 @@ from typing import Protocol
 _FASTEST = 4 << 30
 #: more than any of the files that are read has
 _MOST = 1 << 16
+_UNSHARED = ("RssAnon", "RssShmem")
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
@@ -52,16 +53,23 @@ def _kilobytes(text: str, names: Iterable[str]) -> int:
 
 def upper_bound(pid: int) -> int:
     """Bytes that the tree holds at most: pages shared since a fork count for each process. Cheap."""
-    names = ("RssAnon", "RssShmem")
-    return sum(_kilobytes(_readable(f"/proc/{each}/status"), names) << 10 for each in processes_below(pid))
+    return sum(
+        _kilobytes(_readable(f"/proc/{each}/status"), _UNSHARED) << 10 for each in processes_below(pid)
+    )
 
 
 def exact(pid: int) -> int:
     """Bytes that the tree holds: a shared page is divided among those who share it."""
-    names = ("Pss_Anon", "Pss_Shmem")
-    return sum(
-        _kilobytes(_readable(f"/proc/{each}/smaps_rollup"), names) << 10 for each in processes_below(pid)
-    )
+    return sum(_held(each) for each in processes_below(pid))
+
+
+def _held(process: int) -> int:
+    """Bytes; one that is closed to us (a program that may be run and not read makes itself so) counts as if alone."""
+    try:
+        text, names = _readable(f"/proc/{process}/smaps_rollup"), ("Pss_Anon", "Pss_Shmem")
+    except PermissionError:
+        text, names = _readable(f"/proc/{process}/status"), _UNSHARED
+    return _kilobytes(text, names) << 10
 
 
 class Watched(Protocol):

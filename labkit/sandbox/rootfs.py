@@ -16,7 +16,8 @@ from labkit.sandbox import syscalls
 from labkit.sandbox.inside import Inside
 from labkit.sandbox.sources import Source, attributes
 from labkit.sandbox.spec import Limits, SandboxSpec
-from labkit.sandbox.workshop import ROOT, disk_folder
+from labkit.sandbox.veiling import Veil
+from labkit.sandbox.workshop import ASIDE, ROOT, disk_folder
 
 _TMPFS = syscalls.MS_NOSUID | syscalls.MS_NODEV
 _FOLDERS = (
@@ -35,6 +36,27 @@ _LINKS = {
     "dev/tty": "null",
     "etc/mtab": "/proc/self/mounts",
     "etc/localtime": "../usr/share/zoneinfo/UTC",  # whatever this machine's zone is; UTC also where it dangles
+}
+#: files of /proc that are the same for everybody, and what stands in their place
+_OF_THE_MACHINE: Mapping[str, str] = {
+    "cmdline": "console=tty0 console=ttyS0,115200n8\n",
+    **dict.fromkeys(
+        (
+            *(
+                "buddyinfo",
+                "config.gz",
+                "consoles",
+                "diskstats",
+                "interrupts",
+                "iomem",
+                "ioports",
+                "kallsyms",
+            ),
+            *("key-users", "keys", "latency_stats", "locks", "modules", "mtrr", "pagetypeinfo", "partitions"),
+            *("sched_debug", "slabinfo", "swaps", "timer_list", "vmallocinfo"),
+        ),
+        "",
+    ),
 }
 DEFAULT_FILES: Mapping[str, str] = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\n"
@@ -71,7 +93,8 @@ def enter(spec: SandboxSpec, sources: Sources) -> None:
         _devices(tree)
         _given(tree, spec, sources)
         _files(tree, spec)
-    syscalls.mount("proc", f"{ROOT}/proc", "proc", _TMPFS | syscalls.MS_NOEXEC)
+        syscalls.mount("proc", f"{ROOT}/proc", "proc", _TMPFS | syscalls.MS_NOEXEC)
+        _cover_the_machine(tree)
     _pivot(writable=spec.writable_root)
 
 
@@ -149,8 +172,10 @@ def _given(tree: Inside, spec: SandboxSpec, sources: Sources) -> None:
             _disk_folder(tree, spec.disk, path)
     for path, program in () if spec.bare else sources.programs:
         _bind(tree, program, path)
+    veil = Veil()
     for bind, source in zip(spec.binds, sources.binds, strict=True):
-        _bind(tree, source, bind.target, writable=bind.writable)
+        shown = source if bind.writable else veil.over(source)
+        _bind(tree, shown, bind.target, writable=bind.writable)
 
 
 def _bind(tree: Inside, source: Source, target: str, *, writable: bool = False) -> None:
@@ -164,6 +189,16 @@ def _files(tree: Inside, spec: SandboxSpec) -> None:
         tree.write(path, text, keep=True)
     for path, text in spec.files.items():
         tree.write(path, text)
+
+
+def _cover_the_machine(tree: Inside) -> None:
+    """What /proc tells of this machine rather than of the sandbox."""
+    for name, text in _OF_THE_MACHINE.items():
+        path = f"{ROOT}/proc/{name}"
+        if os.path.exists(path):
+            with open(f"{ASIDE}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+            _bind(tree, Source(f"{ASIDE}/{name}"), f"proc/{name}")
 
 
 def _pivot(*, writable: bool) -> None:

@@ -32,6 +32,11 @@ class Source:
             return stat.S_ISDIR(os.fstat(self.descriptor).st_mode)
         return stat.S_ISDIR(os.stat(self.path).st_mode)
 
+    @property
+    def reachable(self) -> str:
+        """A path that leads to it from here."""
+        return f"/proc/self/fd/{self.descriptor}" if self.descriptor >= 0 else self.path
+
     def mount(self, target: str) -> None:
         """Mount it on `target`, an existing folder or file."""
         if self.descriptor >= 0:

@@ -62,6 +62,9 @@ class SandboxSpec:
     bare: bool = False
     writable_root: bool = False
     uid: int = 1000
+    #: its first process is the kit's own: what runs beside it can't read or write its memory or descriptors, and its
+    #: command line says only this
+    title: str = ""
     #: answer success to chown, setuid and the like: there is one user inside
     pretend_root: bool = False
     limits: Limits = field(default_factory=Limits)

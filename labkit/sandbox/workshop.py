@@ -20,6 +20,7 @@ _PLACE = "/sys"
 ROOT = f"{_PLACE}/root"
 _DISKS = f"{_PLACE}/disks"
 _PROGRAMS = f"{_PLACE}/programs"
+ASIDE = f"{_PLACE}/aside"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
 _FLAGS = syscalls.MS_NOSUID | syscalls.MS_NODEV
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -56,7 +57,7 @@ class Workshop:
         with stage(MOUNTS):
             syscalls.mount(None, "/", flags=syscalls.MS_REC | syscalls.MS_SLAVE)
             syscalls.mount("tmpfs", _PLACE, "tmpfs", _FLAGS, "size=1m,nr_inodes=1024,mode=755")
-            for folder in (ROOT, _DISKS, _PROGRAMS):
+            for folder in (ROOT, ASIDE, _DISKS, _PROGRAMS):
                 os.mkdir(folder)
         with stage(FILES):
             self.programs = [self._keep(index, program) for index, program in enumerate(programs)]

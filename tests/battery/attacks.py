@@ -10,8 +10,10 @@ import glob
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -278,6 +280,203 @@ def reaches_the_network():
             if outcome(lambda f=family, k=kind: socket.socket(f, k).close()) == "done"
         ],
     )
+
+
+def connected(descriptor, flags=0):
+    """What a connection that has been made, or has begun with its data, is told."""
+    if descriptor < 0:
+        return os.strerror(ctypes.get_errno())
+    libc.send(descriptor, b"hello", 5, 0x4000 | flags)
+    answer = ctypes.create_string_buffer(100)
+    size = libc.recv(descriptor, answer, 100, 0)
+    return answer.raw[: max(size, 0)].decode() or "done"
+
+
+def address_of(port, family=2):
+    return struct.pack("<H", family) + struct.pack(">H", port) + socket.inet_aton("127.0.0.1") + b"\0" * 8
+
+
+def by_protocol(family, kind, protocol):
+    """A connection of another kind to the port: nobody asked whether that port may be reached."""
+    descriptor = libc.socket(family, kind, protocol)
+    if descriptor < 0:
+        return os.strerror(ctypes.get_errno())
+    libc.setsockopt(descriptor, 1, 20, struct.pack("ll", 1, 0), 16)  # SO_RCVTIMEO
+    if libc.connect(descriptor, address_of(TARGETS["forbidden"]), 16):
+        return os.strerror(ctypes.get_errno())
+    return connected(descriptor)
+
+
+def message(data, address):
+    """One msghdr, and what must live as long as it."""
+    data, address = ctypes.create_string_buffer(data, len(data)), ctypes.create_string_buffer(address, 16)
+    vector = ctypes.create_string_buffer(struct.pack("PN", ctypes.addressof(data), len(data.raw)))
+    record = struct.pack("PI4xPNPNi4x", ctypes.addressof(address), 16, ctypes.addressof(vector), 1, 0, 0, 0)
+    return record, (data, address, vector)
+
+
+def fast_open(how, address=None):
+    """TCP Fast Open: the connection begins with its data."""
+    descriptor, address = libc.socket(2, 1, 0), address or address_of(TARGETS["forbidden"])
+    libc.setsockopt(descriptor, 1, 20, struct.pack("ll", 1, 0), 16)
+    record, kept = message(b"hello", address)
+    if how == "sendto":
+        result = libc.sendto(descriptor, b"hello", 5, 0x20000000, address, 16)
+    elif how == "sendmsg":
+        result = libc.sendmsg(descriptor, ctypes.create_string_buffer(record), 0x20000000)
+    elif how == "sendmmsg":
+        result = libc.sendmmsg(descriptor, ctypes.create_string_buffer(record + b"\0" * 8), 1, 0x20000000)
+    else:
+        result = libc.setsockopt(descriptor, 6, 30, struct.pack("i", 1), 4)
+        result = result or libc.connect(descriptor, address, 16)
+    del kept
+    return connected(descriptor) if result >= 0 else os.strerror(ctypes.get_errno())
+
+
+def goes_round_the_port_rule():
+    protocols = {
+        "MPTCP": (2, 1, 262), "MPTCP, version 6": (10, 1, 262), "SCTP": (2, 1, 132), "SCTP, one to many": (2, 5, 132),
+        "UDP-Lite": (2, 2, 136), "DCCP": (2, 6, 33), "SMC": (43, 1, 0), "SMC, version 6": (43, 1, 1),
+        "raw": (2, 3, 255), "ICMP": (2, 2, 1), "vsock": (40, 1, 0), "RDS": (21, 5, 0), "TIPC": (30, 1, 0),
+        "packets": (17, 3, 0x300), "XDP": (44, 3, 0), "AF_ALG": (38, 5, 0), "Bluetooth": (31, 1, 3), "X.25": (9, 5, 0),
+        "IPX": (4, 2, 0), "no family": (0, 1, 0), "L2TP": (2, 2, 115), "KCM": (41, 5, 0), "NFC": (39, 1, 0),
+        "CAN": (29, 3, 1), "netlink, socket diagnosis": (16, 3, 4), "netlink, netfilter": (16, 3, 12),
+    }  # fmt: skip
+    tried = {name: by_protocol(*numbers) for name, numbers in protocols.items()}
+    for how in ("sendto", "sendmsg", "sendmmsg", "TCP_FASTOPEN_CONNECT"):
+        tried[f"fast open by {how}"] = fast_open(how)
+    tried["fast open without a family"] = fast_open("sendto", address_of(TARGETS["forbidden"], 0))
+    pair = (ctypes.c_int * 2)()
+    tried["a pair of the internet's"] = system_call(libc.socketpair(2, 1, 0, pair))
+    tried["TCP made SMC"] = system_call(libc.setsockopt(libc.socket(2, 1, 0), 6, 31, b"smc", 3))
+    tried["io_uring"] = system_call(libc.syscall(425, 1, ctypes.create_string_buffer(256)))
+    if os.uname().machine == "x86_64":
+        tried["x32"] = system_call(libc.syscall(0x40000000 + 41, 2, 1, 0))
+    say(
+        tried=tried,
+        # a name of the family alone gives nothing; what answers, or what was made where nothing listens, does
+        through=[name for name, result in tried.items() if result in ("FORBIDDEN", "done")],
+    )
+
+
+def finds_ports():
+    """The ports that others on this machine listen on: what to knock at."""
+    port, found = f":{TARGETS['forbidden']:04X} ", []
+    places = (
+        "net",
+        "self/net",
+        "thread-self/net",
+        "1/net",
+        f"{os.getppid()}/net",
+        f"{TARGETS['grader']}/net",
+    )
+    files = [f"/proc/{place}/{name}" for place in places for name in ("tcp", "tcp6", "mptcp")]
+    for path in (*files, *glob.glob("/proc/[0-9]*/net/tcp")):
+        try:
+            found += [path] * (port in contents(path).decode())
+        except OSError:
+            continue
+    unix = []
+    for path in (f"/proc/{place}/unix" for place in places):
+        try:
+            unix += [path] * (TARGETS["abstract"] in contents(path).decode())
+        except OSError:
+            continue
+    say(tried=len(files) + len(places), through=found + unix)
+
+
+def uses_newer_system_calls():
+    calls = {
+        "quotactl_fd": 443, "process_mrelease": 448, "set_mempolicy_home_node": 450, "cachestat": 451,
+        "statmount": 457, "listmount": 458, "lsm_get_self_attr": 459, "lsm_set_self_attr": 460,
+        "lsm_list_modules": 461, "mseal": 462, "setxattrat": 463, "getxattrat": 464, "listxattrat": 465,
+        "removexattrat": 466, "open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469, "listns": 470,
+        "the next": 471, "a later one": 500, "x32's own": 512, "one far away": 100_000,
+    }  # fmt: skip
+    answers = {}
+    for name, number in calls.items():
+        ctypes.set_errno(0)
+        libc.syscall(number, 0, 0, 0, 0, 0, 0)
+        answers[name] = ctypes.get_errno()
+    harmless = (1, 3, 38)  # EPERM, ESRCH (process_mrelease of nobody), ENOSYS
+    known = {"process_mrelease"}
+    say(tried=answers, through=[n for n, e in answers.items() if e not in harmless and n not in known])
+
+
+def learns_about_the_machine():
+    """What tells that this is a grading, and where: names of folders, command lines, how the machine was started."""
+    texts, names = {}, ("self/mountinfo", "self/mounts", "1/cmdline", "1/environ", "cmdline", "keys", "key-users", "modules",
+                 "partitions", "diskstats", "swaps", "timer_list", "sched_debug", "self/cgroup", "1/maps")  # fmt: skip
+    for name in names:
+        try:
+            texts[name] = contents(f"/proc/{name}").decode(errors="replace")
+        except OSError:
+            continue
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        if path.split("/")[2] not in (str(os.getpid()), "1"):
+            texts[path] = contents(path).decode(errors="replace")
+    started = {name for name, text in texts.items() if name == "cmdline" and TARGETS["started"] in text}
+    named = {name for name, text in texts.items() if TARGETS["place"] in text.replace(RAW, "")}
+    host = {"keys", "key-users", "modules", "partitions", "diskstats", "swaps", "timer_list", "sched_debug"}
+    shown = {name for name, text in texts.items() if name in host and text.strip()}
+    say(tried=len(names), through=sorted(started | named | shown))
+
+
+def takes_over_the_first_process():
+    """Process 1 of an instance is the kit's: it says when user data has ended."""
+
+    first = os.getppid()
+
+    def written(kind):
+        with (
+            open(f"/proc/{first}/{kind}maps") as maps,
+            open(f"/proc/{first}/{kind}mem", "r+b", buffering=0) as memory,
+        ):
+            memory.seek(next(int(line.split("-")[0], 16) for line in maps if "rw-p" in line))
+            memory.write(memory.read(8))
+
+    vector = ctypes.create_string_buffer(16)
+    tried = {
+        "memory": outcome(written, ""),
+        "memory of its thread": outcome(written, f"task/{first}/"),
+        "memory, unseen": outcome(lambda: open(f"/proc/{first}/mem", "wb", buffering=0).close()),
+        "its environment": outcome(lambda: contents(f"/proc/{first}/environ")),
+        "its descriptors": outcome(lambda: os.listdir(f"/proc/{first}/fd")),
+        "its channel": outcome(lambda: os.open(f"/proc/{first}/fd/3", os.O_WRONLY)),
+        "its first descriptor": outcome(lambda: os.open(f"/proc/{first}/fd/1", os.O_WRONLY)),
+        "its working folder": outcome(lambda: os.listdir(f"/proc/{first}/cwd/")),
+        "its maps": outcome(lambda: contents(f"/proc/{first}/maps")),
+        "its files of maps": outcome(lambda: os.listdir(f"/proc/{first}/map_files")),
+        "its stack": outcome(lambda: contents(f"/proc/{first}/stack")),
+        "what it calls": outcome(lambda: contents(f"/proc/{first}/syscall")),
+        "tracing it": system_call(libc.ptrace(16, first, 0, 0)),
+        "seizing it": system_call(libc.ptrace(0x4206, first, 0, 0)),
+        "process_vm_writev": system_call(libc.process_vm_writev(first, vector, 1, vector, 1, 0)),
+        "a copy of its descriptor": outcome(lambda: os.read(pidfd_getfd(first, 3), 1)),
+        "its limits": outcome(lambda: resource.prlimit(first, resource.RLIMIT_NOFILE, (0, 0))),
+        "killing it": "done" if killed(first) else "no",
+    }  # fmt: skip
+    say(tried=tried, through=[name for name, result in tried.items() if result == "done"])
+
+
+def pidfd_getfd(process, descriptor):
+    handle = libc.syscall(434, process, 0)
+    found = libc.syscall(438, handle, descriptor, 0)
+    if found < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_getfd")
+    return found
+
+
+def killed(process):
+    """By any signal, also by one that it has a handler for."""
+    for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, signal.SIGSEGV):
+        outcome(os.kill, process, number)
+    time.sleep(0.3)
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"Z", b"T", b"X")
+    except OSError:
+        return os.getppid() != process
 
 
 def leaves_a_background_process():

@@ -7,6 +7,7 @@ outside. `driver.py FOLDER`: a folder of its own. Only the standard library and 
 import glob
 import json
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -20,7 +21,7 @@ from labkit.sandbox.tiers import open_best
 
 LIMITS = Limits(memory_mb=512, processes=64, cpu_seconds=10, file_mb=32, disk_mb=64, files=4096)
 TIER = os.environ.get("LAB_TIER", "namespaces")
-ATTACKS = str(Path(__file__).with_name("attacks.py"))
+ATTACKS = Path(__file__).with_name("attacks.py")
 INSIDE = "/opt/attacks.py"
 SERVED = 4566
 SECONDS = float(os.environ.get("BATTERY_SECONDS", "2"))
@@ -75,6 +76,10 @@ class Grader:
         self.datagrams.bind(("127.0.0.1", 0))
         self.datagrams.setblocking(False)
         self.path = str(folder / "s")
+        # what is graded lies in a folder whose name tells it
+        self.place = f"judging-{os.getpid()}"
+        (folder / self.place).mkdir()
+        self.attacks = shutil.copy(ATTACKS, folder / self.place)
         self.listeners = listeners
 
     def targets(self, token):
@@ -91,6 +96,9 @@ class Grader:
             # without namespaces "everybody" are all processes of this user, not of the sandbox
             "spares": "spared" if TIER != "namespaces" else "",
             "udp": self.datagrams.getsockname()[1],
+            # a name in the path of what is shown inside, and how this machine was started
+            "place": self.place,
+            "started": Path("/proc/cmdline").read_text().strip() or "nothing",
         }
 
     def received(self):
@@ -125,13 +133,20 @@ def spilled(token):
     return [path for folder in folders for path in glob.glob(f"{folder}/*{token}*")]
 
 
-def spec_of(attack, targets):
+def spec_of(attack, grader, targets):
+    command = (sys.executable, "-I", INSIDE, attack, targets["token"])
+    beside = attack == "takes_over_the_first_process"
+    what = (
+        {"entry": "battery.first:main", "arguments": {"command": command}, "title": "/sbin/init", "uid": 0}
+        if beside
+        else {"command": command}
+    )
     return SandboxSpec(
         name=attack,
-        command=(sys.executable, "-I", INSIDE, attack, targets["token"]),
+        **what,
         env={"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "TARGETS": json.dumps(targets)},
         listen=(("127.0.0.1", SERVED),),
-        binds=(Bind(ATTACKS, INSIDE),),
+        binds=(Bind(str(grader.attacks), INSIDE),),
         limits=LIMITS,
     )
 
@@ -156,7 +171,7 @@ def attempt(host, grader, attack):
 
     listeners = []
     start = time.monotonic()
-    done = run(host, spec_of(attack, targets), seconds=_seconds(attack), started=serve)
+    done = run(host, spec_of(attack, grader, targets), seconds=_seconds(attack), started=serve)
     seconds = time.monotonic() - start
     for listener in listeners:
         listener.close()
@@ -176,7 +191,7 @@ def attempt(host, grader, attack):
 
 def main():
     grader = Grader(Path(sys.argv[1]))
-    with open_best(wanted=TIER).host as host:
+    with open_best(("battery.first",), wanted=TIER).host as host:
         print(json.dumps({"uid": os.getuid()}), flush=True)
         for line in sys.stdin:
             print(json.dumps(attempt(host, grader, line.strip())), flush=True)

@@ -209,6 +209,19 @@ def test_reaches_the_network(attack: Attack) -> None:
     assert outcome["datagram"] == ""
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "goes_round_the_port_rule", "finds_ports", "uses_newer_system_calls", "learns_about_the_machine",
+        "takes_over_the_first_process",
+    ],
+)  # fmt: skip
+def test_nothing_of_what_is_tried_gets_through(attack: Attack, name: str) -> None:
+    said = attack(name)["said"][-1]
+    assert said["through"] == []
+    assert said["tried"]
+
+
 def test_leaves_a_background_process(attack: Attack) -> None:
     outcome = attack("leaves_a_background_process")
     assert outcome["reason"] == "exit"

@@ -43,6 +43,11 @@ def _no_done(said: Said) -> bool:
     return "done" not in [value for value in said.values() if isinstance(value, str)]
 
 
+def _none_through(said: Said) -> bool:
+    """Of several ways none led anywhere."""
+    return bool(said["tried"]) and said["through"] == []
+
+
 #: attack → (in words, whether what came out means that it was contained)
 ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
     "fork_bomb": ("fork bomb", lambda out, said: said.get("children", 200) < 200),
@@ -67,6 +72,15 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
     "reaches_the_network": (
         "reaches other ports, or sends datagrams",
         lambda out, said: "FORBIDDEN" not in said["reached"].values() and not said["created"] and not out["datagram"],
+    ),
+    "goes_round_the_port_rule": (
+        "other ports by other protocols, fast open, other calls", lambda out, said: _none_through(said)
+    ),
+    "finds_ports": ("finds out which ports others listen on", lambda out, said: _none_through(said)),
+    "uses_newer_system_calls": ("system calls newer than the kit", lambda out, said: _none_through(said)),
+    "learns_about_the_machine": ("tells a grading by what /proc says", lambda out, said: _none_through(said)),
+    "takes_over_the_first_process": (
+        "takes over process 1 of an instance", lambda out, said: _none_through(said)
     ),
     "leaves_a_background_process": ("leaves a process behind", lambda out, said: out["reason"] == "exit"),
     "floods_its_output": ("floods its output", lambda out, said: out["reason"] == "output"),

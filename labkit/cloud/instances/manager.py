@@ -415,6 +415,7 @@ def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxS
         disk_paths=_DISK_PATHS,
         writable_root=True,
         uid=0,
+        title="/sbin/init",
         pretend_root=True,
         limits=limits_of(record),
     )

@@ -27,13 +27,9 @@ class BootLog:
         os.set_blocking(_OUTPUT, False)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         self._file = os.open(cloudinit.OUTPUT, flags, 0o644)
-        self._reader, self._writer = os.pipe()
         with contextlib.suppress(OSError):
             os.unlink(CONSOLE)
-        if os.getpid() == 1:
-            os.symlink(f"/proc/1/fd/{self._writer}", CONSOLE)
-        else:
-            self._reader = _named_pipe(CONSOLE)
+        self._reader = _named_pipe(CONSOLE)
         loop.read(self._reader, lambda: self.console(os.read(self._reader, 65536)))
 
     def console(self, data: bytes) -> None:
@@ -60,7 +56,7 @@ class BootLog:
 
 
 def _named_pipe(path: str) -> int:
-    """A pipe with a name, where no process of ours is process 1. Open for both, it never ends."""
+    """A pipe with a name: nobody reaches process 1's own descriptors. Open for both, it never ends."""
     os.mkfifo(path, 0o622)
     return os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 

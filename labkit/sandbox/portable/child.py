@@ -27,8 +27,11 @@ _NOT_STARTED = 125
 _MB = 1 << 20
 _SYSTEM = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl",
-    "/etc/pki", "/etc/ca-certificates", "/etc/localtime", "/etc/mime.types", "/proc", "/dev/urandom",
+    "/etc/pki", "/etc/ca-certificates", "/etc/localtime", "/etc/mime.types", "/dev/urandom",
     "/dev/random", "/nix/store",
+    # of /proc what says nothing of others: below a process's number all ports of this machine stand
+    "/proc/cpuinfo", "/proc/filesystems", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/sys",
+    "/proc/uptime", "/proc/version",
 )  # fmt: skip
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/pts")
 

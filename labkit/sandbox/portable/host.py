@@ -193,7 +193,7 @@ class PortableHost:
             roots.build(root, spec, world)
             if uid:
                 roots.give_to(root, uid)
-            order = Order(spec, world, uid, self._landlock, strip=bool(spec.entry and spec.disk))
+            order = Order(spec, world, uid, self._landlock, strip=bool(spec.title))
             pid = self._ask({"do": "start", "order": order.to_json()}, [writer, *given], spec.name)
         except BaseException as error:
             _close(reader, listeners)

@@ -44,6 +44,20 @@ def restrict(allowed: Allowed) -> None:
 
     No new privileges must have been given up before.
     """
+    ruleset = prepare(allowed)
+    try:
+        enter(ruleset)
+    finally:
+        os.close(ruleset)
+
+
+def enter(ruleset: int) -> None:
+    """Give up all but what was prepared, as `restrict`; what was given up before stays so."""
+    syscalls.call(_RESTRICT, ruleset, 0)
+
+
+def prepare(allowed: Allowed) -> int:
+    """A descriptor to `enter` by, closed when a program is run. Raises OSError when refused."""
     known = version()
     files = _ALL_OF_1 | sum(bits for since, bits in _FROM_VERSION.items() if known >= since)
     ruleset = _ruleset(known, files)
@@ -53,9 +67,10 @@ def restrict(allowed: Allowed) -> None:
         for path in allowed.write:
             _allow_path(ruleset, path, files)
         _allow_ports(ruleset, allowed.connect if known >= WITH_PORTS else ())
-        syscalls.call(_RESTRICT, ruleset, 0)
-    finally:
+    except BaseException:
         os.close(ruleset)
+        raise
+    return ruleset
 
 
 def _ruleset(known: int, files: int) -> int:

@@ -7,9 +7,10 @@ systems have too.
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
-from labkit.sandbox import limits, seccomp, syscalls
-from labkit.sandbox.portable import landlock
+from labkit.sandbox import closing, limits, seccomp, syscalls
+from labkit.sandbox.portable import landlock, spawning
 from labkit.sandbox.spec import SandboxSpec
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -31,8 +32,18 @@ def never_gain() -> None:
 
 
 def lock(read: Sequence[str], write: Sequence[str], connect: Sequence[int], spec: SandboxSpec) -> None:
-    """Landlock and the filter. Raises OSError when the kernel refuses."""
-    landlock.restrict(landlock.Allowed(read, write, connect))
+    """Landlock and the filter. Raises OSError when the kernel refuses.
+
+    A process of the kit's own sees the table of processes, which names this machine's ports too; what it starts by
+    os.posix_spawn does not.
+    """
+    allowed = landlock.Allowed(read, write, connect)
+    if spec.title:
+        spawning.lock_before(landlock.prepare(allowed))
+        allowed = replace(allowed, read=(*read, "/proc"))
+    landlock.restrict(allowed)
     if os.geteuid() == 0:
         limits.give_up_privileges()
+    if spec.title:
+        closing.close(spec.title)
     syscalls.install_filter(seccomp.program(pretend_root=spec.pretend_root, datagrams=False))

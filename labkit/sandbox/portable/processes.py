@@ -42,7 +42,7 @@ def _from_proc() -> Iterator[Process]:
         with contextlib.suppress(OSError):
             with open(f"/proc/{name}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-                uid = os.fstat(file.fileno()).st_uid
+            uid = os.stat(f"/proc/{name}").st_uid  # its files are root's where it is closed to others
             ended = fields[0] in (b"Z", b"X")
             yield Process(int(name), int(fields[1]), uid, int(fields[21]) * page, int(fields[17]), ended)
 
