@@ -11,6 +11,11 @@ from labkit.grading import gaps
 from labkit.grading.rubric import GIVEN
 
 _WORD = re.compile(r"[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){0,2}")
+#: a name that the gap itself gives to something
+_MADE_INSIDE = re.compile(
+    r"(?:(?<=[ ])|^)\w{1,80}(?=[ ]?=[^=])|(?<=\bfor )\w{1,80}|(?<=\bdef )\w{1,80}|(?<=\bas )\w{1,80}",
+    re.MULTILINE,
+)
 #: how each kind of file gives something a name; in Terraform the name is that by which it is referred to
 _DEFINED = {
     ".py": (
@@ -51,6 +56,7 @@ def _of_file(file: str, student: str, reference: str, inside: Iterable[str]) -> 
     own = {gap: text for gap, text in gaps.bodies(student).items() if gap in set(inside)}
     around = gaps.with_bodies(student, dict.fromkeys(own, ""))
     used = {name for text in own.values() for word in _WORD.findall(text) for name in _prefixes(word)}
+    used -= {name for text in own.values() for name in _MADE_INSIDE.findall(text)}
     return sorted(used & (_names(file, around) - _names(file, reference)))
 
 

@@ -19,6 +19,7 @@ CASES = {
     "variable": ("main.tf", text('variable "who" {}', "  a = var.who"), ("var.who",)),
     "shell": ("boot.sh", text("MODE=x\nwait_for() {\n:\n}", "wait_for $MODE"), ("MODE", "wait_for")),
     "not used": ("app.py", text("def write_row(item):\n    pass", "    pass"), ()),
+    "a name of its own": ("app.py", text("data = 1\nitem = 2\nf = 3", "    data = 3\n    for item in data:\n        pass\n    with open(data) as f:\n        pass"), ()),
     "inside": ("app.py", text("", "    def write_row(item):\n        pass\n    write_row(1)"), ()),
 }  # fmt: skip
 
