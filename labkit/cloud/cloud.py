@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from labkit.cloud.network.fabric import Fabric
     from labkit.cloud.ports import AwsAccess
+    from labkit.cloud.stores.dynamodb.service import DynamoDB
     from labkit.sandbox.tiers import AnyHost
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
@@ -96,7 +97,8 @@ class Cloud:
         self._ending.callback(self._serving.close)
         self._identities = identities.MotoIdentities(self._owner.keys, self._account.holder)
         self._credentials = sts_keys.MotoCredentials()
-        self._door = self._make_door(facts.MotoFacts())
+        self._tables = self._make_tables()
+        self._door = self._make_door(facts.MotoFacts(self._tables.partition_key))
         self._fabric = self._make_fabric(sandboxes)
         self._images = ImageHost(folder / "images")
         self._latency = Latency()
@@ -116,6 +118,7 @@ class Cloud:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from labkit.cloud.door import Door
+        from labkit.cloud.stores.dynamodb_api import DynamoApi
 
         def create_app(backend: str) -> Any:
             """What moto breaks on goes on to the door, which knows what to answer."""
@@ -124,7 +127,15 @@ class Cloud:
             return made
 
         app = DomainDispatcherApplication(create_app)
-        return Door(app, self._identities, on_change=self._changed, facts=facts)
+        stores = {"dynamodb": DynamoApi(self._tables)}
+        return Door(app, self._identities, on_change=self._changed, facts=facts, stores=stores)
+
+    def _make_tables(self) -> "DynamoDB":
+        from labkit.cloud.stores.dynamodb.service import DynamoDB
+
+        tables = DynamoDB(addresses.ACCOUNT_ID)
+        self._ending.callback(tables.close)
+        return tables
 
     def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
         from labkit.cloud.fabrics import fabric_for

@@ -15,7 +15,7 @@ _PARTS = (
     "endpoints.access", "fabrics", "functions.service", "iam", "image_host", "instances.image", "instances.manager",
     "moto_seam.ec2_records", "moto_seam.facts", "moto_seam.identities", "moto_seam.install", "moto_seam.lambda_records",
     "moto_seam.logs", "moto_seam.managed_policies", "moto_seam.network_records", "moto_seam.sts_keys", "probing",
-    "reconciler", "server",
+    "reconciler", "server", "stores.dynamodb_api",
 )  # fmt: skip
 #: services that a lab's deployment and its checks call
 _CALLED = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "logs", "s3", "ssm", "sts")

@@ -17,6 +17,8 @@ SERVICES = frozenset(
         *("tagging", "resource-groups", "kms", "monitoring", "account", "organizations", "events"),
     }
 )
+#: services whose stores refuse what they lack themselves
+KNOW_THEIR_OWN = frozenset({"dynamodb"})
 _DESCRIBED_AS = {"tagging": "resourcegroupstaggingapi", "monitoring": "cloudwatch"}
 #: operations that describe a thing which would carry traffic or run, and does not here
 _NOT_HERE: Mapping[str, frozenset[str]] = {
@@ -49,7 +51,11 @@ def check(asked: Asked) -> None:
     """Raise Refused where nothing in this cloud stands behind the request."""
     if asked.service not in SERVICES:
         raise _refused(asked, f"the service {asked.service}")
-    if asked.wire == "json" and asked.operation not in _operations(asked.service):
+    if (
+        asked.wire == "json"
+        and asked.service not in KNOW_THEIR_OWN
+        and asked.operation not in _operations(asked.service)
+    ):
         raise Refused(400, "UnknownOperationException", "")
     if asked.operation in _NOT_HERE.get(asked.service, ()):
         raise _refused(asked, asked.operation)

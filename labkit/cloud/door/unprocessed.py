@@ -22,15 +22,12 @@ _CODES: Mapping[str, str] = {
     "iam": "ValidationError", "sts": "ValidationError", "cloudformation": "ValidationError",
     "logs": "InvalidParameterException",
 }  # fmt: skip
-_PLACEHOLDERS = {"#": "name", ":": "value"}
-_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression")  # fmt: skip
 
 
 def refused(error: Exception, asked: Asked) -> Refused | None:
     """The refusal that the sender gets in place of this exception; None where the cloud itself has failed.
 
-    DynamoDB says which placeholder is not defined (API reference, UpdateItem: ValidationException); in all other
-    cases the message says what is known: that this cloud could not read the request, and how AWS refuses.
+    The message says what is known: that this cloud could not read the request, and how AWS refuses.
     """
     if isinstance(error, NotImplementedError):
         return Refused(
@@ -41,18 +38,7 @@ def refused(error: Exception, asked: Asked) -> Refused | None:
     if isinstance(error, _OURS) or type(error) is RuntimeError:  # no thread can be started, for example
         return None
     code = _CODES.get(asked.service, "ValidationException")
-    return Refused(400, code, _undefined(error, asked) or _unread(error, asked, code))
-
-
-def _undefined(error: Exception, asked: Asked) -> str:
-    """DynamoDB's words for an expression with a placeholder that nobody defined, "" for anything else."""
-    name = error.args[0] if isinstance(error, KeyError) and error.args else ""
-    if asked.service != "dynamodb" or not isinstance(name, str) or name[:1] not in _PLACEHOLDERS:
-        return ""
-    kind = _PLACEHOLDERS[name[:1]]
-    where = next((each for each in _EXPRESSIONS if name in str(asked.parameters.get(each, ""))), "expression")
-    what = "document path" if kind == "name" else "expression"
-    return f"Invalid {where}: An expression attribute {kind} used in {'the ' * (kind == 'name')}{what} is not defined; attribute {kind}: {name}"
+    return Refused(400, code, _unread(error, asked, code))
 
 
 def _unread(error: Exception, asked: Asked, code: str) -> str:

@@ -36,7 +36,8 @@ def dynamodb_needs(call: ApiCall) -> list[Need]:
 def _resource(call: ApiCall) -> str:
     table = call.text("TableName")
     if not table:
-        return call.text("ResourceArn") or call.text("TableArn") or "*"
+        stream = call.text("StreamArn") or call.text("ShardIterator").partition("|")[0]
+        return stream or call.text("ResourceArn") or call.text("TableArn") or "*"
     index = call.text("IndexName")
     return _table(call, table) + (f"/index/{index}" if index else "")
 

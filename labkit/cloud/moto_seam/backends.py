@@ -18,7 +18,6 @@ TABLES = {
     "sts": ("moto.sts.models", "sts_backends"),
     "s3": ("moto.s3.models", "s3_backends"),
     "logs": ("moto.logs.models", "logs_backends"),
-    "dynamodb": ("moto.dynamodb.models", "dynamodb_backends"),
     "ec2": ("moto.ec2.models", "ec2_backends"),
     "ssm": ("moto.ssm.models", "ssm_backends"),
     "lambda": ("moto.awslambda.models", "lambda_backends"),

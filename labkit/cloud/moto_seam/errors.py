@@ -33,11 +33,3 @@ def s3_error(code: str, message: str) -> Exception:
 
     error: Exception = S3ClientError(code, message)
     return error
-
-
-def dynamodb_error(message: str) -> Exception:
-    """A ValidationException of DynamoDB."""
-    from moto.dynamodb.exceptions import MockValidationException
-
-    error: Exception = MockValidationException(message)
-    return error

@@ -5,7 +5,7 @@ What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend, in_use
@@ -17,7 +17,10 @@ _KEPT_IN = {"role": "roles", "user": "users", "group": "groups", "instance-profi
 
 
 class MotoFacts:
-    """Knows IAM's paths, instance profiles, launch templates and tables."""
+    """Knows IAM's paths, instance profiles, launch templates and, by asking their store, tables."""
+
+    def __init__(self, partition_key: Callable[[str, str], str | None]) -> None:
+        self._partition_key = partition_key
 
     def profile_role(self, profile: str) -> str | None:
         """The ARN of the role in an instance profile, given by name or ARN; None without one."""
@@ -47,10 +50,7 @@ class MotoFacts:
 
     def partition_key(self, region: str, table: str) -> str | None:
         """The name of a table's partition key, the table given by name or ARN; None without such a table."""
-        from moto.dynamodb.models import dynamodb_backends
-
-        known = dynamodb_backends[ACCOUNT_ID][region].tables.get(table.rsplit("/", 1)[-1])
-        return str(known.hash_key_attr) if known else None
+        return self._partition_key(region, table)
 
     def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
         """The policy of a VPC endpoint in any region; None without such an endpoint."""

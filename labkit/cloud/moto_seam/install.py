@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from labkit.cloud.accounts import FULL, Account
 from labkit.cloud.moto_seam.deleted_tags import correct_deleted_tags
-from labkit.cloud.moto_seam.dynamodb_items import correct_items
 from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
 from labkit.cloud.moto_seam.ec2_dependencies import correct_dependencies
 from labkit.cloud.moto_seam.ec2_lifecycle import correct_lifecycle, correct_reports
@@ -56,7 +55,6 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_managed_policies(replacements)
     correct_buckets(replacements)
     correct_deleted_tags(replacements)
-    correct_items(replacements)
     correct_run(replacements)
     correct_launch_templates(replacements)
     correct_addresses(replacements)

@@ -1,7 +1,7 @@
 """Requests to one service are answered one after the other, where moto's dicts would not bear two at once.
 
-Plain moto, served by threads: a Scan while another thread puts an item is "dictionary changed size during
-iteration", a 500 that AWS never gives.
+Plain moto, served by threads: a description while another thread makes something is "dictionary changed size
+during iteration", a 500 that AWS never gives.
 
 What belongs here: the locks. What does not: Lambda (an invocation may last a minute, and others go on beside
 it) and CloudFormation (ours, with locks of its own).
@@ -14,7 +14,7 @@ from typing import Any
 from labkit.cloud.moto_seam.replacing import Replacements
 
 #: services whose handlers wait for nobody: their requests are whole in memory before they begin
-LOCKED = frozenset({"dynamodb", "ec2", "iam", "logs", "ssm", "sts"})
+LOCKED = frozenset({"ec2", "iam", "logs", "ssm", "sts"})
 #: what changes the names in a bucket or goes through them; the bytes of a body are there by then
 _S3 = (
     "create_bucket", "delete_bucket", "list_buckets", "put_object", "copy_object", "delete_object",

@@ -11,9 +11,6 @@ from urllib.parse import parse_qsl
 
 from labkit.cloud.moto_seam.replacing import Replacements
 
-#: the limit of an item's names and values together (DynamoDB developer guide, "Quotas")
-ITEM_BYTES = 409_600
-
 
 def speed_up(replacements: Replacements) -> None:
     """Remember what never changes, and leave out what has no effect."""
@@ -22,7 +19,6 @@ def speed_up(replacements: Replacements) -> None:
     import moto.core.responses as responses
     import moto.moto_server.werkzeug_app as server
     import moto.utilities.aws_headers as headers
-    from moto.dynamodb.models.table import Item
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
     # moto lists its own directory, with a stat for each of 180 services, up to twice a request
@@ -35,7 +31,6 @@ def speed_up(replacements: Replacements) -> None:
     replacements.put(responses, "parse_qsl", _parse_form)
     for module in (headers, responses):
         replacements.put(module, "gen_amzn_requestid_long", _request_id)
-    replacements.put(Item, "__init__", _new_item)
     # moto keeps every object it ever made in a list, the bytes of deleted S3 objects among them
     replacements.put(models.BaseModel, "__new__", staticmethod(_untracked))
     # answers for web pages of other origins: nobody here is one
@@ -44,19 +39,6 @@ def speed_up(replacements: Replacements) -> None:
 
 def _untracked(cls: type[Any], *_args: Any, **_kwargs: Any) -> Any:
     return object.__new__(cls)
-
-
-def _new_item(self: Any, hash_key: Any, range_key: Any, attrs: dict[str, Any]) -> None:
-    """An item of a table, measured once; plain moto measures all that it has so far with each attribute."""
-    from moto.dynamodb.exceptions import ItemSizeTooLarge
-    from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
-
-    self.hash_key, self.range_key = hash_key, range_key
-    self.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
-    for name, value in attrs.items():
-        dict.__setitem__(self.attrs, name, DynamoType(value))
-    if self.size() > ITEM_BYTES:
-        raise ItemSizeTooLarge
 
 
 def _parse_form(body: str, **kwargs: Any) -> list[tuple[str, str]]:

@@ -9,39 +9,34 @@ from labkit.cloud.moto_seam.backends import backend
 
 
 class Pausing(defaultdict[str, Any]):
-    """A table's items; whoever goes through them pauses after the first, until another was put or can't be."""
+    """Log groups by their name; whoever goes through them pauses after the first, until another was put or can't be."""
 
     def __init__(self, items: Any) -> None:
         super().__init__(dict, items)
         self.entered, self.put = threading.Event(), threading.Event()
 
-    def values(self) -> Iterator[Any]:  # type: ignore[override]
-        for item in super().values():
+    def items(self) -> Iterator[Any]:  # type: ignore[override]
+        for item in super().items():
             yield item
             self.entered.set()
-            self.put.wait(0.2)
+            self.put.wait(0.5)
 
 
-def test_a_scan_beside_a_writer_sees_a_whole_table(moto, refusal):
-    """DynamoDB API reference, Scan: items may come and go meanwhile; that is no InternalServerError."""
+def test_a_list_beside_a_writer_is_a_whole_list(moto, refusal):
+    """CloudWatch Logs API reference, DescribeLogGroups: groups may come meanwhile; that is no failure."""
 
     def scenario(aws):
-        dynamodb = aws.client("dynamodb")
-        dynamodb.create_table(
-            TableName="rows", BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        )  # fmt: skip
-        dynamodb.put_item(TableName="rows", Item={"id": {"S": "first"}})
-        table = backend("dynamodb", "ap-south-1").tables["rows"]
-        table.items = Pausing(table.items)
+        logs = aws.client("logs")
+        logs.create_log_group(logGroupName="first")
+        backend_ = backend("logs", "ap-south-1")
+        backend_.groups = groups = Pausing(backend_.groups)
         said: list[str] = []
-        scanning = threading.Thread(target=lambda: said.append(refusal(dynamodb.scan, TableName="rows")))
-        scanning.start()
-        assert table.items.entered.wait(10)
-        dynamodb.put_item(TableName="rows", Item={"id": {"S": "second"}})
-        table.items.put.set()
-        scanning.join()
+        listing = threading.Thread(target=lambda: said.append(refusal(logs.describe_log_groups)))
+        listing.start()
+        assert groups.entered.wait(10)
+        logs.create_log_group(logGroupName="second")
+        groups.put.set()
+        listing.join()
         return said
 
     plain, corrected = moto.compare(scenario)

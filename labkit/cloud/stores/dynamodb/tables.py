@@ -1,0 +1,521 @@
+"""Tables: creating, describing, changing and deleting them, and their settings.
+
+What belongs here: the control plane. What does not: the checks of requests (table_checks), items.
+
+AWS: API reference of CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables, UpdateTimeToLive, TagResource
+and their like.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from labkit.cloud.stores.dynamodb import table_checks
+from labkit.cloud.stores.dynamodb.errors import (
+    DynamoError,
+    invalid,
+    invalid_parameter,
+    no_table,
+    not_emulated,
+    not_found,
+)
+from labkit.cloud.stores.dynamodb.schema import GLOBAL, LOCAL, Index, Table
+from labkit.cloud.stores.dynamodb.storage import Bounds, Position, Segment, Storage
+from labkit.cloud.stores.dynamodb.streams import close_stream, open_stream
+
+#: what a new on-demand table can do at once (developer guide, "Initial throughput for on-demand capacity mode")
+_WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
+_UPDATES = (
+    "ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates", "SSESpecification",
+    "TableClass", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput", "AttributeDefinitions",
+)  # fmt: skip
+_NOT_HERE = (
+    "ReplicaUpdates", "MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode",
+    "ResourcePolicy", "GlobalTableSourceArn", "VectorIndexes", "VectorIndexUpdates",
+)  # fmt: skip
+_BACKFILLED_AT_ONCE = 400
+#: what is told of a table that goes
+_DELETED = frozenset(
+    {
+        *("TableName", "TableStatus", "ProvisionedThroughput", "TableSizeBytes", "ItemCount", "TableArn"),
+        *("TableId", "BillingModeSummary", "DeletionProtectionEnabled", "TableClassSummary"),
+    }
+)
+
+
+class Tables:
+    """All tables of an account, by region and name. For any thread."""
+
+    def __init__(self, storage: Storage, account: str) -> None:
+        self._storage = storage
+        self._account = account
+        self._lock = threading.RLock()
+        self._tables: dict[tuple[str, str], Table] = {
+            (region, name): Table(number, region, kept["description"], kept["settings"])
+            for number, region, name, kept in storage.tables()
+        }
+
+    def all(self) -> list[Table]:
+        """Every table, in every region."""
+        with self._lock:
+            return list(self._tables.values())
+
+    def find(self, region: str, name: str) -> Table:
+        """A table by its name or ARN, for its items. Raises DynamoError."""
+        found = self._tables.get((region, self._bare(region, name)))
+        if found is None:
+            raise not_found("Requested resource not found")
+        return found
+
+    def partition_key(self, region: str, name: str) -> str | None:
+        """The name of a table's partition key, where there is such a table; `name` may be an ARN."""
+        found = self._tables.get((region, name.rsplit("/", 1)[-1]))
+        return found.key.partition[0].name if found else None
+
+    def _bare(self, region: str, name: str) -> str:
+        """The name in a name or ARN. Raises DynamoError for what is neither."""
+        if not name.startswith("arn:"):
+            table_checks.check_name(name)
+            return name
+        begin = f"arn:aws:dynamodb:{region}:{self._account}:table/"
+        if not name.startswith(begin):
+            raise not_found(f"Requested resource not found: Table: {name} not found")
+        return name.removeprefix(begin).partition("/")[0]
+
+    def _describe(self, region: str, name: str) -> Table:
+        bare = self._bare(region, name)
+        found = self._tables.get((region, bare))
+        if found is None:
+            raise no_table(bare)
+        return found
+
+    def _keep(self, table: Table) -> None:
+        self._storage.put_table(
+            table.number,
+            table.region,
+            table.name,
+            {"description": table.description, "settings": table.settings},
+        )
+
+    # -- tables --------------------------------------------------------------------------------------------
+
+    def create(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """CreateTable; the answer says CREATING, the table is ACTIVE when it is asked for."""
+        _refuse(request)
+        name = request["TableName"]
+        table_checks.check_name(name)
+        table_checks.check_new_table(request)
+        table_checks.check_tags(request.get("Tags") or ())
+        with self._lock:
+            if (region, name) in self._tables:
+                raise DynamoError("ResourceInUseException", f"Table already exists: {name}")
+            table = self._make(region, name, request)
+            self._update_stream(table, request)
+            self._tables[region, name] = table
+            self._keep(table)
+        return {"TableDescription": self._described(table, "CREATING")}
+
+    def _make(self, region: str, name: str, request: Mapping[str, Any]) -> Table:
+        arn = f"arn:aws:dynamodb:{region}:{self._account}:table/{name}"
+        description: dict[str, Any] = {
+            "AttributeDefinitions": request["AttributeDefinitions"], "TableName": name,
+            "KeySchema": request["KeySchema"], "CreationDateTime": round(time.time(), 3), "TableArn": arn,
+            "TableId": str(uuid.uuid4()),
+            "DeletionProtectionEnabled": bool(request.get("DeletionProtectionEnabled")), "WarmThroughput": _WARM,
+        }  # fmt: skip
+        _set_billing(
+            description, request.get("BillingMode", "PROVISIONED"), request.get("ProvisionedThroughput")
+        )
+        _set_rest(description, request)
+        numbers: dict[str, int] = {}
+        for group in (LOCAL, GLOBAL):
+            if request.get(group):
+                description[group] = [
+                    self._index(arn, each, numbers, is_global=group == GLOBAL) for each in request[group]
+                ]
+        settings = {
+            "numbers": numbers,
+            "tags": {each["Key"]: each["Value"] for each in request.get("Tags") or ()},
+        }
+        return Table(self._storage.next_number(), region, description, settings)
+
+    def _index(
+        self, arn: str, asked: Mapping[str, Any], numbers: dict[str, int], *, is_global: bool
+    ) -> dict[str, Any]:
+        numbers[asked["IndexName"]] = self._storage.next_number()
+        index = {
+            "IndexName": asked["IndexName"], "KeySchema": asked["KeySchema"], "Projection": asked["Projection"],
+            "IndexArn": f"{arn}/index/{asked['IndexName']}",
+        }  # fmt: skip
+        if is_global:
+            index |= {
+                "ProvisionedThroughput": _throughput(asked.get("ProvisionedThroughput")),
+                "WarmThroughput": _WARM,
+            }
+        return index
+
+    def describe(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """DescribeTable."""
+        return {"Table": self._described(self._describe(region, request["TableName"]), "ACTIVE")}
+
+    def _described(self, table: Table, status: str) -> dict[str, Any]:
+        count, size = self._storage.measure(table.number)
+        told = {**table.description, "TableStatus": status, "ItemCount": count, "TableSizeBytes": size}
+        for group in (LOCAL, GLOBAL):
+            if group in told:
+                told[group] = [self._index_described(table, each, group, status) for each in told[group]]
+        return told
+
+    def _index_described(
+        self, table: Table, index: Mapping[str, Any], group: str, status: str
+    ) -> dict[str, Any]:
+        count, size = self._storage.measure_index(table.settings["numbers"][index["IndexName"]])
+        told = {**index, "ItemCount": count, "IndexSizeBytes": size}
+        return told | (
+            {"IndexStatus": "CREATING" if status == "CREATING" else "ACTIVE"} if group == GLOBAL else {}
+        )
+
+    def list_tables(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """ListTables, by name."""
+        start, limit = request.get("ExclusiveStartTableName", ""), request.get("Limit", 100)
+        with self._lock:
+            names = sorted(name for where, name in self._tables if where == region and name > start)
+        answer: dict[str, Any] = {"TableNames": names[:limit]}
+        return answer | ({"LastEvaluatedTableName": names[limit - 1]} if len(names) > limit else {})
+
+    def delete(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """DeleteTable; the answer says DELETING, and the table is gone."""
+        with self._lock:
+            bare = self._bare(region, request["TableName"])
+            table = self._tables.get((region, bare))
+            if table is None:
+                raise no_table(bare)
+            if table.description["DeletionProtectionEnabled"]:
+                raise invalid(
+                    "Resource cannot be deleted as it is currently protected against deletion. "
+                    "Disable deletion protection first."
+                )
+            told = {
+                name: each for name, each in self._described(table, "DELETING").items() if name in _DELETED
+            }
+            if "StreamSpecification" in table.description:
+                close_stream(self._storage, table)
+            self._storage.drop_table(table.number, [index.number for index in table.indexes.values()])
+            del self._tables[region, bare]
+        return {"TableDescription": told}
+
+    # -- changing ------------------------------------------------------------------------------------------
+
+    def update(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateTable; the answer says UPDATING, the change is made when it comes."""
+        _refuse(request)
+        if not any(request.get(name) is not None for name in _UPDATES):
+            raise invalid(
+                "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
+                "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
+            )
+        with self._lock:
+            table = self._describe(region, request["TableName"])
+            self._set_capacity(table, request)
+            _set_rest(table.description, request)
+            if request.get("DeletionProtectionEnabled") is not None:
+                table.description["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
+            self._update_stream(table, request)
+            self._update_indexes(table, request)
+            self._keep(table)
+        return {"TableDescription": self._described(table, "UPDATING")}
+
+    def _update_stream(self, table: Table, request: Mapping[str, Any]) -> None:
+        wanted = request.get("StreamSpecification")
+        if wanted is None:
+            return
+        is_on, view = "StreamSpecification" in table.description, wanted.get("StreamViewType")
+        if not wanted["StreamEnabled"]:
+            if view is not None:
+                raise invalid_parameter("StreamViewType cannot be specified when the stream is disabled")
+            if not is_on and (table.region, table.name) in self._tables:
+                raise invalid(f"Table has no enabled stream to disable: TableName: {table.name}")
+            if is_on:
+                close_stream(self._storage, table)
+            return
+        if view is None:
+            raise invalid_parameter("StreamViewType must be specified when the stream is enabled")
+        if is_on:
+            raise invalid(f"Table already has an enabled stream: TableName: {table.name}")
+        open_stream(self._storage, table, view)
+
+    @staticmethod
+    def _set_capacity(table: Table, request: Mapping[str, Any]) -> None:
+        was = "PROVISIONED" if "BillingModeSummary" not in table.description else "PAY_PER_REQUEST"
+        mode, throughput = request.get("BillingMode"), request.get("ProvisionedThroughput")
+        if mode is None and throughput is None:
+            return
+        table_checks.check_billing(mode or was, throughput)
+        if mode in (None, was) and throughput is not None:
+            old = table.description["ProvisionedThroughput"]
+            units = ("ReadCapacityUnits", "WriteCapacityUnits")
+            if all(old[name] == throughput[name] for name in units):
+                raise invalid(
+                    "The provisioned throughput for the table will not change. The requested value equals the current "
+                    f"value. Current ReadCapacityUnits provisioned for the table: {old[units[0]]}. "
+                    f"Requested ReadCapacityUnits: {throughput[units[0]]}. Current WriteCapacityUnits provisioned for "
+                    f"the table: {old[units[1]]}. Requested WriteCapacityUnits: {throughput[units[1]]}. "
+                    "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+                )
+        _set_billing(table.description, mode or was, throughput)
+
+    def _update_indexes(self, table: Table, request: Mapping[str, Any]) -> None:
+        updates = request.get("GlobalSecondaryIndexUpdates")
+        if updates is None:
+            return
+        if not updates:
+            raise invalid_parameter("GlobalSecondaryIndexUpdates is empty")
+        if len(updates) > 1:
+            raise DynamoError(
+                "LimitExceededException",
+                "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
+            )
+        given = [
+            (kind, asked) for kind, asked in updates[0].items() if kind in ("Create", "Update", "Delete")
+        ]
+        if len(given) != 1:
+            raise invalid_parameter(
+                "Only one of the GlobalSecondaryIndexUpdate's Create, Update and Delete is allowed at a time, "
+                "and one is needed"
+            )
+        ((kind, asked),) = given
+        if kind == "Create":
+            self._create_index(table, asked, request)
+        elif kind == "Delete":
+            self._delete_index(table, asked["IndexName"])
+        else:
+            _global(table, asked["IndexName"])["ProvisionedThroughput"] = _throughput(
+                asked.get("ProvisionedThroughput")
+            )
+
+    def _create_index(self, table: Table, asked: Mapping[str, Any], request: Mapping[str, Any]) -> None:
+        name = asked["IndexName"]
+        table_checks.check_name(name, "indexName")
+        if name in table.indexes:
+            raise invalid(f"Attempting to create an index which already exists: {name}")
+        table_checks.check_projection(asked)
+        on_demand = "BillingModeSummary" in table.description
+        table_checks.check_global(asked, "PAY_PER_REQUEST" if on_demand else "PROVISIONED")
+        definitions = self._definitions(table, asked, request.get("AttributeDefinitions"))
+        described = self._index(table.arn, asked, table.settings["numbers"], is_global=True)
+        table.description["AttributeDefinitions"] = definitions
+        table.description[GLOBAL] = [*table.description.get(GLOBAL, ()), described]
+        table.read()
+        self._backfill(table, table.indexes[name])
+
+    @staticmethod
+    def _definitions(
+        table: Table, asked: Mapping[str, Any], given: list[dict[str, str]] | None
+    ) -> list[dict[str, str]]:
+        known = {each["AttributeName"]: each for each in table.description["AttributeDefinitions"]}
+        for each in given or ():
+            held = known.get(each["AttributeName"])
+            if held is not None and held != each:
+                raise invalid_parameter(
+                    f"AttributeDefinitions: the type of {each['AttributeName']} can't be redefined"
+                )
+            known[each["AttributeName"]] = each
+        new = [each["AttributeName"] for each in asked["KeySchema"]]
+        table_checks.check_definitions(given or [], new, all_used=False)
+        schemas = [table.description["KeySchema"], asked["KeySchema"]]
+        schemas += [
+            each["KeySchema"] for group in (LOCAL, GLOBAL) for each in table.description.get(group, ())
+        ]
+        used = [each["AttributeName"] for schema in schemas for each in schema]
+        table_checks.check_definitions(list(known.values()), used)
+        return list(known.values())
+
+    def _backfill(self, table: Table, index: Index) -> None:
+        behind: Position | None = None
+        while rows := self._storage.read_segment(
+            table.source, Segment(), behind, Bounds(_BACKFILLED_AT_ONCE, 1 << 24)
+        ):
+            with self._storage.transaction():
+                for row in rows:
+                    if index.key.is_in(row.item):
+                        entry = index.key.place_of(row.item)
+                        self._storage.put_entry(index.number, entry, table.number, row.place)
+            behind = Position(rows[-1].place, rows[-1].place)
+
+    def _delete_index(self, table: Table, name: str) -> None:
+        described = _global(table, name)
+        number = table.settings["numbers"].pop(name)
+        left = [each for each in table.description[GLOBAL] if each is not described]
+        table.description[GLOBAL] = left
+        if not left:
+            del table.description[GLOBAL]
+        schemas = [table.description["KeySchema"]]
+        schemas += [
+            each["KeySchema"] for group in (LOCAL, GLOBAL) for each in table.description.get(group, ())
+        ]
+        used = {each["AttributeName"] for schema in schemas for each in schema}
+        table.description["AttributeDefinitions"] = [
+            each for each in table.description["AttributeDefinitions"] if each["AttributeName"] in used
+        ]
+        table.read()
+        self._storage.drop_index(number)
+
+    # -- settings ------------------------------------------------------------------------------------------
+
+    def describe_ttl(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """DescribeTimeToLive."""
+        name = self._describe(region, request["TableName"]).settings.get("ttl")
+        told = (
+            {"TimeToLiveStatus": "ENABLED", "AttributeName": name}
+            if name
+            else {"TimeToLiveStatus": "DISABLED"}
+        )
+        return {"TimeToLiveDescription": told}
+
+    def update_ttl(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateTimeToLive."""
+        wanted = request["TimeToLiveSpecification"]
+        with self._lock:
+            table = self._describe(region, request["TableName"])
+            name = table.settings.get("ttl")
+            if wanted["Enabled"] == bool(name):
+                raise invalid(f"TimeToLive is already {'enabled' if name else 'disabled'}")
+            if name and wanted["AttributeName"] != name:
+                raise invalid(
+                    f"TimeToLive is active on a different AttributeName: current AttributeName is {name}"
+                )
+            table.settings["ttl"] = wanted["AttributeName"] if wanted["Enabled"] else ""
+            self._keep(table)
+        return {"TimeToLiveSpecification": wanted}
+
+    def describe_backups(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """DescribeContinuousBackups."""
+        return self._backups(self._named(region, request["TableName"]))
+
+    def update_backups(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """UpdateContinuousBackups: remembered; there is nothing here that restores."""
+        with self._lock:
+            table = self._named(region, request["TableName"])
+            enabled = request["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+            table.settings["recovery"] = time.time() if enabled else 0
+            self._keep(table)
+        return self._backups(table)
+
+    def _named(self, region: str, name: str) -> Table:
+        try:
+            return self._describe(region, name)
+        except DynamoError as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+            raise DynamoError("TableNotFoundException", f"Table not found: {name}") from None
+
+    @staticmethod
+    def _backups(table: Table) -> dict[str, Any]:
+        since = table.settings.get("recovery")
+        recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "ENABLED" if since else "DISABLED"}
+        if since:
+            recovery |= {
+                "RecoveryPeriodInDays": 35, "EarliestRestorableDateTime": since, "LatestRestorableDateTime": time.time(),
+            }  # fmt: skip
+        described = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
+        return {"ContinuousBackupsDescription": described}
+
+    # -- tags ----------------------------------------------------------------------------------------------
+
+    def tag(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """TagResource."""
+        table_checks.check_tags(request["Tags"])
+        if not request["Tags"]:
+            raise invalid(
+                "1 validation error detected: Value '[]' at 'tags': Atleast one Tag needs to be provided"
+            )
+        with self._lock:
+            table = self._by_arn(region, request["ResourceArn"])
+            tags = table.settings["tags"] | {each["Key"]: each["Value"] for each in request["Tags"]}
+            table_checks.check_tags([{"Key": name, "Value": value} for name, value in tags.items()])
+            table.settings["tags"] = tags
+            self._keep(table)
+        return {}
+
+    def untag(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """UntagResource."""
+        if not request["TagKeys"]:
+            raise invalid(
+                "1 validation error detected: Value '[]' at 'tagKeys': Atleast one TagKey needs to be provided"
+            )
+        with self._lock:
+            table = self._by_arn(region, request["ResourceArn"])
+            for name in request["TagKeys"]:
+                table.settings["tags"].pop(name, None)
+            self._keep(table)
+        return {}
+
+    def list_tags(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """ListTagsOfResource."""
+        tags = self._by_arn(region, request["ResourceArn"]).settings["tags"]
+        return {"Tags": [{"Key": name, "Value": value} for name, value in tags.items()]}
+
+    def _by_arn(self, region: str, arn: str) -> Table:
+        begin = f"arn:aws:dynamodb:{region}:{self._account}:table/"
+        if not arn.startswith("arn:"):
+            raise invalid(f"Invalid TableArn: ARNs must start with 'arn:': {arn}")
+        if "/index/" in arn:
+            raise invalid_parameter(
+                "Invalid resource arn provided, only table or stream is accepted. "
+                f"Provided resource arn: {arn}"
+            )
+        table = self._tables.get((region, arn.removeprefix(begin)))
+        if table is None:
+            if not arn.startswith(f"arn:aws:dynamodb:{region}:{self._account}:"):
+                raise DynamoError("AccessDeniedException", f"You do not have access to {arn}")
+            raise not_found(f"Requested resource not found: ResourcArn: {arn} not found")
+        return table
+
+
+def _refuse(request: Mapping[str, Any]) -> None:
+    """Nothing here stands behind these parameters."""
+    for name in _NOT_HERE:
+        if request.get(name):
+            raise not_emulated(f"{name} of DynamoDB's tables")
+
+
+def _throughput(asked: Mapping[str, Any] | None) -> dict[str, Any]:
+    units = asked or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+    return {"NumberOfDecreasesToday": 0, **units}
+
+
+def _set_billing(description: dict[str, Any], mode: str, throughput: Mapping[str, Any] | None) -> None:
+    description["ProvisionedThroughput"] = _throughput(throughput)
+    if mode == "PAY_PER_REQUEST":
+        if "BillingModeSummary" not in description:
+            since = {"LastUpdateToPayPerRequestDateTime": round(time.time(), 3)}
+            description["BillingModeSummary"] = {"BillingMode": mode, **since}
+    else:
+        description.pop("BillingModeSummary", None)
+
+
+def _set_rest(description: dict[str, Any], request: Mapping[str, Any]) -> None:
+    """Encryption, class and limits, as DescribeTable tells them."""
+    encryption = request.get("SSESpecification")
+    if encryption is not None:
+        description.pop("SSEDescription", None)
+        if encryption.get("Enabled"):
+            described = {"Status": "ENABLED", "SSEType": encryption.get("SSEType", "KMS")}
+            if "KMSMasterKeyId" in encryption:
+                described["KMSMasterKeyArn"] = encryption["KMSMasterKeyId"]
+            description["SSEDescription"] = described
+    if request.get("TableClass") is not None:
+        description["TableClassSummary"] = {"TableClass": request["TableClass"]}
+    for name in ("OnDemandThroughput", "WarmThroughput"):
+        if request.get(name) is not None:
+            description[name] = {**description.get(name, {}), **request[name]}
+
+
+def _global(table: Table, name: str) -> dict[str, Any]:
+    for each in table.description.get(GLOBAL, ()):
+        if each["IndexName"] == name:
+            found: dict[str, Any] = each
+            return found
+    raise not_found(f"Requested resource not found: Index: {name} not found")

@@ -1,0 +1,50 @@
+"""DynamoDB behind the door: what the door has read in, the answer's bytes out.
+
+What belongs here: answers and errors as the protocol writes them (Smithy: "AWS JSON 1.0 protocol"). What does not:
+what the operations do (dynamodb).
+"""
+
+import json
+import zlib
+from typing import Any
+
+from labkit.cloud.door.reading import Asked
+from labkit.cloud.door.retries import Answer
+from labkit.cloud.stores.dynamodb.errors import DynamoError
+from labkit.cloud.stores.dynamodb.service import DynamoDB
+
+_KINDS = {
+    "ValidationException": "com.amazon.coral.validate",
+    "SerializationException": "com.amazon.coral.service",
+}
+
+
+class DynamoApi:
+    """DynamoDB's tables as the door asks them."""
+
+    def __init__(self, service: DynamoDB) -> None:
+        self._service = service
+
+    def answer(self, asked: Asked) -> Answer:
+        """The answer to one request; what DynamoDB refuses is one too."""
+        try:
+            return _told(200, self._service.answer(asked.operation, asked.region, asked.parameters))
+        except DynamoError as error:
+            kind = f"{_KINDS.get(error.code, 'com.amazonaws.dynamodb.v20120810')}#{error.code}"
+            words = (
+                "Message"
+                if error.code in ("SerializationException", "TransactionCanceledException")
+                else "message"
+            )
+            return _told(400, {"__type": kind, words: error.message, **error.members})
+
+
+def _told(status: int, answer: dict[str, Any]) -> Answer:
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":")) if answer else ""
+    body = text.encode("utf-8", "surrogatepass")
+    headers = (
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("Content-Length", str(len(body))),
+        ("x-amz-crc32", str(zlib.crc32(body))),
+    )
+    return Answer("200 OK" if status == 200 else "400 Bad Request", headers, body)
