@@ -15,8 +15,7 @@ from labkit.cloud.records import Caller, Principal
 from labkit.errors import CloudError
 
 _BROKEN = {
-    "an undefined name": (KeyError("#status"), "attribute name used in the document path is not defined; attribute name: #status"),
-    "an undefined value": (KeyError(":s"), "attribute value used in expression is not defined; attribute value: :s"),
+    "an undefined name": (KeyError("#status"), "can't read this request of UpdateItem"),
     "a list for a map": (AttributeError("'list' object has no attribute 'items'"), "can't read this request of UpdateItem"),
     "a text for a number": (ValueError("x"), "can't read this request of UpdateItem"),
     "an endless one": (RecursionError("too deep"), "can't read this request of UpdateItem"),
