@@ -1,6 +1,6 @@
 """Line comes-back."""
 
-from grader.support.waiting import NOT_STARTED, healthy_again, image_problem, what_became
+from grader.support.waiting import NOT_STARTED, begins_healthy, healthy_again, image_problem, what_became
 from labkit.grading.api import Failed, Lab
 from labkit.grading.clues import next_thing
 
@@ -14,7 +14,7 @@ def check(lab: Lab) -> None:
 
     At the end of every Learner Lab session the server is stopped. User data does not run a second time.
     """
-    if not lab.server.wait_healthy(5):
+    if not begins_healthy(lab):
         state, line = what_became(lab)
         raise Failed(
             f"your service is not healthy, before anything was stopped; {state}" + (f": {line}" if line else ""),

@@ -1,6 +1,6 @@
 """Line crash-restart."""
 
-from grader.support.waiting import healthy_again, image_problem, what_became
+from grader.support.waiting import begins_healthy, healthy_again, image_problem, what_became
 from labkit.grading.api import Failed, Lab
 from labkit.grading.clues import next_thing
 
@@ -13,7 +13,7 @@ def check(lab: Lab) -> None:
 
     Programs die: of memory, of a bug, by mistake. systemd can start them again, if it is told to.
     """
-    if not lab.server.wait_healthy(5):
+    if not begins_healthy(lab):
         state, line = what_became(lab)
         raise Failed(
             f"your service is not healthy, before anything was killed; {state}" + (f": {line}" if line else ""),

@@ -15,6 +15,17 @@ _HOPE = ("active", "activating", "reloading", "deactivating")
 _LEAST = 4.0
 
 
+def begins_healthy(lab: Lab) -> bool:
+    """Whether the service answers, and systemd holds it for started."""
+    return lab.server.wait_healthy(5) and not _starting(lab)
+
+
+def _starting(lab: Lab) -> str:
+    """A service that answers, perhaps, but that systemd does not hold for started: it will be ended when its time is up."""
+    units = lab.server.units().items()
+    return next((name for name, unit in units if name.endswith(".service") and unit.sub == "start"), "")
+
+
 def image_problem(lab: Lab) -> str:
     """What a good image is answered now, "" when it is processed: /health needs no setting, an image needs them all."""
     reply = ask(lab, lab.images.publish(lab.images.make("png", lab.random.randint(500, 5000))))
@@ -22,9 +33,9 @@ def image_problem(lab: Lab) -> str:
 
 
 def healthy_again(lab: Lab, seconds: float) -> bool:
-    """Whether /health answers within `seconds`; given up early when systemd runs no service any more."""
+    """Whether /health answers within `seconds`, and systemd holds the service for started; given up early without hope."""
     started = time.monotonic()
-    while not lab.server.wait_healthy(1.0):
+    while not lab.server.wait_healthy(1.0) or _starting(lab):
         waited = time.monotonic() - started
         if waited > seconds or (waited > _LEAST and not _hope(lab)):
             return False
@@ -43,6 +54,8 @@ def what_became(lab: Lab) -> tuple[str, str]:
     units = [unit for name, unit in lab.server.units().items() if name.endswith(".service")]
     if not units:
         return NOT_STARTED, ""
+    if _starting(lab):
+        return f"systemd still waits for {_starting(lab)} to say that it has started (Type=)", ""
     unit = min(units, key=lambda unit: unit.state in _HOPE)
     line = telling(lab.server.journal(unit.name, lines=40))
     if unit.state == "failed":

@@ -18,6 +18,9 @@ INTERNET_CIDR = "203.0.113.0/24"
 IMAGE_HOST_ADDRESS = "203.0.113.10"
 IMAGE_HOST_NAME = "images.lab.example"
 IMAGE_HOST_PORT = 80
+#: pip's index: the same host, which has no page there; whether it is reached is all that counts
+PACKAGE_NAMES = ("pypi.org", "files.pythonhosted.org")
+PACKAGE_PORT = 443
 
 #: functions without a VPC: on the internet side, with addresses of their own
 OUTSIDE_CIDR = "198.51.100.0/24"

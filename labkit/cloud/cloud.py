@@ -145,12 +145,16 @@ class Cloud:
         return fabric
 
     def _open_internet(self) -> None:
-        """The image host, outside every VPC, at its fixed address."""
+        """The image host and the packages' index, outside every VPC, at a fixed address."""
+        from werkzeug.exceptions import NotFound
+
         host = InterfaceRecord(addresses.INTERNET, "", "", addresses.IMAGE_HOST_ADDRESS, "", ())
-        place = [(addresses.IMAGE_HOST_ADDRESS, addresses.IMAGE_HOST_PORT)]
-        (listener,) = self._fabric.attach(host, listen=place)
+        ports = (addresses.IMAGE_HOST_PORT, addresses.PACKAGE_PORT)
+        place = [(addresses.IMAGE_HOST_ADDRESS, port) for port in ports]
+        listener, packages = self._fabric.attach(host, listen=place)
         images = self._latency.before("images", self._images)
         self._serving.serve(listener, images, name=addresses.IMAGE_HOST_NAME)
+        self._serving.serve(packages, NotFound(), name=addresses.PACKAGE_NAMES[0])
 
     def _make_logs(self) -> Any:
         from labkit.cloud.moto_seam.logs import MotoLogs

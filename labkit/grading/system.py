@@ -8,6 +8,7 @@ import contextlib
 import functools
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,11 @@ from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
 from labkit.grading import blame, refusal
 from labkit.grading.failure import Failed
+<<<<<<< HEAD
 from labkit.grading.scratch import unwritten
+=======
+from labkit.grading.probes.server import Server
+>>>>>>> 32d0f7c (Instances: Type=notify, accounts with all options, systemd's own environment, packages that need a way to the internet)
 from labkit.targets import ANONYMOUS, Clients, Keys, Target
 from labkit.variant import Variant
 
@@ -75,6 +80,8 @@ def words_of(faults: Counter[str]) -> str:
 
 #: seconds that a boot script has; the lab's takes one or two. A line may wait for it abroad, at home and alone
 BOOT_PATIENCE = 60.0
+#: a script that waits for a unit to start is looked at so many times more, with so much time between
+_START_LOOKS, _LOOK_SECONDS = 3, 2.0
 
 
 @dataclass
@@ -196,8 +203,22 @@ class System:
         instance = self.deployment.outputs.get("InstanceId")
         if instance and not self._booted:
             with contextlib.suppress(CloudError):  # no such instance: an output may say anything
-                self.cloud.await_boot(instance, BOOT_PATIENCE)
+                self._await_boot(instance)
             self._booted = True
+
+    def _await_boot(self, instance: str) -> None:
+        """Until the script has ended, or has waited for long enough for a unit that will not say that it has started.
+
+        systemd itself waits for 90 s, and what a unit of Type=notify or forking serves meanwhile is worth looking at.
+        """
+        deadline, starting = time.monotonic() + BOOT_PATIENCE, 0
+        while time.monotonic() < deadline and starting < _START_LOOKS:
+            about = self.cloud.await_boot(instance, _LOOK_SECONDS if starting else BOOT_PATIENCE / 4)
+            if about["state"] != "running-user-data":
+                return
+            waits = any(unit["sub"] == "start" for unit in about["units"].values())
+            serves = waits and Server(self.cloud, self.clients, instance, self.variant.port).is_healthy()
+            starting = starting + 1 if serves else 0
 
     @property
     def _engine(self) -> Engine:

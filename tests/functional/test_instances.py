@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from labkit.cloud import addresses
 from labkit.cloud.endpoints.access import access_for
 from labkit.cloud.fabrics import fabric_for
 from labkit.cloud.instances import image
@@ -24,6 +25,7 @@ from labkit.cloud.records import (
     Credentials,
     GroupRecord,
     InstanceRecord,
+    InterfaceRecord,
     NetworkState,
     Permission,
     RouteRecord,
@@ -39,7 +41,14 @@ NETWORK = NetworkState(
     vpcs=(VpcRecord("vpc-1", "10.0.0.0/16", "igw-1"),),
     subnets=(
         SubnetRecord(
-            "subnet-1", "vpc-1", "10.0.1.0/24", "ap-south-1a", (RouteRecord("10.0.0.0/16", "local"),)
+            "subnet-1",
+            "vpc-1",
+            "10.0.1.0/24",
+            "ap-south-1a",
+            (RouteRecord("10.0.0.0/16", "local"), RouteRecord("0.0.0.0/0", "igw-1")),
+        ),
+        SubnetRecord(
+            "subnet-2", "vpc-1", "10.0.2.0/24", "ap-south-1a", (RouteRecord("10.0.0.0/16", "local"),)
         ),
     ),
     groups=(GroupRecord("sg-1", "open", "vpc-1", (OPEN,), (OPEN,)),),
@@ -51,7 +60,7 @@ ROLE = "arn:aws:iam::123456789012:role/server"
 class Issuer:
     """Gives the same made-up credentials to every role."""
 
-    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
+    def issue(self, role_arn: str, session_name: str, *, seconds: int, service: str = "") -> Credentials:
         return Credentials("ASIATEST", "secret", f"token of {session_name}", time.time() + seconds)
 
 
@@ -67,7 +76,7 @@ def record(number: int, user_data: str) -> InstanceRecord:
         vpc_id="vpc-1",
         subnet_id="subnet-1",
         private_ip=f"10.0.1.{10 + number}",
-        public_ip="",
+        public_ip=f"203.0.114.{number}",
         mac=f"02:00:00:00:00:{number:02x}",
         security_group_ids=("sg-1",),
         user_data=user_data.encode(),
@@ -84,16 +93,16 @@ class Lab:
         self.manager, self.fabric = manager, fabric
         self._next = 0
 
-    def launch(self, script: str) -> str:
-        """Start an instance with a bash script as user data; returns its id."""
+    def launch(self, script: str, **more: Any) -> str:
+        """Start an instance with a bash script as user data; returns its id. `more` replaces parts of its record."""
         self._next += 1
-        made = record(self._next, "#!/bin/bash\n" + script)
+        made = replace(record(self._next, "#!/bin/bash\n" + script), **more)
         self.manager.start(made)
         return made.instance_id
 
-    def run(self, script: str) -> tuple[Boot, str]:
+    def run(self, script: str, **more: Any) -> tuple[Boot, str]:
         """Run a script to its end on a new instance; returns the boot and the console."""
-        instance = self.launch(script)
+        instance = self.launch(script, **more)
         boot = self.manager.wait_booted(instance, 30)
         return boot, self.manager.console_output(instance).decode()
 
@@ -114,8 +123,12 @@ def host() -> Iterator[AnyHost]:
 def fabric(host: AnyHost) -> Iterator[Fabric]:
     made = fabric_for(host)
     made.update(NETWORK)
+    index = InterfaceRecord(addresses.INTERNET, "", "", addresses.IMAGE_HOST_ADDRESS, "", ())
+    sockets = made.attach(index, listen=[(addresses.IMAGE_HOST_ADDRESS, addresses.PACKAGE_PORT)])
     yield made
     made.close()
+    for each in sockets:
+        each.close()
 
 
 @pytest.fixture(scope="module")
@@ -263,6 +276,43 @@ def test_a_distribution_is_importable_only_once_pip_has_installed_it(lab: Lab) -
     assert "command-ok" in console
 
 
+def test_without_a_way_to_the_internet_nothing_is_installed(lab: Lab) -> None:
+    """AL2023 user guide, "Getting started with AL2023 in a VPC": the repositories lie in S3, pip's index on the internet."""
+    boot, console = lab.run(
+        "set -e; dnf install -y python3; echo present-ok; dnf install -y python3.11; echo never",
+        subnet_id="subnet-2", private_ip="10.0.2.7",
+    )  # fmt: skip
+    assert boot.exit_code == 1
+    assert "present-ok" in console, console
+    assert "never" not in console
+    assert "Errors during downloading metadata for repository 'amazonlinux':" in console
+    assert "Curl error (28): Timeout was reached for https://al2023-repos-ap-south-1-" in console
+
+
+_ACCOUNTS = """
+useradd --system --no-create-home --shell /sbin/nologin flask; grep ^flask: /etc/passwd; ls /home
+useradd -r -s/sbin/nologin --home-dir=/opt/app app; grep ^app: /etc/passwd
+groupadd --gid 4000 team; useradd -mG team,adm --comment 'A B' ann; grep -e ^team: -e ^adm: /etc/group; ls /home
+usermod --append --groups wheel ann; id -Gn ann; usermod --shel /bin/sh ann; grep ^ann: /etc/passwd
+useradd --gid nobody --no-user-group bob; id -gn bob; chown -R flask:flask /opt; echo chown=$?
+useradd flask; echo again=$?; useradd --frob x; echo unknown=$?; useradd -G none y; echo group=$?; useradd; echo none=$?
+groupadd solo; useradd solo; echo exists=$?; useradd -u 4000 --uid 1000 z; echo uid=$?
+userdel --remove ann; groupdel team; grep -c -e ^ann: -e ^team: /etc/passwd /etc/group
+"""
+
+
+def test_accounts_are_made_with_long_and_short_options(lab: Lab) -> None:
+    """useradd(8), usermod(8), userdel(8), groupadd(8), groupdel(8) of shadow-utils."""
+    _, console = lab.run(_ACCOUNTS)
+    wanted = (
+        "flask:x:999:999::/home/flask:/sbin/nologin", "app:x:998:998::/opt/app:/sbin/nologin",
+        "team:x:4000:ann", "adm:x:4:ec2-user,ann", "ann adm wheel team", "ann:x:1001:1001:A B:/home/ann:/bin/sh",
+        "nobody\n", "chown=0", "again=9", "unrecognized option '--frob'", "unknown=2", "group=6", "none=2",
+        "group solo exists", "exists=9", "uid=4", "/etc/passwd:0", "/etc/group:0",
+    )  # fmt: skip
+    assert [each for each in wanted if each not in console] == [], console
+
+
 def test_a_virtual_environment_has_its_own_pip_and_packages(lab: Lab) -> None:
     _, console = lab.run(
         "set -e; dnf install -qy python3.11 >/dev/null; python3.11 -m venv /opt/app/venv\n"
@@ -321,6 +371,73 @@ def test_an_enabled_unit_starts_at_the_next_boot_and_a_started_one_does_not(lab:
     lab.manager.reboot(instance)
     assert lab.manager.wait_unit(instance, "kept.service", "active", 20)
     assert list(lab.manager.units(instance)) == ["kept.service"]
+
+
+def test_a_unit_is_enabled_by_a_link_and_set_by_a_drop_in(lab: Lab) -> None:
+    """systemd.unit(5): WantedBy= is a link in multi-user.target.wants; NAME.d/*.conf are read after the unit."""
+    drop_in = (
+        "mkdir -p /etc/systemd/system/app.service.d; printf '[Service]\\nEnvironment=X=1\\n' > "
+        "/etc/systemd/system/app.service.d/more.conf\n"
+    )
+    wants = "/etc/systemd/system/multi-user.target.wants"
+    link = f"ln -s /etc/systemd/system/app.service {wants}/; systemctl is-enabled app; systemctl start app\n"
+    said = "Type=oneshot\nStandardOutput=append:/dev/console"
+    boot, console = lab.run("set -e\n" + unit("/bin/sh -c 'echo x-is-$X'", said) + drop_in + link)
+    assert boot.exit_code == 0, console
+    assert "enabled" in console
+    assert "x-is-" in console
+
+
+def test_what_systemctl_sets_in_systemds_environment_is_gone_after_a_reboot(
+    lab: Lab, until: Callable[..., None]
+) -> None:
+    """systemctl(1), "Environment Commands"."""
+    said = "Type=oneshot\nStandardOutput=append:/dev/console"
+    instance = lab.launch(
+        "export TWO=2; systemctl set-environment ONE=1 GONE=3; systemctl import-environment TWO\n"
+        "systemctl unset-environment GONE; systemctl show-environment; systemctl set-environment wrong; echo wrong=$?\n"
+        + unit("/bin/sh -c 'echo sees:$${ONE}:$${TWO}:$${GONE}:'", said)
+        + "systemctl enable --now app; systemctl edit app; echo edit=$?"
+    )
+    lab.manager.wait_booted(instance, 30)
+    console = lab.manager.console_output(instance).decode()
+    assert "ONE=1" in console, console
+    assert "sees:1:2::" in console, console
+    assert "wrong=1" in console
+    assert "the imitation lacks systemctl edit" in console
+    lab.manager.reboot(instance)
+    lab.manager.wait_booted(instance, 30)
+    until(lambda: "sees::::" in lab.manager.console_output(instance).decode())
+
+
+_READY = """dnf install -qy python3.11 >/dev/null
+cat > /opt/ready.py <<'PY'
+import os, socket, time
+time.sleep(float(os.environ["AFTER"]))
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+time.sleep(60)
+PY
+"""
+
+
+def test_systemctl_start_waits_until_a_notify_unit_says_that_it_is_ready(lab: Lab) -> None:
+    """systemd.service(5), "Type=notify", "TimeoutStartSec="."""
+    command, more = (
+        "/usr/bin/python3.11 /opt/ready.py",
+        "Type=notify\nUser=ec2-user\nTimeoutStartSec=5\nEnvironment=AFTER=",
+    )
+    _, console = lab.run(
+        _READY
+        + unit(command, more + "0.2", name="good")
+        + unit(command, more + "50\nTimeoutStartSec=0.5", name="late")
+        + unit("/usr/bin/sleep 50", "Type=notify\nTimeoutStartSec=0.5", name="mute")
+        + unit("/usr/bin/sleep 50", "Type=dbus", name="bus")
+        + "systemctl start good; echo good=$?; systemctl is-active good\n"
+        "systemctl start late; echo late=$?; systemctl start mute; echo mute=$?; systemctl start bus; echo bus=$?\n"
+        "journalctl -u bus | cat"
+    )
+    for each in ("good=0", "active", "late=1", "mute=1", "a timeout was exceeded", "bus=1", "lacks D-Bus"):
+        assert each in console, console
 
 
 def test_a_unit_that_fails_is_restarted_when_it_says_so(lab: Lab, until: Callable[..., None]) -> None:

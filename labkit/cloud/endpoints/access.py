@@ -133,7 +133,7 @@ class PublicAccess:
         endpoint = names.parse(name)
         if endpoint is not None:
             return names.address_of(endpoint)
-        if name == addresses.IMAGE_HOST_NAME:
+        if name in (addresses.IMAGE_HOST_NAME, *addresses.PACKAGE_NAMES):
             return addresses.IMAGE_HOST_ADDRESS
         return self._instance(asker, name)
 

@@ -75,22 +75,25 @@ class Commands:
 
     def _command(self, connection: socket.socket, line: bytes) -> None:
         try:
-            words = [str(word) for word in json.loads(line)["argv"]]
-        except (ValueError, KeyError, TypeError):
+            asked = json.loads(line)
+            words = [str(word) for word in asked["argv"]]
+            caller = {str(name): str(value) for name, value in asked.get("environment", {}).items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
             return connection.close()
 
         def finish(answer: Answer) -> None:
             _say(connection, {"out": answer.out, "err": answer.err, "status": answer.status})
             connection.close()
 
-        return self._dispatch(os.path.basename(words[0]), words[1:], finish, connection)
+        program = os.path.basename(words[0])
+        if program == "systemctl":
+            return self._parts.systemctl.call(words[1:], finish, caller)
+        return self._dispatch(program, words[1:], finish, connection)
 
     def _dispatch(
         self, program: str, words: list[str], finish: Callable[[Answer], None], connection: socket.socket
     ) -> None:
         match program:
-            case "systemctl":
-                self._parts.systemctl.call(words, finish)
             case "journalctl":
                 self._journalctl(words, finish, connection)
             case "cloud-init":

@@ -4,11 +4,16 @@ What belongs here: command lines, words and exit statuses of systemctl(1), syste
 the socket they come in on (init). Runs inside the instance: standard library only.
 """
 
+import os
+import re
+import shlex
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from labkit.cloud.instances.environment import BASE
 from labkit.cloud.instances.journal import unit_name
 from labkit.cloud.instances.services import Run, Services
 from labkit.cloud.instances.unitfiles import TARGETS, Masked, NoUnit, UnitFiles
@@ -50,10 +55,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the commands need besides units: the last journal lines of a unit, and the power switch."""
+    """What the commands need besides units: a unit's last journal lines, the power switch, systemd's own environment."""
 
     journal_tail: Callable[[str, int], Sequence[str]]
     power: Callable[[bool], None]
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 _HAS_VALUE = (
@@ -69,6 +75,15 @@ _HAS_VALUE = (
     "--output",
     "--state",
 )
+#: verbs of systemctl(1) that this imitation does not have
+_LACKING = (
+    "add-requires", "add-wants", "bind", "cancel", "clean", "default", "edit", "emergency", "exit", "freeze", "get-property",
+    "hibernate", "hybrid-sleep", "isolate", "kexec", "list-automounts", "list-jobs", "list-machines", "list-paths",
+    "list-sockets", "list-timers", "log-level", "log-target", "mount-image", "reboot-to-firmware", "rescue", "revert",
+    "service-log-level", "service-log-target", "service-watchdogs", "set-property", "show-status", "suspend",
+    "suspend-then-hibernate", "switch-root", "thaw", "whoami",
+)  # fmt: skip
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _POWER = {"poweroff": False, "halt": False, "reboot": True}
 
 
@@ -78,28 +93,82 @@ class Systemctl:
     def __init__(self, files: UnitFiles, services: Services, around: Surroundings) -> None:
         self._files, self._services, self._around = files, services, around
 
-    def call(self, words: Sequence[str], finish: Callable[[Answer], None]) -> None:
-        """Carry out `systemctl WORDS`; `finish` is called when it would return."""
+    def call(
+        self,
+        words: Sequence[str],
+        finish: Callable[[Answer], None],
+        caller: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Carry out `systemctl WORDS`; `finish` is called when it would return. `caller`: whoever calls has these variables."""
         verb, names, options = _split(words)
         request = Request(finish)
         try:
-            self._verb(verb, names, options, request)
+            self._verb(verb, names, options, caller, request)
         finally:
             request.release()
 
-    def _verb(self, verb: str, names: list[str], options: dict[str, str], request: Request) -> None:
+    def _verb(
+        self,
+        verb: str,
+        names: list[str],
+        options: dict[str, str],
+        caller: Mapping[str, str],
+        request: Request,
+    ) -> None:
         with_units = {
             "start": self._start, "stop": self._stop, "restart": self._restart,
             "try-restart": self._try_restart, "condrestart": self._try_restart,
             "reload-or-restart": self._restart, "reload": self._reload, "status": self._status,
             "is-active": self._is_active, "is-failed": self._is_failed, "is-enabled": self._is_enabled,
             "enable": self._enable, "reenable": self._enable, "disable": self._disable,
-            "mask": self._mask, "unmask": self._unmask, "cat": self._cat, "show": self._show,
+            "mask": self._mask, "unmask": self._unmask, "cat": self._cat, "show": self._show, "list-dependencies": self._dependencies,
             "reset-failed": self._reset, "kill": self._kill,
         }  # fmt: skip
         if verb in with_units:
             return self._each(with_units[verb], verb, names, options, request)
+        if verb in ("set-environment", "unset-environment", "show-environment", "import-environment"):
+            return self._environment(verb, names, caller, request)
+        if verb == "link":
+            return self._link(names, request)
         return self._alone(verb, options, request)
+
+    def _environment(self, verb: str, names: list[str], caller: Mapping[str, str], request: Request) -> None:
+        """The environment of systemd itself, which units that start from now on get: until the next boot."""
+        held = self._around.environment
+        if verb == "import-environment":
+            missing = [name for name in names if name not in caller]
+            if missing:
+                return request.fail(1, f"Environment variable ${missing[0]} not set, ignoring.")
+            held.update({name: caller[name] for name in names or caller})
+            return None
+        if verb == "show-environment":
+            values = sorted({**BASE, **held}.items())
+            request.answer.out += "".join(f"{name}={shlex.quote(value)}\n" for name, value in values)
+            return None
+        if not names:
+            return request.fail(1, "Too few arguments.")
+        for word in names:
+            name, equals, value = word.partition("=")
+            if not _VARIABLE.fullmatch(name) or (verb == "set-environment" and not equals):
+                what = "set" if verb == "set-environment" else "unset"
+                return request.fail(1, f"Failed to {what} environment: Invalid environment assignments")
+        for word in names:
+            name, equals, value = word.partition("=")
+            if verb == "set-environment":
+                held[name] = value
+            elif not equals or held.get(name) == value:
+                held.pop(name, None)
+        return None
+
+    def _link(self, names: list[str], request: Request) -> None:
+        if not names:
+            return request.fail(1, "Too few arguments.")
+        for path in names:
+            try:
+                request.answer.err += self._files.link(path)
+            except NoUnit as error:
+                return request.fail(1, f"Failed to link unit: File {error}: No such file or directory")
+        return None
 
     def _each(
         self,
@@ -152,6 +221,8 @@ class Systemctl:
             request.answer.out = "multi-user.target\n"
         elif verb in _POWER:
             self._around.power(_POWER[verb])
+        elif verb in _LACKING:
+            request.fail(1, f"local cloud: the imitation lacks systemctl {verb}; on AWS it is there.")
         elif verb not in ("set-default", "preset", "preset-all"):
             request.fail(1, f"Unknown command verb {verb}.")
 
@@ -246,6 +317,9 @@ class Systemctl:
         return self._services.reload(name)
 
     def _enable(self, name: str, options: dict[str, str], request: Request) -> None:
+        if "/" in name:  # a path: linked into the search path first
+            request.answer.err += self._files.link(name)
+            name = os.path.basename(name)
         request.answer.err += self._files.enable(name)
         if "--now" in options:
             self._start(name, options, request)
@@ -291,6 +365,11 @@ class Systemctl:
 
     def _cat(self, name: str, options: dict[str, str], request: Request) -> None:
         request.answer.out += self._files.text(name)
+
+    def _dependencies(self, name: str, options: dict[str, str], request: Request) -> None:
+        request.answer.out += (
+            "\n".join([name, *(f"● ├─{each}" for each in self._files.load(name).wants)]) + "\n"
+        )
 
     def _show(self, name: str, options: dict[str, str], request: Request) -> None:
         wanted = options.get("-p", options.get("--property", ""))

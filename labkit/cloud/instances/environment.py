@@ -8,11 +8,14 @@ standard library only.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from labkit.cloud.instances.units import Command, Service
 
 #: systemd's own on Amazon Linux 2023, for units and for cloud-init alike
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+#: where a unit's process says that it is ready (sd_notify(3))
+NOTIFY_SOCKET = "/run/systemd/notify"
 BASE = {"PATH": PATH, "LANG": "C.UTF-8"}
 
 
@@ -22,6 +25,17 @@ class MissingFile(Exception):
 
 class UnknownUser(Exception):
     """A User= that /etc/passwd does not list; the text is its name."""
+
+
+class UnknownGroup(Exception):
+    """A Group= that /etc/group does not list; the text is its name."""
+
+
+def check_group(name: str, groups: str) -> None:
+    """Raises UnknownGroup when the text of /etc/group lists no group of this name or number ("": none is asked for)."""
+    rows = (line.split(":") for line in groups.splitlines())
+    if name and not any(name in (row[0], row[2]) for row in rows if len(row) >= 3):
+        raise UnknownGroup(name)
 
 
 @dataclass(frozen=True)
@@ -63,13 +77,20 @@ def _unquoted(value: str) -> str:
 
 
 def unit_environment(
-    service: Service, invocation: str, *, read: Callable[[str], str], passwd: Mapping[str, Account]
+    service: Service,
+    invocation: str,
+    *,
+    read: Callable[[str], str],
+    passwd: Mapping[str, Account],
+    manager: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The whole environment of a unit's process; nothing else reaches it.
 
-    HOME, USER, LOGNAME and SHELL are set only with User=. Raises MissingFile and UnknownUser.
+    `manager` is systemd's own (systemctl set-environment). HOME, USER, LOGNAME and SHELL are set only with User=. Raises MissingFile and UnknownUser.
     """
-    values = {**BASE, "INVOCATION_ID": invocation}
+    values = {**BASE, **manager, "INVOCATION_ID": invocation}
+    if service.notify_access != "none":
+        values["NOTIFY_SOCKET"] = NOTIFY_SOCKET
     if service.user:
         values.update(_login(service.user, passwd))
     values.update(service.environment)

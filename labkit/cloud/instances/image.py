@@ -50,7 +50,7 @@ exec -a "$0" {python}/bin/{release} "${{flags[@]}}" {older}/lab/interpreter.py {
 #: programs that share one file, which looks at the name it is called by
 _NAMES = {
     "call": ("systemctl", "journalctl", "cloud-init", "reboot", "poweroff", "halt", "shutdown"),
-    "accounts": ("useradd", "adduser", "usermod", "groupadd"),
+    "accounts": ("useradd", "adduser", "usermod", "userdel", "groupadd", "groupdel"),
     "dnf": ("dnf", "yum"),
 }
 #: not there until installed, or never on Amazon Linux
@@ -195,17 +195,7 @@ def _in_sbin(usr: Path) -> None:
     if os.path.islink("/usr/sbin") or not os.path.isdir("/usr/sbin"):
         return
     (usr / "sbin").mkdir()
-    for name in (
-        "useradd",
-        "adduser",
-        "usermod",
-        "groupadd",
-        "reboot",
-        "poweroff",
-        "halt",
-        "shutdown",
-        "nginx",
-    ):
+    for name in (*_NAMES["accounts"], "reboot", "poweroff", "halt", "shutdown", "nginx"):
         (usr / "sbin" / name).symlink_to(f"../bin/{name}")
 
 
@@ -234,6 +224,7 @@ def skeleton(record: InstanceRecord, hosts: str = "") -> Mapping[str, str]:
         "/etc/passwd": _PASSWD,
         "/etc/group": _GROUP,
         "/etc/hostname": name + "\n",
+        "/etc/dnf/vars/awsregion": record.region + "\n",
         "/etc/hosts": "127.0.0.1 localhost localhost.localdomain\n"
         f"{record.private_ip} {name} {name.partition('.')[0]}\n"
         f"{hosts}",

@@ -22,12 +22,13 @@ from labkit.cloud.instances.commands import Commands, Parts
 from labkit.cloud.instances.control import Surroundings, Systemctl
 from labkit.cloud.instances.journal import Journal, Query, show, unit_name
 from labkit.cloud.instances.loop import Loop
+from labkit.cloud.instances.notices import Notices
 from labkit.cloud.instances.outcome import Ending
 from labkit.cloud.instances.processes import Processes
 from labkit.cloud.instances.services import Run, Services
 from labkit.cloud.instances.shells import Shells
 from labkit.cloud.instances.spawning import POWER_SIGNALS, read_text
-from labkit.cloud.instances.unitfiles import Masked, NoUnit, UnitFiles
+from labkit.cloud.instances.unitfiles import ETC, Masked, NoUnit, UnitFiles
 from labkit.cloud.instances.units import UnitError
 from labkit.cloud.instances.userdata import BootLog, UserData, write
 
@@ -64,7 +65,8 @@ def _lay_out(arguments: Mapping[str, Any], *, first: bool) -> None:
     for path, text in arguments["skeleton"].items() if first else ():
         os.makedirs(os.path.dirname(path), exist_ok=True)
         write(path, text.encode(), 0o644)
-    for path in ("/run/lab", "/etc/systemd/system", "/var/log", "/var/tmp", cloudinit.FOLDER):
+    wants = f"{ETC}/multi-user.target.wants"  # units that the image enables stand in it on AWS
+    for path in ("/run/lab", wants, "/var/log", "/var/tmp", cloudinit.FOLDER):
         os.makedirs(path, exist_ok=True)
     for path, target in arguments["links"].items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -84,11 +86,13 @@ class Init:
         self._processes = Processes(self._loop, self._journal, self._unit_changed)
         self._services = Services(self._processes)
         self._files = UnitFiles(self._processes.note, hostname=self._host)
-        systemctl = Systemctl(self._files, self._services, Surroundings(self._journal_tail, self._power))
+        around = Surroundings(self._journal_tail, self._power, self._processes.environment)
+        systemctl = Systemctl(self._files, self._services, around)
         parts = Parts(systemctl, self._processes, self._journal, self._host, self._power)
         self._commands = Commands(self._loop, parts)
         self._log = BootLog(self._loop)
         self._user_data = UserData(self._loop, self._log, self._finish)
+        self._notices = Notices(self._loop, self._services.notified)
         self._lines = messages.Lines()
         self._channel = socket.socket(fileno=CHANNEL)
         self._descriptors: list[int] = []

@@ -10,7 +10,9 @@ from typing import Literal
 
 from labkit.cloud.instances.units import Service
 
-Result = Literal["success", "exit-code", "signal", "core-dump", "timeout", "resources", "start-limit-hit"]
+Result = Literal[
+    "success", "exit-code", "signal", "core-dump", "timeout", "resources", "protocol", "start-limit-hit"
+]
 
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 _CORE_SIGNALS = (
@@ -21,13 +23,13 @@ _CORE_SIGNALS = (
 _NAMES = {
     0: "SUCCESS", 1: "FAILURE", 2: "INVALIDARGUMENT", 3: "NOTIMPLEMENTED", 4: "NOPERMISSION",
     5: "NOTINSTALLED", 6: "NOTCONFIGURED", 7: "NOTRUNNING", 200: "CHDIR", 202: "FDS", 203: "EXEC",
-    209: "STDOUT", 217: "USER",
+    209: "STDOUT", 216: "GROUP", 217: "USER",
 }  # fmt: skip
 _RESTARTED_AFTER: dict[str, tuple[Result, ...]] = {
     "no": (),
-    "always": ("success", "exit-code", "signal", "core-dump", "timeout"),
+    "always": ("success", "exit-code", "signal", "core-dump", "timeout", "protocol"),
     "on-success": ("success",),
-    "on-failure": ("exit-code", "signal", "core-dump", "timeout"),
+    "on-failure": ("exit-code", "signal", "core-dump", "timeout", "protocol"),
     "on-abnormal": ("signal", "core-dump", "timeout"),
     "on-abort": ("signal", "core-dump"),
     "on-watchdog": (),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from labkit.cloud.instances.journal import Entry, Journal
 from labkit.cloud.instances.loop import Loop, Timer
 from labkit.cloud.instances.services import Run, SpawnError
-from labkit.cloud.instances.spawning import Prepared, prepare, read_text, signal_run, spawn
+from labkit.cloud.instances.spawning import Prepared, members, prepare, read_text, signal_run, spawn
 from labkit.cloud.instances.units import Command, Service
 
 _LINE_BYTES = 48 << 10  # journald's LineMax
@@ -47,11 +47,13 @@ class Processes:
     def __init__(self, loop: Loop, journal: Journal, changed: Callable[[Run], None]) -> None:
         self._loop, self._journal, self._changed = loop, journal, changed
         self._leaders: dict[str, set[int]] = {}
+        #: systemd's own, which every unit started from now on gets; gone with the next boot
+        self.environment: dict[str, str] = {}
         self.followers: list[Callable[[Entry], None]] = []
 
     def spawn(self, service: Service, command: Command, invocation: str) -> int:
         """Start a process of a unit, its output going where the unit says. Raises SpawnError."""
-        prepared = prepare(service, command, invocation)
+        prepared = prepare(service, command, invocation, self.environment)
         opened: list[int] = []
         streams: list[Stream] = []
         try:
@@ -101,6 +103,10 @@ class Processes:
         if not found:
             self._leaders.pop(invocation, None)
         return found
+
+    def members(self, invocation: str) -> list[int]:
+        """The processes of a run."""
+        return members(invocation, self._leaders.get(invocation, set()))
 
     def new_invocation(self) -> str:
         """A fresh INVOCATION_ID."""

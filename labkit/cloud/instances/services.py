@@ -31,6 +31,10 @@ class Machine(Protocol):
         """Signal every process of this run of a unit; False when there is none."""
         ...
 
+    def members(self, invocation: str) -> list[int]:
+        """The processes of this run of a unit."""
+        ...
+
     def new_invocation(self) -> str: ...  # noqa: D102
 
     def after(self, delay: float, call: Callable[[], None]) -> Timer: ...  # noqa: D102
@@ -162,6 +166,28 @@ class Services:
         else:
             self._check_stopped()
 
+    def notified(self, pid: int, text: str) -> None:
+        """A process said something to NOTIFY_SOCKET (sd_notify(3)); who may is NotifyAccess='s to say."""
+        run = next((run for run in self._runs.values() if self._may_notify(run, pid)), None)
+        if run is None:
+            return
+        said = dict(line.partition("=")[::2] for line in text.splitlines())
+        if said.get("MAINPID", "").isdigit():
+            run.main_pid = int(said["MAINPID"])
+            self._by_pid[run.main_pid] = run
+        if said.get("READY") == "1" and run.service.type == "notify" and run.sub == "start":
+            self._started(run)
+
+    def _may_notify(self, run: Run, pid: int) -> bool:
+        match run.service.notify_access:
+            case "main":
+                return pid == run.main_pid
+            case "exec":
+                return pid in (run.main_pid, run.control_pid)
+            case "all":
+                return pid == run.main_pid or pid in self._machine.members(run.invocation)
+        return False
+
     # -- starting -----------------------------------------------------------------------------------
 
     def _begin(self, run: Run) -> None:
@@ -231,7 +257,7 @@ class Services:
             run.main_pid = self._spawn(run, command)
         except SpawnError as error:
             return self._spawn_failed(run, command, error)
-        if run.service.type != "oneshot":
+        if run.service.type not in ("oneshot", "notify"):
             self._started(run)
         return None
 
@@ -248,10 +274,13 @@ class Services:
         self._control(run, list(run.service.start_post))
 
     def _forked(self, run: Run) -> None:
-        if run.service.pid_file:
-            run.main_pid = self._machine.read_pid(run.service.pid_file)
-            self._by_pid[run.main_pid] = run
-        self._started(run)
+        """The first process has ended: what it left is the service (GuessMainPID= where it wrote no PIDFile=)."""
+        left = self._machine.members(run.invocation)
+        run.main_pid = self._machine.read_pid(run.service.pid_file) or min(left, default=0)
+        if not run.main_pid:
+            return self._main_ended(run, Ending(0))
+        self._by_pid[run.main_pid] = run
+        return self._started(run)
 
     def _running(self, run: Run) -> None:
         self._cancel(run)
@@ -293,6 +322,8 @@ class Services:
             self._machine.note(run.name, f"{run.name}: Main process exited, {ending.describe()}")
         if result == "success" and run.service.type == "oneshot" and run.state == "activating":
             return self._next_main(run)
+        if result == "success" and run.service.type == "notify" and run.sub == "start":
+            result = "protocol"  # it ended before it said that it is ready
         if result == "success" and run.service.remain_after_exit:
             return self._become(run, "active", "exited")
         return self._give_up(run, result)

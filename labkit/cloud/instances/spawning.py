@@ -10,14 +10,17 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from labkit.cloud.instances.environment import (
     PATH,
     Account,
     MissingFile,
+    UnknownGroup,
     UnknownUser,
     accounts,
     arguments,
+    check_group,
     unit_environment,
 )
 from labkit.cloud.instances.services import SpawnError
@@ -44,14 +47,19 @@ class Prepared:
     directory: str
 
 
-def prepare(service: Service, command: Command, invocation: str) -> Prepared:
-    """What `command` of `service` would be. Raises SpawnError with systemd's status and words."""
+def prepare(
+    service: Service, command: Command, invocation: str, manager: Mapping[str, str] = MappingProxyType({})
+) -> Prepared:
+    """What `command` of `service` would be; `manager` is systemd's own environment. Raises SpawnError with systemd's status and words."""
     try:
-        values = unit_environment(service, invocation, read=read_text, passwd=passwd())
+        values = unit_environment(service, invocation, read=read_text, passwd=passwd(), manager=manager)
+        check_group(service.group, read_text("/etc/group"))
     except MissingFile as error:
         raise SpawnError(
             1, f"Failed to load environment files: {error}: No such file or directory"
         ) from error
+    except UnknownGroup as error:
+        raise SpawnError(216, f"Failed to determine group credentials: No such process ({error})") from error
     except UnknownUser as error:
         raise SpawnError(217, f"Failed to determine user credentials: No such process ({error})") from error
     words = arguments(command, values)
@@ -126,10 +134,17 @@ def signal_run(invocation: str, leaders: set[int], number: int) -> bool:
     that, by the INVOCATION_ID in the environment that systemd gave it.
     """
     found = False
-    for pid in _processes():
-        if _session(pid) in leaders or f"INVOCATION_ID={invocation}".encode() in _environment(pid):
-            found = _send(pid, number) or found
+    for pid in members(invocation, leaders):
+        found = _send(pid, number) or found
     return found
+
+
+def members(invocation: str, leaders: set[int]) -> list[int]:
+    """The processes of one run of a unit, as `signal_run` knows them."""
+    mark = f"INVOCATION_ID={invocation}".encode()
+    return [
+        pid for pid in _processes() if _session(pid) in leaders or (_alive(pid) and mark in _environment(pid))
+    ]
 
 
 def _processes() -> Iterator[int]:

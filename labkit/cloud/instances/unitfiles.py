@@ -113,6 +113,15 @@ class UnitFiles:
         lines = [self._link(f"{ETC}/{target}.wants/{name}", path) for target in targets]
         return "".join(lines) if targets else NO_INSTALL
 
+    def link(self, path: str) -> str:
+        """Make the unit file at an absolute path known by its name; returns what systemctl prints. Raises NoUnit."""
+        if not path.startswith("/") or not os.path.isfile(self.root + path):
+            raise NoUnit(path)
+        name = os.path.basename(path)
+        if os.path.dirname(path) in FOLDERS:
+            return ""
+        return self._link(f"{ETC}/{name}", self.root + path)
+
     def disable(self, name: str) -> str:
         """Remove every link that enables `name`; returns what systemctl prints. Raises NoUnit."""
         self.path(name)
@@ -150,9 +159,10 @@ class UnitFiles:
         """The units to start at boot, in the order of their names."""
         found: set[str] = set()
         for target in BOOT_TARGETS:
-            directory = f"{self.root}{ETC}/{target}.wants"
-            if os.path.isdir(directory):
-                found.update(n for n in os.listdir(directory) if n.endswith(".service"))
+            for kind in ("wants", "requires"):
+                directory = f"{self.root}{ETC}/{target}.{kind}"
+                if os.path.isdir(directory):
+                    found.update(n for n in os.listdir(directory) if n.endswith(".service"))
         return sorted(found)
 
     def names(self) -> list[str]:

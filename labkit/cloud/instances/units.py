@@ -15,6 +15,7 @@ from dataclasses import dataclass
 Sections = Mapping[str, Mapping[str, list[str]]]
 
 _TYPES = ("simple", "exec", "oneshot", "forking", "notify", "idle", "dbus")
+_NOTIFY = ("none", "main", "exec", "all")
 _UNITS_OF_TIME = {
     "us": 1e-6, "usec": 1e-6, "ms": 1e-3, "msec": 1e-3,
     "": 1, "s": 1, "sec": 1, "second": 1, "seconds": 1,
@@ -54,7 +55,9 @@ class Service:
     working_directory: str = "/"
     working_directory_optional: bool = False
     user: str = ""
+    group: str = ""
     pid_file: str = ""
+    notify_access: str = "none"
     restart: str = "no"
     restart_seconds: float = 0.1
     start_limit_burst: int = 5
@@ -160,6 +163,10 @@ def service(name: str, text: str, *, path: str = "", hostname: str = "localhost"
             f"{name}: Service has more than one ExecStart= setting, which is only allowed"
             " for Type=oneshot services. Refusing."
         )
+    if result.type == "dbus":
+        raise UnitError(
+            f"{name}: Type=dbus: the local cloud's imitation of systemd lacks D-Bus. On AWS it is there."
+        )
     if result.type == "oneshot" and result.restart in ("always", "on-success"):
         raise UnitError(
             f"{name}: Service has Restart= set to either always or on-success, which isn't allowed"
@@ -186,7 +193,9 @@ def _service(name: str, path: str, reader: "_Reader") -> Service:
         working_directory="/root" if directory.lstrip("-") == "~" else directory.lstrip("-"),
         working_directory_optional=directory.startswith("-"),
         user=reader.last("Service", "User"),
+        group=reader.last("Service", "Group"),
         pid_file=reader.last("Service", "PIDFile"),
+        notify_access=reader.choice("NotifyAccess", _NOTIFY, "main" if kind == "notify" else "none"),
         restart=reader.choice(
             "Restart",
             ("no", "always", "on-success", "on-failure", "on-abnormal", "on-abort", "on-watchdog"),

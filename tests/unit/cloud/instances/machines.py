@@ -44,6 +44,9 @@ class FakeMachine:
             self.signals.append(number)
         return found
 
+    def members(self, invocation: str) -> list[int]:
+        return [pid for pid, run in self.alive.items() if run == invocation]
+
     def new_invocation(self) -> str:
         self._next += 1
         return f"invocation-{self._next}"

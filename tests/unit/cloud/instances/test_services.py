@@ -162,3 +162,35 @@ def test_a_start_that_takes_too_long_fails(watched: Watched) -> None:
     watched.machine.fire()
     watched.end(number=15)
     assert (run.state, run.result) == ("failed", "timeout")
+
+
+def test_a_notify_unit_is_active_once_its_main_process_says_so(watched: Watched) -> None:
+    """systemd.service(5), "Type=notify"; sd_notify(3)."""
+    run = watched.start(a_service(type="notify", notify_access="main"))
+    assert (run.state, run.sub) == ("activating", "start")
+    watched.services.notified(run.main_pid + 1, "READY=1")  # NotifyAccess=main: nobody else may say it
+    watched.services.notified(run.main_pid, "STATUS=nearly\n")
+    assert run.state == "activating"
+    watched.services.notified(run.main_pid, "STATUS=done\nREADY=1\n")
+    assert (run.state, run.sub) == ("active", "running")
+
+
+def test_a_notify_unit_that_says_nothing_fails_when_the_time_is_up(watched: Watched) -> None:
+    run = watched.start(a_service(type="notify", notify_access="main"))
+    assert watched.machine.alarms[-1].delay == 90.0
+    watched.machine.fire()
+    watched.end(0)
+    assert (run.state, run.result) == ("failed", "timeout")
+
+
+def test_a_notify_unit_that_ends_before_it_is_ready_has_broken_the_protocol(watched: Watched) -> None:
+    run = watched.start(a_service(type="notify", notify_access="main"))
+    watched.end(0)
+    assert (run.state, run.result) == ("failed", "protocol")
+
+
+def test_any_process_of_a_unit_may_say_it_when_the_unit_allows_all(watched: Watched) -> None:
+    run = watched.start(a_service(type="notify", notify_access="all"))
+    watched.machine.alive[7] = run.invocation
+    watched.services.notified(7, "READY=1")
+    assert run.state == "active"

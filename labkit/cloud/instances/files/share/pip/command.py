@@ -6,9 +6,15 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 
+sys.path.insert(0, "/usr/share/lab")
+import reaching  # type: ignore[import-not-found]  # beside this package, on an instance
+
+sys.path.pop(0)
+
 from . import __version__
 from .shelf import SHELF, Distribution, normal, shelf
 
+INDEX = "pypi.org"
 IGNORED = ("pip", "setuptools", "wheel")
 #: on sale here no more than on PyPI: the kit itself
 WITHHELD = ("labkit", "moto", "pytest")
@@ -132,11 +138,13 @@ def install(words: Sequence[str]) -> int:
         raise Refused('You must give at least one requirement to install (see "pip help install")')
     chosen = resolve(names)
     place = packages()
-    os.makedirs(place, exist_ok=True)
     fresh = [d for d in chosen.values() if not os.path.lexists(f"{place}/{os.path.basename(d.folder)}")]
     for distribution in chosen.values():
         if distribution not in fresh:
             print(f"Requirement already satisfied: {distribution.name} in {place} ({distribution.version})")
+    if fresh:
+        check_index(names[0])
+    os.makedirs(place, exist_ok=True)
     for distribution in fresh:
         print(f"Collecting {distribution.name}")
         put(distribution, place)
@@ -144,6 +152,14 @@ def install(words: Sequence[str]) -> int:
         print("Installing collected packages: " + ", ".join(d.name for d in fresh))
         print("Successfully installed " + " ".join(f"{d.name}-{d.version}" for d in fresh))
     return 0
+
+
+def check_index(requirement: str) -> None:
+    """The package index is asked, though the files are here: without a way to the internet nothing is installed."""
+    problem = reaching.problem(INDEX)
+    if problem:
+        print(f"WARNING: Retrying after connection broken: {problem}", file=sys.stderr)
+        raise no_version(requirement, "none")
 
 
 def put(distribution: Distribution, place: str) -> None:
