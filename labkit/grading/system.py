@@ -25,11 +25,8 @@ from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
 from labkit.grading import blame, refusal
 from labkit.grading.failure import Failed
-<<<<<<< HEAD
-from labkit.grading.scratch import unwritten
-=======
 from labkit.grading.probes.server import Server
->>>>>>> 32d0f7c (Instances: Type=notify, accounts with all options, systemd's own environment, packages that need a way to the internet)
+from labkit.grading.scratch import unwritten
 from labkit.targets import ANONYMOUS, Clients, Keys, Target
 from labkit.variant import Variant
 
