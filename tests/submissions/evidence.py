@@ -7,6 +7,7 @@ import json
 import random
 import uuid
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any
 
 from grader.support.evidence import ANSWERS, BREAK, MEASUREMENT, faults_of
@@ -36,7 +37,8 @@ def files(variant: Variant) -> dict[str, str]:
 def placeholders(variant: Variant) -> dict[str, str]:
     """Values in these files that differ between students, for diffs."""
     first, second = faults_of(variant.lab_token)
-    return {"hop_1": first.hop, "hop_2": second.hop}
+    address = str(ip_network(variant.subnet_cidr)[4])  # what the first server in a subnet gets here
+    return {"hop_1": first.hop, "hop_2": second.hop, "server_address": address}
 
 
 def _hunts(variant: Variant) -> list[Mapping[str, Any]]:

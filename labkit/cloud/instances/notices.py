@@ -16,12 +16,12 @@ from labkit.cloud.instances.loop import Loop
 _LONGEST = 4096
 #: struct ucred of unix(7): process, user, group
 _CREDENTIALS = struct.Struct("3i")
-#: macOS has none of this: no unit gets to be ready by notice there
-_SCM_CREDENTIALS = getattr(socket, "SCM_CREDENTIALS", 2)
+#: macOS has none of this: nobody knows there whom a notice came from
+_KNOWS = hasattr(socket, "SO_PASSCRED") and hasattr(socket, "SCM_CREDENTIALS")
 
 
 class Notices:
-    """Tells `notified` each notice with the process that it came from, as the kernel knows it."""
+    """Tells `notified` each notice with the process that it came from, as the kernel knows it; 0 where it does not."""
 
     def __init__(self, loop: Loop, notified: Callable[[int, str], None]) -> None:
         self._notified = notified
@@ -29,7 +29,7 @@ class Notices:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(NOTIFY_SOCKET)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        if hasattr(socket, "SO_PASSCRED"):
+        if _KNOWS:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.bind(NOTIFY_SOCKET)
         os.chmod(NOTIFY_SOCKET, 0o777)
@@ -38,7 +38,8 @@ class Notices:
     def _ready(self) -> None:
         with contextlib.suppress(OSError):
             data, ancillary, _, _ = self._socket.recvmsg(_LONGEST, socket.CMSG_SPACE(_CREDENTIALS.size))
-            for _, kind, value in ancillary:
-                if kind == _SCM_CREDENTIALS and len(value) >= _CREDENTIALS.size:
-                    pid = _CREDENTIALS.unpack(value[: _CREDENTIALS.size])[0]
-                    self._notified(pid, data.decode(errors="replace"))
+            senders = [
+                _CREDENTIALS.unpack(value)[0] for _, kind, value in ancillary if kind == socket.SCM_CREDENTIALS
+            ] if _KNOWS else [0]  # fmt: skip
+            for pid in senders:
+                self._notified(pid, data.decode(errors="replace"))

@@ -179,6 +179,8 @@ class Services:
             self._started(run)
 
     def _may_notify(self, run: Run, pid: int) -> bool:
+        if not pid:  # nobody knows whom it came from: only who is waited for is believed
+            return run.service.type == "notify" and run.sub == "start"
         match run.service.notify_access:
             case "main":
                 return pid == run.main_pid

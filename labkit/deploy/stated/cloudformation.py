@@ -65,8 +65,9 @@ class _Reader:
     ) -> None:
         self._place, self._stack_tags = place, tags
         self._names = Names(
-            _parameters(data, place, outside), outside.zones, data.get("Conditions") or {}, self.physical
-        )
+            _parameters(data, place, outside), outside.zones, data.get("Conditions") or {}, self.physical,
+            data.get("Mappings") or {},
+        )  # fmt: skip
         self._declared: dict[str, Mapping[str, Any]] = {
             name: about
             for name, about in data["Resources"].items()

@@ -8,7 +8,7 @@ will be called, so that the same template always resolves to the same.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.errors import DeployError
@@ -27,6 +27,7 @@ class Names:
     conditions: Mapping[str, Any]
     #: (logical id, attribute; "" for Ref) → value
     physical: Callable[[str, str], Any]
+    mappings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def resolve(value: Any, names: Names) -> Any:
@@ -81,6 +82,11 @@ def _call(function: str, argument: Any, names: Names) -> Any:
             return argument[0].join(map(str, resolve(argument[1], names)))
         case "Fn::Select":
             return resolve(argument[1], names)[int(argument[0])]
+        case "Fn::Split":
+            return str(resolve(argument[1], names)).split(argument[0])
+        case "Fn::FindInMap":
+            table, first, second = (resolve(each, names) for each in argument[:3])
+            return names.mappings[table][first][second]
         case "Fn::GetAZs":
             return list(names.zones)
         case "Fn::Base64":  # EC2 decodes what this encodes: the text itself is what is compared
