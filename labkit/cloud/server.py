@@ -27,6 +27,7 @@ from labkit.cloud import owner
 from labkit.cloud.accounts import Account, by_name
 from labkit.errors import LabError
 from labkit.events import Event
+from labkit.leash import guard
 from labkit.sandbox import tiers
 from labkit.state import write_json
 
@@ -43,6 +44,8 @@ def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
     """Serve until asked to stop."""
     stop = threading.Event()
     if leash >= 0:
+        if _COPIED not in os.environ:  # else it is on the leash already
+            guard(leash)
         threading.Thread(target=_follow, args=(leash, stop), name="leash", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())

@@ -9,7 +9,7 @@ import pytest
 import labkit
 
 ROOT = Path(labkit.__file__).parent
-SMALL = {"errors", "events", "state", "processes", "text", "wsl", "origins"}
+SMALL = {"errors", "events", "state", "processes", "text", "wsl", "origins", "leash"}
 CONTENT = {"manifest", "variant", "rendering", "workspace", "build"}
 
 #: part → parts it may import besides itself
