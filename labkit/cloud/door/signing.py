@@ -27,7 +27,8 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 def is_genuine(signature: Signature, secret: str, environ: Environ, payload: str) -> bool:
     """Whether `secret` signed this request, whose payload is signed as `payload` (version 2 signs none)."""
     if signature.version == 2:
-        return same(_version_2(signature, secret, environ), signature.signature)
+        mine = _version_2(signature, secret, environ)
+        return bool(mine) and same(mine, signature.signature)
     # Clients sign URLs as they send them, or with everything escaped that can be; AWS takes both.
     for escaped in (False, True):
         request = _canonical_request(signature, environ, payload, escaped=escaped)
@@ -172,6 +173,40 @@ class _Version2(HmacV1Auth):
         return self._moment
 
 
+#: parameters that version 2 leaves unsigned: they choose among what a request lists, not what it does
+_UNSIGNED_BY_2 = frozenset(
+    {
+        *(
+            "AWSAccessKeyId",
+            "Signature",
+            "Expires",
+            "content-md5",
+            "content-type",
+            "x-id",
+            "list-type",
+            "prefix",
+        ),
+        *(
+            "delimiter",
+            "marker",
+            "max-keys",
+            "encoding-type",
+            "key-marker",
+            "version-id-marker",
+            "upload-id-marker",
+        ),
+        *(
+            "max-uploads",
+            "part-number-marker",
+            "max-parts",
+            "continuation-token",
+            "start-after",
+            "fetch-owner",
+        ),
+    }
+)
+
+
 def _version_2(signature: Signature, secret: str, environ: Environ) -> str:
     query = str(environ.get("QUERY_STRING", ""))
     path = str(environ.get("RAW_URI") or environ.get("PATH_INFO") or "/").partition("?")[0]
@@ -180,6 +215,9 @@ def _version_2(signature: Signature, secret: str, environ: Environ) -> str:
     for name in ("content-md5", "content-type", *_amz_headers(environ)):
         if value := _header(environ, name):
             headers[name] = value
+    for name in dict(parse_qsl(query, keep_blank_values=True)):
+        if not (name in HmacV1Auth.QSAOfInterest or name in _UNSIGNED_BY_2 or name.startswith("x-amz-")):
+            return ""  # it would do something else than what was signed
     for name, value in in_query.items():
         if name in ("content-md5", "content-type") or name.startswith("x-amz-"):
             headers[name] = value

@@ -95,6 +95,15 @@ def test_presigned_urls_are_verified(kind: str, path: str) -> None:
     assert refusal(made("guessed")) == (403, "SignatureDoesNotMatch")
 
 
+def test_version_2_does_nothing_that_it_did_not_sign() -> None:
+    """Its signature leaves most parameters out; one of them may ask for another operation."""
+    environ = signed.environ(signed.request(signed.version_2(60), "PUT", "/b/k"))
+    assert verified(environ).operation == "PutObject"
+    for more in ("retention", "legal-hold=", "acl", "encryption=1"):
+        changed = {**environ, "QUERY_STRING": f"{environ['QUERY_STRING']}&{more}"}
+        assert refusal(changed) == (403, "SignatureDoesNotMatch"), more
+
+
 @pytest.mark.parametrize("signer", [signed.query("s3", 1), signed.version_2(1)])
 def test_presigned_urls_expire(signer: Any) -> None:
     """S3 user guide, "Sharing objects with presigned URLs": expiration."""
