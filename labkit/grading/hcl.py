@@ -201,13 +201,22 @@ def _is(token: Token, mark: str) -> bool:
 
 
 def _end_of_expression(tokens: Sequence[Token], at: int) -> int:
-    """An expression goes to the end of its line, or of the line in which its last bracket closes."""
-    brackets = 0
+    """An expression goes to the end of its line, or of the line in which its last bracket closes. Raises Unreadable.
+
+    Where brackets do not match, Terraform and we would go on reading at different places.
+    """
+    open_brackets: list[str] = []
     while at < len(tokens):
         token = tokens[at]
-        if brackets == 0 and (token.kind == "newline" or _is(token, "}")):
+        if not open_brackets and (token.kind == "newline" or _is(token, "}")):
             break
-        brackets += token.kind == "mark" and token.text in _OPENING
-        brackets -= token.kind == "mark" and token.text in _CLOSING
+        if token.kind == "mark" and token.text in _OPENING:
+            open_brackets.append(_CLOSING[_OPENING.index(token.text)])
+        elif token.kind == "mark" and token.text in _CLOSING and [token.text] != open_brackets[-1:]:
+            raise Unreadable(token.line, f"a {token.text!r} closes nothing")
+        elif token.kind == "mark" and token.text in _CLOSING:
+            open_brackets.pop()
         at += 1
+    if open_brackets:
+        raise Unreadable(tokens[-1].line, f"{open_brackets[-1]!r} is missing")
     return at

@@ -8,7 +8,6 @@ what comes back is data.
 import base64
 import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -74,14 +73,21 @@ def filled(_: Mapping[str, Any]) -> None:
     order = json.load(sys.stdin)
     for entry in list(os.scandir(".")):
         if entry.name not in order["kept"]:
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path)
-            else:
-                os.unlink(entry.path)
+            _remove(entry)
     for name, data in order["files"].items():
         os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
         with open(name, "xb") as file:
             file.write(base64.b64decode(data))
+
+
+def _remove(entry: "os.DirEntry[str]") -> None:
+    if not entry.is_dir(follow_symlinks=False):
+        os.unlink(entry.path)
+        return
+    os.chmod(entry.path, 0o700)
+    for each in list(os.scandir(entry.path)):
+        _remove(each)
+    os.rmdir(entry.path)
 
 
 def fetched(order: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 _PIECE = 1 << 16
 #: at once; a client of AWS's API has a few for each service
 _MOST = 200
+#: of the loop, until who was accepted is told to us; it takes three
+_TURNS = 5
 
 
 @contextlib.contextmanager
@@ -37,23 +39,40 @@ def forwarded(listener: socket.socket, address: tuple[str, int]) -> Iterator[Non
 async def _serve(
     listener: socket.socket, address: tuple[str, int], begun: threading.Event, ending: "asyncio.Future[None]"
 ) -> None:
-    places = asyncio.BoundedSemaphore(_MOST)
+    # (the loop itself forgets who waits on both sides)
+    running: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.closing(writer), contextlib.suppress(OSError):
-            async with places:
-                there, back = await asyncio.open_connection(*address, limit=_PIECE)
-                with contextlib.closing(back):
-                    await asyncio.gather(_carry(reader, back), _carry(there, writer))
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(running) >= _MOST:
+            writer.transport.abort()
+            return
+        running[writer] = asyncio.create_task(_pass_on(reader, writer, address))
+        running[writer].add_done_callback(lambda _: running.pop(writer))
 
-    server = await asyncio.start_server(connected, sock=listener, limit=_PIECE)
+    server = await asyncio.start_server(accepted, sock=listener, limit=_PIECE)
     begun.set()
     await ending
+    asyncio.get_running_loop().remove_reader(
+        listener
+    )  # a server that closes meanwhile forgets who was accepted
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
     server.close()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
+    left = dict(running)
+    for writer, task in left.items():
+        writer.transport.abort()
         task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.gather(*left.values(), return_exceptions=True)
+    await asyncio.sleep(0)
+
+
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: tuple[str, int]
+) -> None:
+    with contextlib.closing(writer), contextlib.suppress(OSError):
+        there, back = await asyncio.open_connection(*address, limit=_PIECE)
+        with contextlib.closing(back):
+            await asyncio.gather(_carry(reader, back), _carry(there, writer))
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,13 +1,16 @@
 """Terraform's machine-readable output, as it was recorded from real runs, becomes our records."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labkit.deploy import terraform_stream
 from labkit.deploy.model import Change
 from labkit.deploy.terraform_errors import failed
 from labkit.deploy.terraform_stream import Diagnostic, Stream, changes, outputs, validated
+from labkit.errors import DeployError
 from labkit.events import Event, ignore
 
 
@@ -164,3 +167,39 @@ def test_a_terraform_that_breaks_says_its_last_words() -> None:
 
 def test_warnings_are_not_shown_to_those_who_do_not_listen() -> None:
     Stream(ignore).line(json.dumps({"type": "diagnostic", "diagnostic": {**ERROR, "severity": "warning"}}))
+
+
+ODD_LINES = [
+    '{"type": "diagnostic"}',
+    '{"type": "diagnostic", "diagnostic": []}',
+    '{"type": "diagnostic", "diagnostic": {"range": 3}}',
+    '{"type": "apply_complete", "hook": {"action": [], "resource": {}}}',
+    '{"type": "apply_start", "hook": null}',
+    '{"type": "outputs", "outputs": [1]}',
+    '{"type": "planned_change", "change": {"action": {}}}',
+]
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+def test_what_terraform_would_not_write_is_a_failure_of_the_files(line: str) -> None:
+    with pytest.raises(DeployError, match="not what Terraform writes"):
+        Stream(ignore).line(line)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "no", "[" * 100_000, '{"a": ' * 100_000, '"x"', "1e999999"])
+def test_nor_is_a_plan_anything_but_an_object(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DeployError):
+        terraform_stream.changes(terraform_stream.read_object(text) | {"resource_changes": 1})
+    (tmp_path / "state").write_text(text)
+    for read in (terraform_stream.outputs, terraform_stream.validated):
+        with pytest.raises(DeployError):
+            read(text or "no")
+    if text:
+        with pytest.raises(DeployError):
+            terraform_stream.outputs_of_state(tmp_path / "state")
+
+
+def test_a_line_nested_too_deep_is_no_json() -> None:
+    stream = Stream(ignore)
+    stream.line("[" * 100_000)
+    assert len(stream.other) == 1
