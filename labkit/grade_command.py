@@ -14,15 +14,16 @@ from labkit.console import Console
 from labkit.errors import UsageError
 from labkit.events import Event, banner
 from labkit.lesson.model import Places
-from labkit.variant import student_id
 
 if TYPE_CHECKING:
     from labkit.grading.grade import Request
+    from labkit.grading.identity import Settled
     from labkit.grading.model import Result
     from labkit.workspace import Workspace
 
-#: graded: the mark is in the result. Something was not judged: try again; sysexits' EX_TEMPFAIL
-GRADED, NOT_JUDGED = 0, 75
+#: graded: the mark is in the result. Something was not judged: try again (sysexits' EX_TEMPFAIL). All that was not
+#: judged uses what only AWS has: a person must look (EX_UNAVAILABLE)
+GRADED, NOT_JUDGED, NOT_EMULATED = 0, 75, 69
 KEY_VARIABLE = "LAB_GRADER_KEY_FILE"
 _NUMBER = "09"
 
@@ -40,9 +41,12 @@ def register(
 def options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen."""
     parser.add_argument("submission", nargs="?", help="a zip or folder (default: your own files)")
-    parser.add_argument("--student", help="whose it is (default: the current one)")
+    parser.add_argument("--student", help="whose it is (default: as the pack says, or the current one)")
     parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
     parser.add_argument("--engine", choices=["cloudformation", "terraform"], default=None)
+    parser.add_argument(
+        "--anyway", action="store_true", help="believe --student and --engine where the pack says otherwise"
+    )
     parser.add_argument(
         "--target", choices=["fresh", "deployed"], default="fresh",
         help="fresh: deploy into an empty cloud, for the mark; deployed: what stands now",
@@ -62,6 +66,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     """Grade, show, write the reports; the exit status says whether everything was judged."""
+    from labkit.grading import identity
     from labkit.grading.grade import grade
     from labkit.grading.model import to_json
     from labkit.grading.reports import terminal, words
@@ -72,6 +77,8 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     console.event(_banner(arguments, places))
     if request.deployed and not arguments.submission:
         freshness.warn(_own_workspace(arguments, places), console.event)
+    if said := identity.engine_said(request.engine, request.how):
+        console.event(Event("note", said))
     result = grade(request, console.event)
     for text, style in terminal.render(result, hidden=arguments.hidden):
         console.line(text, style=style)
@@ -84,7 +91,9 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
             console.line(line, style="strong")
     if words.whole(result) and not (arguments.submission or request.deployed):
         _own_workspace(arguments, places).record_step(_NUMBER)
-    return GRADED if words.judged(result) else NOT_JUDGED
+    if words.judged(result):
+        return GRADED
+    return NOT_EMULATED if words.needs_a_person(result) else NOT_JUDGED
 
 
 def _onward(result: "Result", places: Places) -> Iterator[str]:
@@ -136,15 +145,16 @@ def _refuse_points(configured: int | None, places: Places) -> None:
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     from labkit.grading.grade import SELF_CHECK_KEY, Request
 
-    student, source, engine, records = _whose(arguments, places)
+    whose, source, records = _whose(arguments, places)
+    key = arguments.key or os.environ.get(KEY_VARIABLE)
+    folder = places.state / "grading" / whose.student
     result = (
         Path(arguments.result)
         if arguments.result
-        else places.state / "grading" / student / _result_name(arguments)
+        else folder / _result_name(arguments, folder, keyed=bool(key))
     )
-    key = arguments.key or os.environ.get(KEY_VARIABLE)
     return Request(
-        root=places.root, student=student, source=source, engine=arguments.engine or engine,
+        root=places.root, student=whose.student, source=source, engine=whose.engine, how=whose.how,
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
         key=_key(Path(key)) if key else SELF_CHECK_KEY,
@@ -152,21 +162,27 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
     )  # fmt: skip
 
 
-def _result_name(arguments: argparse.Namespace) -> str:
-    """Some lines alone are no mark, and do not take the place of one."""
-    return "part.json" if arguments.only or arguments.gap else "result.json"
+def _result_name(arguments: argparse.Namespace, folder: Path, *, keyed: bool) -> str:
+    """Some lines alone are no mark, and a look without the key is none: neither takes the place of one."""
+    from labkit.grading import history
+
+    if arguments.only or arguments.gap:
+        return "part.json"
+    return "look.json" if not keyed and history.is_keyed(folder / "result.json") else "result.json"
 
 
-def _whose(arguments: argparse.Namespace, places: Places) -> tuple[str, Path, str, Mapping[str, Path]]:
-    """Student, where the files are, the engine used last, and what a pack would hold besides the files."""
+def _whose(arguments: argparse.Namespace, places: Places) -> "tuple[Settled, Path, Mapping[str, Path]]":
+    """Student and engine, where the files are, and what a pack would hold besides the files."""
+    from labkit.grading.identity import Settled, settle
     from labkit.lesson.pack import judged_records
+    from labkit.manifest import load
 
     if arguments.submission:
-        if not arguments.student:
-            raise UsageError("Whose submission is it?", hint="Add:  --student ada@uni.edu")
-        return student_id(arguments.student), Path(arguments.submission), "cloudformation", {}
+        source, lab = Path(arguments.submission), load(places.root)
+        return settle(source, arguments.student, arguments.engine, lab, anyway=arguments.anyway), source, {}
     workspace = _own_workspace(arguments, places)
-    return workspace.variant.student, workspace.path, workspace.record.engine, judged_records(workspace)
+    engine = arguments.engine or workspace.record.engine
+    return Settled(workspace.variant.student, engine, "typed"), workspace.path, judged_records(workspace)
 
 
 def _own_workspace(arguments: argparse.Namespace, places: Places) -> "Workspace":

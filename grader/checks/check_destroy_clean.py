@@ -13,9 +13,14 @@ def check(lab: Lab) -> None:
     What is left costs money while you sleep. Only a listing proves that nothing is.
     """
     other = lab.doomed()
-    other.bucket.clients.client("s3").put_object(
-        Bucket=other.bucket.name, Key=f"{lab.variant.prefix}/{lab.unique('left')}.png", Body=b"an image"
-    )
+    if not other.survivors():
+        raise Failed(
+            f"nothing of your files was deployed, so there is nothing to delete: {other.system.deployment.reason}",
+            hint="mend the line deploys first", expected="something to delete", found="nothing",
+        )  # fmt: skip
+    for bucket in other.system.buckets():
+        key = f"{lab.variant.prefix}/{lab.unique('left')}.png"
+        other.clients.client("s3").put_object(Bucket=bucket, Key=key, Body=b"an image")
     other.destroy(stop_after=_IN_THE_MIDDLE)
     again = _destroyed(other)
     left = other.survivors()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from labkit.cloud.records import (
     Caller,
     Credentials,
+    InstanceRecord,
     InterfaceRecord,
     PolicyDocument,
     Principal,
@@ -225,4 +226,16 @@ class Facts(Protocol):
 
     def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
         """The policy of a VPC endpoint."""
+        ...
+
+    def role_tags(self, role_arn: str) -> Mapping[str, str]:
+        """A role's tags; none without such a role."""
+        ...
+
+    def table_tags(self, region: str, table: str) -> Mapping[str, str]:
+        """A DynamoDB table's tags, the table given by name or ARN; none without such a table."""
+        ...
+
+    def instance(self, instance_id: str) -> InstanceRecord | None:
+        """An instance of any region."""
         ...

@@ -71,7 +71,7 @@ class Probing:
             case "POST", ["overseer"]:
                 return self._overseer()
             case "POST", ["credentials"]:
-                return self._issue(request.get_json()["role"])
+                return self._issue(**request.get_json())
             case "POST", ["packets"]:
                 return self._packet(request.get_json())
             case "PUT", ["images", name] if "behaviour" in request.args:
@@ -98,9 +98,10 @@ class Probing:
 
     # -- credentials ------------------------------------------------------------------------------------
 
-    def _issue(self, role: str) -> Mapping[str, Any]:
+    def _issue(self, role: str, session: str = "grader") -> Mapping[str, Any]:
+        """Credentials as the service gives them whose session has this name: EC2's bear the instance's id."""
         arn = role if role.startswith("arn:") else f"arn:aws:iam::{addresses.ACCOUNT_ID}:role/{role}"
-        return asdict(self._credentials.issue(arn, "grader", seconds=3600))
+        return asdict(self._credentials.issue(arn, session, seconds=3600))
 
     # -- packets ----------------------------------------------------------------------------------------
 

@@ -12,29 +12,36 @@ from typing import Any
 
 from labkit.deploy import survivors
 from labkit.deploy.changeset import error_text
-from labkit.deploy.model import Survivor
+from labkit.deploy.model import Engine, Survivor
 from labkit.errors import DeployError
 from labkit.events import Emit, Event
 from labkit.targets import Clients
 
 
-def demolish(
-    clients: Clients, destroy: Callable[[], None], emit: Emit, *, prefix: str, tag_value: str
-) -> None:
-    """Delete a lab whole: empty its buckets, let its engine `destroy`, delete what that did not know.
+def demolish(clients: Clients, engine: Engine, emit: Emit, *, prefix: str, tag_value: str) -> None:
+    """Delete a lab whole: empty its buckets, let its engine destroy, delete what that did not know.
 
     An engine that fails (broken files, something in its way) is no reason to keep what costs: it is told, and the
     engine tries again once the rest is gone. What is left after all is for survivors.find.
     """
-    for bucket in survivors.buckets_named(clients, prefix):
+    for bucket in own_buckets(clients, engine, prefix):
         count = survivors.empty_bucket(clients, bucket)
         if count:
             emit(Event("note", f"emptied the bucket {bucket}: {count} objects and versions"))
-    trouble = not _went_through(destroy, emit)
+    trouble = not _went_through(engine.destroy, emit)
     for leftover in delete(clients, prefix=prefix, tag_value=tag_value):
         emit(Event("note", f"deleted {leftover.kind} {leftover.identifier}, which the engine had left"))
     if trouble:
-        _went_through(destroy, emit)  # what was in its way is gone now
+        _went_through(engine.destroy, emit)  # what was in its way is gone now
+
+
+def own_buckets(clients: Clients, engine: Engine, prefix: str) -> list[str]:
+    """The lab's own buckets: those that its engine made, whatever they are called, and those named after it."""
+    try:
+        made = engine.buckets()
+    except DeployError:  # a broken state: what is named after the lab is found all the same
+        made = ()
+    return list(dict.fromkeys([*survivors.buckets_named(clients, prefix), *made]))
 
 
 def _went_through(destroy: Callable[[], None], emit: Emit) -> bool:

@@ -131,6 +131,23 @@ class CloudFormation:
         if self._settled() is not None:
             self._delete()
 
+    def buckets(self) -> tuple[str, ...]:
+        """The stack's buckets; none without a stack."""
+        from botocore.exceptions import ClientError
+
+        pages = self._api.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        try:
+            found = [each for page in pages for each in page["StackResourceSummaries"]]
+        except ClientError as error:
+            if "does not exist" in error_text(error)[1]:
+                return ()
+            raise self._refused("describe", error) from error
+        stands = (each for each in found if each["ResourceStatus"] != "DELETE_COMPLETE")
+        return tuple(
+            each["PhysicalResourceId"] for each in stands
+            if each["ResourceType"] == "AWS::S3::Bucket" and each.get("PhysicalResourceId")
+        )  # fmt: skip
+
     def _start(self, what: str) -> None:
         """Refuse to begin what can't end well."""
         credentials.require(self.clients, what, self.emit)

@@ -126,3 +126,7 @@ class Engine(Protocol):
     def destroy(self) -> None:
         """Delete everything that this engine made; nothing there is success. Raises DeployError."""
         ...
+
+    def buckets(self) -> tuple[str, ...]:
+        """The names of the buckets that this engine made and that may stand: they must be empty to be deleted."""
+        ...

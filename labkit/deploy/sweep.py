@@ -82,7 +82,7 @@ def labs(clients: Clients) -> list[Lab]:
 def delete(clients: Clients, lab: Lab, emit: Emit) -> list[Survivor]:
     """Delete everything of a lab, whatever engine made it; returns what is left."""
     stack = CloudFormation(clients, Source(lab.project, _NOWHERE), emit)
-    cleanup.demolish(clients, stack.destroy, emit, prefix=lab.project, tag_value=lab.variant)
+    cleanup.demolish(clients, stack, emit, prefix=lab.project, tag_value=lab.variant)
     return survivors.find(clients, prefix=lab.project, tag_value=lab.variant)
 
 

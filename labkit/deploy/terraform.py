@@ -129,6 +129,18 @@ class Terraform:
             self._streamed("destroy", self._commands.destroy, self.emit)
         self._failure.unlink(missing_ok=True)
 
+    def buckets(self) -> tuple[str, ...]:
+        """The buckets in the state; none without one."""
+        known = state.read_json(self._state) if self._state.is_file() else None
+        made = [each for each in (known or {}).get("resources", ()) if each.get("mode") == "managed"]
+        found = (
+            each
+            for resource in made
+            if resource.get("type") == "aws_s3_bucket"
+            for each in resource["instances"]
+        )
+        return tuple(str(each["attributes"]["bucket"]) for each in found)
+
     # -- running -------------------------------------------------------------------------------------
 
     @property

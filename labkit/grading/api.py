@@ -196,7 +196,8 @@ class Lab:
 
         Attempts with them are really tried and really refused. Raises Failed when there is no such role.
         """
-        return self.system.clients_of(self._role(role))
+        session = self.server.instance_id if role == "server" else "grader"  # as EC2 calls the session
+        return self.system.clients_of(self._role(role), session)
 
     def anonymous(self) -> Clients:
         """AWS clients that sign nothing: the world's view of the bucket."""
@@ -269,8 +270,7 @@ class Lab:
 
     def denials(self) -> list[Mapping[str, Any]]:
         """Refusals of the AWS API, oldest first: principal, action, resource, reason, policy, statement, code."""
-        answer: list[Mapping[str, Any]] = self.system.cloud.ask("GET", "denials")
-        return answer
+        return self.system.denials()
 
     # -- other deployments ------------------------------------------------------------------------------
 

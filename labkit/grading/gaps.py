@@ -6,8 +6,9 @@ the mixture (system).
 In every file a gap stands between `# >>> gap NAME` and `# <<< gap NAME`, each alone on its line.
 """
 
+import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from labkit.grading.rubric import GIVEN, given_of, is_given
 
@@ -63,6 +64,21 @@ def mixed(student: Mapping[str, str], reference: Mapping[str, str], units: Itera
     for gap in sorted(chosen - set(reference) - given):
         files = _with_gap(gap, files, reference, student)
     return files
+
+
+def changes_taken_back(student: Mapping[str, str], reference: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The student's files with one change of their given text taken back, one after the other; gaps stay as they are."""
+    for name, right in reference.items():
+        try:
+            given = _given(name, student, right).splitlines(keepends=True)
+        except NoSuchText:
+            continue
+        lines = right.splitlines(keepends=True)
+        for kind, a, b, c, d in difflib.SequenceMatcher(None, given, lines, autojunk=False).get_opcodes():
+            if kind != "equal":
+                text = "".join([*given[:a], *lines[c:d], *given[b:]])
+                own = bodies(student[name].replace("\r\n", "\n"))
+                yield {**student, name: with_bodies(text, own)}
 
 
 def _file(name: str, student: Mapping[str, str]) -> str:

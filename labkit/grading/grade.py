@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import labkit
 from labkit import manifest
 from labkit.errors import LabError, UsageError
 from labkit.events import Emit, Event, ignore
-from labkit.grading import intake, kept, refusal, rubric, runner, scratch, standing
+from labkit.grading import history, identity, intake, kept, refusal, rubric, runner, scratch, standing
 from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
 from labkit.grading.rubric import Rubric
 from labkit.grading.starting import Warm, warm_parent
@@ -45,6 +46,7 @@ class Request:
     gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
     grader key; without it hidden inputs can be foreseen, and the result says so. records: what the submission's pack
     would hold besides what is in `source`, by name. own: the files are those of whoever grades.
+    how: what says which engine it was made with.
     """
 
     root: Path
@@ -60,28 +62,34 @@ class Request:
     limits: intake.IntakeLimits = field(default_factory=intake.IntakeLimits)
     records: Mapping[str, Path] = field(default_factory=dict)
     own: bool = False
+    how: identity.How = "typed"
 
 
 def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Result:
     """Grade one submission, with processes of `warm` (None: of a warm parent for this one only).
 
-    The result file is valid from the first moment, "not judged" until it is judged.
+    The result file is valid from the first moment, "not judged" until it is judged; an earlier result is kept beside it.
 
-    A submission that can't be taken in, or holds what is refused, is judged: nothing of it holds. Raises
-    UsageError for a line or gap that does not exist, StateError when the result can't be written, SandboxUnavailable
+    A submission that holds what is refused is judged: nothing of it holds. Raises DamagedError for one that nobody can
+    read, UsageError for a line or gap that does not exist, or a mark in the place of the result that a look without
+    the key would replace, StateError when the result can't be written, SandboxUnavailable
     where nothing would keep somebody else's Terraform from anything.
     """
     lines = rubric.load(request.root)
     wanted = _wanted(lines, request)
     _refuse_terraform_of_others(request)
     started = time.monotonic()
+    _refuse_to_replace(request)
     run = runner.Run(empty(lines, _about(request, lines)), request.result, emit)
-    run.keep()
     with scratch.folder(request.state) as folder:
         try:
             taken = intake.take_in(request.source, folder / "submission", request.limits, request.records)
+        except intake.DamagedError:
+            raise
         except intake.IntakeError as error:
+            _begin(run, request)
             return _refused(run, request, wanted, [error.message], error.hint)
+        _begin(run, request)
         seed = seed_of(request.key, taken.sha256)
         about = {
             **run.result.about,
@@ -102,6 +110,23 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     run.result = _only(replace(result, timing=timing), request, wanted)
     run.keep()
     return run.result
+
+
+def _begin(run: runner.Run, request: Request) -> None:
+    """The result's first writing, once there is a submission; what was there before is kept beside it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    run.result = replace(run.result, when={"graded": now, **identity.times(request.source)})
+    if request.result is not None:
+        history.set_aside(request.result)
+    run.keep()
+
+
+def _refuse_to_replace(request: Request) -> None:
+    if request.result and request.key == SELF_CHECK_KEY and history.is_keyed(request.result):
+        raise UsageError(
+            f"{request.result} holds a mark that was made with the grader key, and this would be a look without it.",
+            hint="Name another file:  --result look.json   or the key:  --key grader.key",
+        )
 
 
 def _refuse_terraform_of_others(request: Request) -> None:
@@ -183,7 +208,7 @@ def _about(request: Request, lines: Rubric) -> dict[str, Any]:
     except LabError:
         code = ""
     return {
-        "student": request.student, "variant": code, "engine": request.engine, "kit": labkit.__version__,
+        "student": request.student, "variant": code, "engine": request.engine, "engine_by": request.how, "kit": labkit.__version__,
         "target": "deployed" if request.deployed else "fresh", "only": list(request.only), "gap": request.gap,
         "rubric": rubric_hash(lines), "python": platform.python_version(),
         "reference": has_reference(request),

@@ -4,6 +4,7 @@ What belongs here: size, count, ratio, depth, names, links, devices; the submiss
 files mean (refusal, session). Nothing is mended: what does not fit is refused, naming the entry.
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -33,6 +34,10 @@ class IntakeError(LabError):
     """The submission is refused as a whole; the message names the entry."""
 
     exit_status = 3
+
+
+class DamagedError(IntakeError):
+    """Nobody can read what was named as a submission: there is nothing to mark, and no mark."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def take_in(
     """Copy the submission `source` (a folder or a zip) into the empty `folder`.
 
     `records`: what a pack would hold besides, by its name there. A single folder at the top of a zip is looked
-    through. Raises IntakeError, naming the entry and the reason;
+    through. Raises IntakeError, naming the entry and the reason, DamagedError where nobody can read it;
     UsageError when `source` is not there or can't be read, StateError when the disk takes no more: neither is the
     student's fault.
     """
@@ -144,12 +149,26 @@ def take_in(
     elif stat.S_ISREG(kind) and zipfile.is_zipfile(source):
         _from_zip(source, sink)
     else:
-        raise IntakeError(f"{source} is neither a zip nor a folder.", hint="Pack it again:  ./lab submit")
+        raise DamagedError(f"{source} is neither a zip nor a folder, or a zip that is cut off.", hint=_AGAIN)
     for name, path in (records or {}).items():
         if path.is_file() and not (folder / name).exists():
             with path.open("rb") as file:
                 sink.put(name, file)
+    _refuse_zips(source, folder)
     return replace(described(folder), left_out=tuple(sorted(sink.left_out)))
+
+
+def _refuse_zips(source: Path, folder: Path) -> None:
+    """A folder or zip of other people's zips is no submission."""
+    names = [path.name for path in folder.rglob("*") if path.is_file()]
+    zips = [name for name in names if name.lower().endswith(".zip")]
+    if zips and len(zips) == len(
+        [name for name in names if not name.lower().endswith((".txt", ".csv", ".html"))]
+    ):
+        raise DamagedError(
+            f"{source} holds {len(zips)} zips, for example {printable(sorted(zips)[0])}, and is no submission itself.",
+            hint="Name one of the zips.",
+        )
 
 
 def _unreadable(source: Path, error: OSError) -> UsageError:
@@ -228,9 +247,11 @@ def _from_zip(source: Path, sink: _Sink) -> None:
         raise
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = printable(str(error))
-        raise IntakeError(f"{source.name} is a broken or unusual zip: {reason}.", hint=_HINT) from error
+        raise DamagedError(f"{source.name} is a broken or unusual zip: {reason}.", hint=_AGAIN) from error
     except Exception as error:  # zlib.error and its like have no family of their own
-        raise IntakeError(f"{source.name} can't be unpacked: {type(error).__name__}.", hint=_HINT) from error
+        raise DamagedError(
+            f"{source.name} can't be unpacked: {type(error).__name__}.", hint=_AGAIN
+        ) from error
 
 
 def _entries(archive: zipfile.ZipFile, sink: _Sink) -> Iterator[tuple[str, zipfile.ZipInfo]]:
@@ -246,7 +267,7 @@ def _entries(archive: zipfile.ZipFile, sink: _Sink) -> Iterator[tuple[str, zipfi
         if kind not in (0, stat.S_IFREG):
             raise _refused(name, "it is a link or no plain file")
         if entry.flag_bits & 1:
-            raise _refused(name, "it is encrypted")
+            raise DamagedError(f"{shortened(printable(name), 80)} is encrypted.", hint=_AGAIN)
         yield name, entry
 
 
@@ -256,6 +277,22 @@ def _single_top(names: list[str]) -> str:
     alone = len(tops) == 1 and all("/" in name for name in names)
     top = next(iter(tops)) if alone else ""
     return f"{top}/" if top not in ("", ".", "..") else ""
+
+
+def said(source: Path, name: str, limit: int = 1 << 20) -> bytes | None:
+    """One file of a zip or folder, by its name in the pack, before anything is taken in; None where it is not there.
+
+    Never raises for what is in `source`: taking it in says what is wrong.
+    """
+    with contextlib.suppress(OSError):
+        if source.is_dir():
+            path = source / name
+            return path.read_bytes() if path.is_file() and path.stat().st_size <= limit else None
+        with contextlib.suppress(Exception), zipfile.ZipFile(source) as archive:
+            names = [each.replace("\\", "/") for each in archive.namelist()]
+            entry = archive.infolist()[names.index(_single_top(names) + name)]
+            return archive.read(entry) if entry.file_size <= limit else None
+    return None
 
 
 # ---- Names ------------------------------------------------------------------------------------------
@@ -276,6 +313,7 @@ def _clean(name: str, limits: IntakeLimits) -> list[str]:
     return parts
 
 
+_AGAIN = "Download it again, or ask for it again:  ./lab submit  makes it"
 _HINT = "Pack it again with nothing but your files:  ./lab submit"
 
 

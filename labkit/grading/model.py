@@ -23,6 +23,7 @@ class Verdict:
     """What one check said. `fraction` of the points is earned: 1 when passed, 0 to below 1 when failed.
 
     `way` says which attempt proved it; `evidence` are lines that show it (hops, a policy statement, a log).
+    `lacking`: what AWS has and the local cloud does not, for which alone the line was not judged.
     """
 
     outcome: Outcome = "not judged"
@@ -33,6 +34,7 @@ class Verdict:
     found: str = ""
     evidence: tuple[str, ...] = ()
     way: Way = ""
+    lacking: str = ""
 
     @property
     def passed(self) -> bool:
@@ -77,6 +79,8 @@ class LineResult:
 class Result:
     """The result of one grading. `about`: student, submission hash, engine, kit … ; `trouble`: ours, for staff.
 
+    `when`: graded, handed_in (the file's own time), packed (the last step in it), each ISO 8601 in UTC.
+
     `bonus` lines are apart from the points: they neither lower nor raise the mark, nor keep it from being final.
     """
 
@@ -86,6 +90,7 @@ class Result:
     trouble: tuple[str, ...] = ()
     timing: Mapping[str, float] = field(default_factory=dict)
     bonus: tuple[LineResult, ...] = ()
+    when: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> tuple[LineResult, ...]:
@@ -114,8 +119,13 @@ class Result:
 
     @property
     def not_judged(self) -> tuple[LineResult, ...]:
-        """The lines that our trouble kept from being judged."""
+        """The lines that our trouble, or what the local cloud lacks, kept from being judged."""
         return tuple(line for line in self.lines if line.verdict.outcome == "not judged")
+
+    @property
+    def not_emulated(self) -> tuple[LineResult, ...]:
+        """Of those the ones for which only a person can say more: the same grading again says the same."""
+        return tuple(line for line in self.not_judged if line.verdict.lacking)
 
     @property
     def is_final(self) -> bool:
@@ -162,8 +172,10 @@ def to_json(result: Result) -> dict[str, Any]:
         "final": result.is_final,
         "complete": result.complete,
         "not_judged": [line.id for line in result.not_judged],
+        "not_emulated": [line.id for line in result.not_emulated],
         "trouble": list(result.trouble),
         "timing": dict(result.timing),
+        "when": dict(result.when),
         "lines": [_line_json(line) for line in result.lines],
         "bonus": {
             "score": result.bonus_score,
@@ -192,6 +204,7 @@ def from_json(value: Mapping[str, Any]) -> Result:
             tuple(value["trouble"]),
             dict(value["timing"]),
             tuple(_line_of(line) for line in value["bonus"]["lines"]),
+            dict(value.get("when", {})),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"a result without {error}") from error

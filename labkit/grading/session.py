@@ -6,7 +6,9 @@ collecting checks (plugin), keeping the result (runner).
 
 import contextlib
 import functools
+import itertools
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,17 +17,17 @@ from pathlib import Path
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud
 from labkit.deploy.engines import NAMES as ENGINES
 from labkit.deploy.engines import TITLES
-from labkit.deploy.model import OUTPUTS
+from labkit.deploy.model import OUTPUTS, Deployment
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, LabError
-from labkit.grading import blame, gaps, outside, refusal
+from labkit.grading import blame, gaps, lacking, outside, refusal
 from labkit.grading.api import Deployed, Lab, undeployed
 from labkit.grading.failure import Failed, Untried
 from labkit.grading.kept import Kept
 from labkit.grading.model import Verdict, Way
 from labkit.grading.naming import Names
 from labkit.grading.own_words import OwnWords
-from labkit.grading.rubric import Line, Rubric, given_of
+from labkit.grading.rubric import GIVEN, Line, Rubric, given_of
 from labkit.grading.system import Ground, System, words_of
 from labkit.grading.task import Task
 from labkit.grading.terraform_sandbox import TerraformSandbox
@@ -39,6 +41,8 @@ Check = Callable[[Lab], float | None]
 SUBMITTED: Way = "as submitted"
 ALONE: Way = "alone"
 _TRIES = 2
+#: of given text that are taken back, one at a time, to find the one that keeps it from deploying
+_MOST_CHANGES = 6
 #: the file whose given text makes rows and answers
 _APPLICATION = "flask_app.py"
 _LONGEST = 600
@@ -60,7 +64,8 @@ class Session:
     told: Callable[[Endpoint], None] = lambda _: None  # of each cloud in use
     trouble: Callable[[str], None] = lambda _: None  # what staff should look at
     submitted_verdicts: dict[str, Verdict] = field(default_factory=dict)
-    #: whether the submission stands at home, and what did not hold abroad and does at home
+    #: where the submission stands, None for nowhere now; whether it came home, and what held only there
+    _standing: "System | None" = None
     _at_home: bool = False
     _only_abroad: Verdict | None = None
     #: lines whose last attempt did not come to what they are about
@@ -72,11 +77,14 @@ class Session:
     _under: dict[int, Ground] = field(default_factory=dict)
     _grounds: int = 0
     _kept: "_Reference | None" = None
-    _control: threading.Lock = field(default_factory=threading.Lock)
     #: clouds in which a hidden line's check was begun: what is seen there from then on may tell its inputs
     _heard_secrets: set[int] = field(default_factory=set)
     #: lines whose attempt as submitted looked at the reference system too
     _beside_reference: set[str] = field(default_factory=set)
+    #: mixtures that do not deploy into an empty cloud, and why
+    _undeployable: dict[str, str] = field(default_factory=dict)
+    #: one deploys at a time: lines that mostly wait are judged side by side
+    _deploying: threading.RLock = field(default_factory=threading.RLock)
 
     # -- the student's text and the reference's ---------------------------------------------------------
 
@@ -121,10 +129,10 @@ class Session:
         It is deployed in another region than the student's own, so that a typed region shows; when a line that
         only the whole can prove does not hold there, the submission comes home, and is judged there from then on.
         """
-        verdict = self._blocked(line) or self._judge(line, check, SUBMITTED, lambda: self._whole)
+        verdict = self._blocked(line) or self._judge(line, check, SUBMITTED, self._whole)
         if line.whole and not line.abroad and verdict.outcome == "failed" and self._is_abroad:
             self._come_home()
-            abroad, verdict = verdict, self._judge(line, check, SUBMITTED, lambda: self._whole)
+            abroad, verdict = verdict, self._judge(line, check, SUBMITTED, self._whole)
             self._only_abroad = abroad if verdict.passed else None
         self.submitted_verdicts[line.id] = verdict
         return verdict
@@ -132,9 +140,13 @@ class Session:
     def alone(self, line: Line, check: Check) -> Verdict:
         """The line's verdict on the reference system with the student's text of its units in it.
 
-        Where given text of one file stood in the way of what the line is about, the line's other units decide.
+        Where given text of one file stood in the way of what the line is about, the line's other units decide; where
+        given text does not deploy, the line is judged without the one change that keeps it from deploying.
         """
         verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
+        stopped = line.id in self._untried or verdict.lacking
+        if stopped and GIVEN in line.alone and (sound := self._sound):
+            verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone, sound))
         rest = [unit for unit in line.alone if not unit.startswith(given_of(""))]
         if line.id in self._untried and 0 < len(rest) < len(line.alone):
             verdict = self._judge(line, check, ALONE, lambda: self._mixture(rest))
@@ -142,15 +154,38 @@ class Session:
         before = self.submitted_verdicts.get(line.id, Verdict())
         return self._words(check).alone(before, verdict, helpers)
 
+    @functools.cached_property
+    def _sound(self) -> Mapping[str, str] | None:
+        """The submission's files without the one change of given text for which it does not deploy.
+
+        None where the given text deploys, or it is not for one change alone: a mistake there costs what the whole
+        costs, and the lines about the thing that it spoils; not every line that is tried with given text.
+        """
+        if self._deploys(self.texts):
+            return None
+        changes = gaps.changes_taken_back(self.texts, self.reference or {})
+        return next(
+            (texts for texts in itertools.islice(changes, _MOST_CHANGES) if self._deploys(texts)), None
+        )
+
+    def _deploys(self, texts: Mapping[str, str]) -> bool:
+        """Whether the reference system with the given text of these files does."""
+        try:
+            self._mixture([GIVEN], texts)
+        except (Failed, gaps.NoSuchText, lacking.NotEmulated):
+            return False
+        return True
+
     def _blocked(self, line: Line) -> Verdict | None:
         """The attempt is useless when a line that it needs does not hold."""
         for need in line.needs:
             before = self.submitted_verdicts.get(need)
             if before is not None and not before.passed:
                 title = self.rubric.line(need).title
-                outcome = before.outcome
+                if before.lacking:
+                    return replace(lacking.verdict(before.lacking), way=SUBMITTED)
                 return Verdict(
-                    outcome, reason=f"it can't be tried as a whole until this holds: {need} ({title})",
+                    before.outcome, reason=f"it can't be tried as a whole until this holds: {need} ({title})",
                     hint=f"mend {need} first", way=SUBMITTED,
                 )  # fmt: skip
         return None
@@ -164,7 +199,7 @@ class Session:
         seen = Verdict()
         for _ in range(_TRIES):
             seen = self._attempt(line, check, way, system)
-            if seen.outcome != "not judged":
+            if seen.outcome != "not judged" or seen.lacking:
                 return seen
         if not self._comes_to_a_verdict(line, check):
             return seen
@@ -177,22 +212,27 @@ class Session:
         """Whether it does on the reference system with nothing of the student's in it."""
         if self.task.deployed or self.reference is None:
             return False
-        with self._control:
+        with self._deploying:
             return self._attempt(line, check, ALONE, lambda: self._mixture(())).outcome != "not judged"
 
     def _attempt(self, line: Line, check: Check, way: Way, system: Callable[[], System]) -> Verdict:
         """What the check says, or raises, which tells whose fault it is; a fault of the cloud beside a failure is ours."""
-        names, chosen = Names({}), None
+        names, since = Names({}), time.time()
         new_faults: Callable[[], Counter[str]] = Counter
+        chosen: System | None = None
         self._untried.discard(line.id)
         try:
             chosen = system()
             new_faults = chosen.new_faults()
             names = Names(chosen.deployment.outputs, "\n".join(self.texts.values()))
-            if self.task.deployed and chosen.deployment.status == "absent" and (line.needs or line.whole):
+            if (
+                self.task.deployed
+                and chosen.deployment.status == "absent"
+                and (line.needs or line.whole or line.ends)
+            ):
                 raise _nothing_stands()
-            if line.needs and chosen.deployment.status != "complete":
-                raise undeployed(chosen.deployment)
+            if chosen.deployment.status != "complete" and (line.needs or line.whole or line.ends):
+                _refuse_undeployed(line, chosen.deployment)
             if line.hidden:
                 self._heard_secrets.add(id(chosen.cloud))
             with _lab(self, line, chosen) as lab:
@@ -204,17 +244,19 @@ class Session:
             verdict = _of_fraction(fraction)
         except Exception as error:
             verdict = _of_error(error)
+            if verdict.outcome == "failed" and chosen and (what := lacking.by_policy(chosen.denials(since))):
+                verdict = lacking.verdict(what)
             if isinstance(error, Untried | gaps.NoSuchText):
                 self._untried.add(line.id)
             if isinstance(error, Failed) and error.final and way == SUBMITTED:
                 self._final.add(line.id)
         if way == ALONE or line.id in self._beside_reference or self._may_tell_inputs(line, chosen):
-            verdict = self._words(check).quiet(verdict)
+            verdict = verdict if verdict.lacking else self._words(check).quiet(verdict)
         return _stable(replace(verdict, way=way), names)
 
     def hidden_lines_begin(self) -> None:
         """From now on what the submission's own programs say may hold what hidden lines asked of them."""
-        self._heard_secrets.add(id(self._whole.cloud))
+        self._heard_secrets.add(id(self._whole().cloud))
 
     def _may_tell_inputs(self, line: Line, system: System | None) -> bool:
         """Whether what a line that is not hidden saw there may hold what hidden ones asked."""
@@ -239,25 +281,48 @@ class Session:
 
     # -- systems ----------------------------------------------------------------------------------------
 
-    @functools.cached_property
     def _whole(self) -> System:
-        """The submission as it is: deployed once, or found standing."""
-        if self.task.deployed:
-            return self._standing()
+        """The submission as it is: deployed where it does not stand, or found standing."""
+        with self._deploying:
+            if self._standing is None:
+                self._standing = self._found() if self.task.deployed else self._deployed()
+            return self._standing
+
+    def _deployed(self) -> System:
         system = self._system(self.task.region if self._at_home else self.task.abroad or self.task.region)
         system.deploy(self.files)
         return system
 
     @property
     def _is_abroad(self) -> bool:
-        return not self.task.deployed and self._whole.region != self.task.region
+        return not self.task.deployed and self._whole().region != self.task.region
 
     def _come_home(self) -> None:
         self._at_home = True
-        self._under.pop(id(self._whole)).close()
-        del self._whole
+        self._end(self._whole())
 
-    def _standing(self) -> System:
+    def _end(self, system: System) -> None:
+        """Nobody is judged on this system any more: who needs it next gets a new one. A kept cloud is emptied."""
+        self._standing = None if system is self._standing else self._standing
+        self._kept = None if self._kept and system is self._kept.system else self._kept
+        if self.task.kept:
+            self._give_back(system)
+        else:
+            self._under.pop(id(system)).close()
+
+    def restore(self, lab: Lab, units: frozenset[str], healthy: bool) -> None:
+        """Leave the system as healthy as it was: its units started again, or ended where that is ours to do.
+
+        So what a check that disturbs leaves behind reaches no other line.
+        """
+        with contextlib.suppress(CloudError):
+            lab.system.revive(units)
+            if not healthy or lab.server.wait_healthy(_REVIVED_SECONDS):
+                return
+        if id(lab.system) in self._under:
+            self._end(lab.system)
+
+    def _found(self) -> System:
         cloud = LocalCloud(Path(self.task.deployed))
         endpoint = cloud.running()
         if endpoint is None:
@@ -271,27 +336,53 @@ class Session:
         system.adopt()
         return system
 
-    def _mixture(self, units: Sequence[str]) -> System:
-        """The reference system with these units in it, deployed in the one cloud kept for it."""
+    def _mixture(self, units: Sequence[str], student: Mapping[str, str] | None = None) -> System:
+        """The reference system with these units of the student's files in it, deployed in the one cloud kept for it."""
         assert self.reference is not None
         other = ".tf" if self.task.engine == "cloudformation" else ".yaml"
         not_needed = {name: text for name, text in self.reference.items() if name.endswith(other)}
-        texts = gaps.mixed({**not_needed, **self.texts}, self.reference, units)
+        texts = gaps.mixed({**not_needed, **(student or self.texts)}, self.reference, units)
         # what a comment hid in the whole is bare in the reference
         refused = refusal.harmful(texts) or refusal.shows_more(texts, self.reference)
         if refused:
             raise Failed(str(refused[0]), hint="remove it: this lab needs nothing of the kind")
-        kept = self._kept or _Reference(self._system(self.task.region))
-        if kept.mixed != texts:
-            self._kept = None  # until it stands again
-            deployment = kept.system.deploy({name: text.encode() for name, text in texts.items()})
-            if deployment.status != "complete":
-                raise Untried(
-                    f"with your text the reference system does not deploy: {deployment.reason}",
-                    hint=f"look at: {', '.join(units)}",
-                )
-        self._kept = _Reference(kept.system, texts)
-        return kept.system
+        with self._deploying:
+            if self._kept is None or self._kept.mixed != texts:
+                self._kept = _Reference(self._mixed(texts, units), texts)
+            return self._kept.system
+
+    def _mixed(self, texts: Mapping[str, str], units: Sequence[str]) -> System:
+        """A system of these files, deployed where nothing stands: it must not hang on what stood there before.
+
+        Only the cloud that is kept for feedback on a gap is updated, and emptied where that fails. Raises Untried,
+        NotEmulated for files that do not deploy.
+        """
+        name = repr(sorted(texts.items()))
+        if name not in self._undeployable:
+            kept, self._kept = self._kept, None
+            if kept and not self.task.kept:
+                self._give_back(kept.system)
+            system = kept.system if kept and self.task.kept else self._system(self.task.region)
+            deployment = self._deploy_mixture(system, texts)
+            if deployment.status == "complete":
+                return system
+            self._end(system)
+            self._undeployable[name] = deployment.reason
+        reason = self._undeployable[name]
+        if what := lacking.named(reason):
+            raise lacking.NotEmulated(what)
+        raise Untried(
+            f"with your text the reference system does not deploy: {reason}",
+            hint=f"look at: {', '.join(units)}",
+        )
+
+    def _deploy_mixture(self, system: System, texts: Mapping[str, str]) -> Deployment:
+        files = {name: text.encode() for name, text in texts.items()}
+        deployment = system.deploy(files)
+        if deployment.status != "complete" and self.task.kept:
+            system.destroy()
+            deployment = system.deploy(files)
+        return deployment
 
     def _system(self, region: str, engine: str = "") -> System:
         """A system in an empty cloud of its own, not yet deployed."""
@@ -335,7 +426,9 @@ class Session:
         deployment = system.deploy(lab.system.files(self.manifest.files.values()))
         if deployment.status != "complete":
             by = f" by {TITLES[engine]}" if engine else ""
-            raise Failed(f"your files do not deploy into an empty cloud{by}: {deployment.reason}")
+            raise lacking.failure(
+                deployment.reason, f"your files do not deploy into an empty cloud{by}: {deployment.reason}"
+            )
         return Lab(lab.line, lab.random, system, lab._another, lab._cleanups)
 
     def other_engine(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
@@ -369,20 +462,11 @@ class Session:
 
     def doomed(self, lab: Lab, undo: contextlib.ExitStack) -> Lab:
         """A deployment of this lab's files that may be deleted: this one, where it is ours and nobody needs it."""
-        if self.task.deployed or lab.system is not self.__dict__.get("_whole"):
+        if self.task.deployed or lab.system is not self._standing:
             return self._another(lab, self.task.region, undo)
-        undo.callback(self._give_back, self._whole)
-        del self._whole
+        undo.callback(self._give_back, lab.system)
+        self._standing = None
         return lab
-
-    def restore(self, lab: Lab, units: frozenset[str], healthy: bool) -> None:
-        """Leave the system as healthy as it was: its units started again, or all of it made anew where that is ours."""
-        lab.system.revive(units)
-        if self.task.deployed or not healthy or lab.server.wait_healthy(_REVIVED_SECONDS):
-            return
-        with contextlib.suppress(Failed):
-            lab.system.destroy()
-            lab.system.deploy(lab.system.files(self.manifest.files.values()))
 
     def _give_back(self, system: System) -> None:
         """Keep the ground for the next who wants an empty cloud, when it can be emptied."""
@@ -404,7 +488,7 @@ class _Reference:
     """The kept reference system, and the files that stand in it at the moment."""
 
     system: System
-    mixed: Mapping[str, str] | None = None
+    mixed: Mapping[str, str]
 
 
 @contextlib.contextmanager
@@ -450,8 +534,18 @@ def _nothing_stands() -> Failed:
     )  # fmt: skip
 
 
+def _refuse_undeployed(line: Line, deployment: Deployment) -> None:
+    """There is nothing to look at; said here where nobody asked for the line that says it. Raises Failed, NotEmulated."""
+    if what := lacking.named(deployment.reason):
+        raise lacking.NotEmulated(what)
+    if line.needs:
+        raise undeployed(deployment)
+
+
 def _of_error(error: Exception) -> Verdict:
     """The verdict; "not judged" with the reason where it is not the submission's, or the cloud failed meanwhile."""
+    if isinstance(error, lacking.NotEmulated):
+        return lacking.verdict(error.what)
     faults = "".join(getattr(error, "__notes__", ()))
     failed = blame.failure(error)
     if failed is not None and faults:

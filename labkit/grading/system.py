@@ -17,13 +17,13 @@ from typing import Any
 
 from labkit.build import FOLDER, build, write_build
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud, execute
-from labkit.deploy import inventory, survivors
+from labkit.deploy import cleanup, inventory, survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
 from labkit.deploy.terraform_command import Setup
 from labkit.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.events import Event, ignore
-from labkit.grading import blame, refusal
+from labkit.grading import blame, lacking, refusal
 from labkit.grading.failure import Failed
 from labkit.grading.probes.server import Server
 from labkit.grading.scratch import unwritten
@@ -111,8 +111,6 @@ class System:
         A refusal (of the build, of the engine) is the deployment's status "failed" with its reason, not an error.
         Raises CloudError, DeployError when the trouble is ours: the cloud's, or an engine that is not here.
         """
-        with contextlib.suppress(AttributeError):
-            del self.template_text
         faults = self.new_faults()
         try:
             self._write(files)
@@ -161,11 +159,23 @@ class System:
             return self._engine.apply().changed
 
     def destroy(self, *, stop_after: int = 0) -> None:
-        """Delete everything; after `stop_after` events (if not 0) walk away. Raises Failed when it can't be."""
-        for bucket in survivors.buckets_named(self.clients, self.variant.name):
-            survivors.empty_bucket(self.clients, bucket)
+        """Delete everything, as the kit's step 10 does; after `stop_after` events (if not 0) walk away.
+
+        Of a deployment that did not come to its end, what the engine does not know is deleted by name and tag. Raises
+        Failed when the engine can't delete it.
+        """
+        engine = self._engine_telling(_Leaving(stop_after) if stop_after else ignore)
         with _failing(), contextlib.suppress(_Left):
-            self._engine_telling(_Leaving(stop_after) if stop_after else ignore).destroy()
+            for bucket in cleanup.own_buckets(self.clients, engine, self.variant.name):
+                survivors.empty_bucket(self.clients, bucket)
+            engine.destroy()
+            if self.deployment.status != "complete":
+                cleanup.delete(self.clients, prefix=self.variant.name, tag_value=self._tag)
+
+    def buckets(self) -> tuple[str, ...]:
+        """The buckets that the engine made. Raises Failed when it can't tell."""
+        with _failing():
+            return self._engine.buckets()
 
     def inventory(self) -> inventory.Inventory:
         """What stands, by its role."""
@@ -173,9 +183,12 @@ class System:
 
     def survivors(self) -> list[str]:
         """What is still there that belongs to the student."""
-        tag = self.variant.tags()[survivors.TAG]
-        found = survivors.find(self.eye, prefix=self.variant.name, tag_value=tag)
+        found = survivors.find(self.eye, prefix=self.variant.name, tag_value=self._tag)
         return [f"{each.service} {each.kind} {each.identifier}" for each in found]
+
+    @property
+    def _tag(self) -> str:
+        return self.variant.tags()[survivors.TAG]
 
     def validate(self) -> tuple[Finding, ...]:
         """What the engine finds wrong in the files. Raises Failed for files that it is not given."""
@@ -277,11 +290,17 @@ class System:
         """AWS clients of the grader, who sees and changes what it must whatever a policy says."""
         return Clients(self._target, Keys(*self.cloud.ask("POST", "overseer")))
 
-    @functools.cached_property
+    @property
     def template_text(self) -> str:
         """The CloudFormation template as it was built, "" when there is none."""
         path = self.folder / FOLDER / TEMPLATE
         return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def denials(self, since: float = 0.0) -> list[Mapping[str, Any]]:
+        """What the AWS API has refused since then (seconds of the epoch), oldest first; none where it has ended."""
+        with contextlib.suppress(CloudError):
+            return [each for each in self.cloud.ask("GET", "denials") if each["at"] >= since]
+        return []
 
     def physical_ids(self) -> dict[str, str]:
         """Logical id → physical id of everything in the stack; {} when there is none."""
@@ -304,14 +323,16 @@ class System:
             "AWS::StackName": self.variant.name, "AWS::URLSuffix": "amazonaws.com",
         }  # fmt: skip
 
-    def clients_of(self, role: str) -> Clients:
-        """AWS clients of a role's session. Raises Failed when there is no such role."""
+    def clients_of(self, role: str, session: str) -> Clients:
+        """AWS clients of a role's session of this name. Raises Failed when there is no such role."""
         import json
 
         if not role:
             raise Failed("there is no role", hint="does your server have an instance profile with a role?")
         try:
-            keys = self.cloud.ask("POST", "credentials", json.dumps({"role": role}).encode())
+            keys = self.cloud.ask(
+                "POST", "credentials", json.dumps({"role": role, "session": session}).encode()
+            )
         except CloudError as error:
             raise Failed(f"there is no role {role}", found=error.message) from error
         return Clients(
@@ -340,7 +361,7 @@ def _failing() -> Iterator[None]:
     except EngineError:
         raise
     except DeployError as error:
-        raise Failed(error.message, hint=error.hint) from error
+        raise lacking.failure(error.message, hint=error.hint) from error
 
 
 class _Left(Exception):

@@ -20,7 +20,7 @@ from labkit.cloud.iam.actions import needs
 from labkit.cloud.iam.calls import ApiCall, Need
 from labkit.cloud.iam.public import is_public
 from labkit.cloud.ports import Facts, Identities
-from labkit.cloud.records import PolicyDocument, Principal
+from labkit.cloud.records import InstanceRecord, PolicyDocument, Principal
 
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
@@ -50,6 +50,18 @@ class NoFacts:
         return None
 
     def endpoint_policy(self, endpoint_id: str) -> PolicyDocument | None:
+        """None."""
+        return None
+
+    def role_tags(self, role_arn: str) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def table_tags(self, region: str, table: str) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    def instance(self, instance_id: str) -> InstanceRecord | None:
         """None."""
         return None
 

@@ -6,9 +6,10 @@ comparing them (labkit.cloud.iam.conditions). AWS IAM: "AWS global condition con
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from labkit.cloud.door import condition_keys
 from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Environ
 from labkit.cloud.iam.calls import ApiCall
@@ -45,6 +46,8 @@ class Source:
     secure_transport: bool
     signature: Signature | None
     overseen: bool = False
+    #: condition keys that a policy asked for, that AWS has, and that the local cloud lacks
+    lacking: set[str] = field(default_factory=set, compare=False)
 
     @property
     def endpoint(self) -> str:
@@ -80,7 +83,16 @@ class RequestContext(Mapping[str, str | tuple[str, ...]]):
             return str(value) if value is not None else None
         if key.startswith("s3:x-amz-"):
             return _environ(self._source, "HTTP_" + key[3:].upper().replace("-", "_"))
-        return None
+        return self._of_more_than_the_request(key)
+
+    def _of_more_than_the_request(self, key: str) -> str | None:
+        source = self._source
+        value = condition_keys.of_session(key, source.principal, source.facts)
+        if value is None:
+            value = condition_keys.of_resource(key, source.asked, source.facts)
+        if value is None and condition_keys.lacking(key):
+            source.lacking.add(key)
+        return value
 
 
 def _environ(source: Source, name: str) -> str:

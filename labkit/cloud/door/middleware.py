@@ -105,7 +105,7 @@ class Door:
             return _not_found(start)
         if signature is None and asked.form is not None:
             signature = from_form(asked.form.fields)
-        principal = None
+        principal, source = None, None
         try:
             overseen = self.overseer.signed(signature, caller, asked, environ, body)
             principal = PRINCIPAL if overseen else self._authority.identify(signature, asked, environ, body)
@@ -116,7 +116,7 @@ class Door:
             check_body(asked, environ, body)
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
-            self._remember(refused, caller, principal, asked, request_id)
+            self._remember(refused, caller, principal, asked, request_id, source.lacking if source else ())
             method = str(environ["REQUEST_METHOD"])
             return refusals.respond(refused, asked.wire, asked.service, method, request_id, start)
 
@@ -178,7 +178,13 @@ class Door:
             self.faults[f"{asked.service}:{asked.operation} {what}"] += 1
 
     def _remember(
-        self, refused: Refused, caller: Caller, principal: Principal | None, asked: Asked, request_id: str
+        self,
+        refused: Refused,
+        caller: Caller,
+        principal: Principal | None,
+        asked: Asked,
+        request_id: str,
+        lacking: Iterable[str],
     ) -> None:
         decision = refused.decision
         self.refusals.append(
@@ -195,6 +201,7 @@ class Door:
                 reason=decision.reason if decision else "",
                 policy=decision.policy if decision else "",
                 statement=decision.statement if decision else "",
+                lacking=", ".join(sorted(lacking)) if decision else "",
             )
         )
 

@@ -32,7 +32,10 @@ _SPOKEN_OF = {"ec2": "You are not authorized to perform this operation. "}
 
 @dataclass(frozen=True)
 class Refusal:
-    """A request that the door refused: who, what, and why. `at`: seconds since the epoch."""
+    """A request that the door refused: who, what, and why. `at`: seconds since the epoch.
+
+    `lacking`: condition keys in the policies that AWS has and the local cloud does not know.
+    """
 
     at: float
     caller: Caller
@@ -46,6 +49,7 @@ class Refusal:
     reason: str = ""
     policy: str = ""
     statement: str = ""
+    lacking: str = ""
 
 
 class Refused(Exception):

@@ -5,12 +5,13 @@ What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from labkit.cloud.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend, in_use
+from labkit.cloud.moto_seam.ec2_records import instances
 from labkit.cloud.moto_seam.ec2_templates import flat, template_data
-from labkit.cloud.records import PolicyDocument
+from labkit.cloud.records import InstanceRecord, PolicyDocument
 
 #: where moto keeps what has a path
 _KEPT_IN = {"role": "roles", "user": "users", "group": "groups", "instance-profile": "instance_profiles"}
@@ -59,6 +60,24 @@ class MotoFacts:
             if found is not None:
                 return PolicyDocument(endpoint_id, _parsed(found.policy_document))
         return None
+
+    def role_tags(self, role_arn: str) -> Mapping[str, str]:
+        """A role's tags; none without such a role."""
+        roles = list(backend("iam").roles.values())
+        return next((_tags(role.get_tags()) for role in roles if role.arn == role_arn), {})
+
+    def table_tags(self, region: str, table: str) -> Mapping[str, str]:
+        """A table's tags, the table given by name or ARN; none without such a table."""
+        known = backend("dynamodb", region).tables.get(table.rsplit("/", 1)[-1])
+        return _tags(known.tags) if known else {}
+
+    def instance(self, instance_id: str) -> InstanceRecord | None:
+        """An instance of any region; None without such a one."""
+        return next((each for each in instances() if each.instance_id == instance_id), None)
+
+
+def _tags(pairs: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {str(pair["Key"]): str(pair["Value"]) for pair in pairs}
 
 
 @functools.lru_cache(maxsize=64)

@@ -62,6 +62,16 @@ def judged(result: Result) -> bool:
     )
 
 
+def needs_a_person(result: Result) -> bool:
+    """Whether all that keeps this from being judged is what the local cloud lacks: trying again says the same."""
+    chosen = result.about.get("only") or result.about.get("gap")
+    open_lines = [
+        line for line in (result.all if chosen else result.lines)
+        if line.verdict.outcome == "not judged" and asked_for(line) and line not in elsewhere(result)
+    ]  # fmt: skip
+    return result.complete and bool(open_lines) and all(line.verdict.lacking for line in open_lines)
+
+
 def asked_for(line: LineResult) -> bool:
     """Whether this run was to judge the line."""
     return line.verdict.reason != NOT_ASKED
@@ -100,11 +110,19 @@ def circumstances(result: Result) -> list[str]:
         said.append(f"{about['tier_text']} {about.get('tier_fix', '')}".strip())
     if not result.complete:
         said.append("The grading did not come to its end. That is not your fault and costs you nothing.")
+    elif needs_a_person(result):
+        said.append(f"{lacks(result)} That costs nothing: an instructor has to look at the lines marked ?.")
     elif result.not_judged and not whole(result) and not (about.get("only") or about.get("gap")):
         said.append(
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
         )
     return said
+
+
+def lacks(result: Result) -> str:
+    """What of AWS the local cloud lacks and the submission uses, in one sentence."""
+    names = dict.fromkeys(line.verdict.lacking for line in result.all if line.verdict.lacking)
+    return f"The local cloud does not have what AWS has here: {', '.join(names)}."
 
 
 def proof(line: LineResult) -> str:

@@ -28,9 +28,7 @@ def run(context: Context) -> StepResult:
     """Let the engine destroy, delete what it did not know, list what is left."""
     variant, engine = context.workspace.variant, context.engine
     _build_again(context)
-    cleanup.demolish(
-        context.clients, engine.destroy, context.emit, prefix=variant.name, tag_value=variant.code
-    )
+    cleanup.demolish(context.clients, engine, context.emit, prefix=variant.name, tag_value=variant.code)
     drift.forget(context)
     context.workspace.save_deployed(engine=engine.engine, target="local", outputs={})
     result = check(context)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import StateError, UsageError
-from labkit.grading.intake import IntakeError, IntakeLimits, take_in
+from labkit.grading.intake import DamagedError, IntakeError, IntakeLimits, take_in
 
 SMALL = IntakeLimits(files=5, total_bytes=50_000, file_bytes=20_000, archive_bytes=100_000, depth=3, ratio=10)
 
@@ -247,3 +247,34 @@ def test_what_the_kit_itself_writes_is_no_part_of_a_submission_as_a_file_or_a_fo
             (folder / each).write_bytes(data)
         taken = take_in(folder, tmp_path / f"copy-{number}", SMALL)
         assert (taken.files, taken.left_out) == (("main.tf",), (name,))
+
+
+@pytest.mark.parametrize("how", ["cut off", "no zip", "a byte changed", "encrypted", "empty file"])
+def test_what_nobody_can_read_is_damaged_and_no_submission(tmp_path: Path, target: Path, how: str) -> None:
+    source = zipped(tmp_path / "s.zip", {"main.tf": b"hello" * 500}, compression=zipfile.ZIP_STORED)
+    data = source.read_bytes()
+    source.write_bytes(
+        {
+            "cut off": data[:-40], "no zip": b"<html>not found</html>", "a byte changed": data.replace(b"hello", b"jello", 1),
+            "encrypted": _encrypted(data), "empty file": b"",
+        }[how]
+    )  # fmt: skip
+    with pytest.raises(DamagedError) as error:
+        take_in(source, target, SMALL)
+    assert error.value.exit_status == 3
+    assert error.value.hint
+
+
+def _encrypted(data: bytes) -> bytes:
+    """Both places of the flag that says so."""
+    there = data.index(b"PK\x01\x02") + 8
+    return data[:6] + b"\x01\x00" + data[8:there] + b"\x01\x00" + data[there + 2 :]
+
+
+def test_a_folder_of_zips_is_no_submission(tmp_path: Path, target: Path) -> None:
+    source = tmp_path / "class"
+    source.mkdir()
+    for name in ("ada.zip", "grace.zip"):
+        zipped(source / name, {"main.tf": b"a"})
+    with pytest.raises(DamagedError, match=r"holds 2 zips, for example ada\.zip"):
+        take_in(source, target, SMALL)

@@ -187,19 +187,6 @@ class SubnetRouteTableAssociation(Ec2Resource):
         return {"Id": physical_id}
 
 
-class NetworkAcl(Ec2Resource):
-    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-networkacl.html."""
-
-    type_name = "AWS::EC2::NetworkAcl"
-    tag_type = "network-acl"
-    create_call, identity = "create_network_acl", "NetworkAcl.NetworkAclId"
-    arguments: ClassVar[Mapping[str, str]] = same("VpcId")
-    delete_call, id_argument = "delete_network_acl", "NetworkAclId"
-    gone = frozenset({"InvalidNetworkAclID.NotFound"})
-    read_call, read_argument, read_path = "describe_network_acls", "NetworkAclIds", "NetworkAcls[0]"
-    paths: ClassVar[Mapping[str, str]] = {"Id": "NetworkAclId"}
-
-
 class VpcEndpoint(Ec2Resource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-vpcendpoint.html."""
 

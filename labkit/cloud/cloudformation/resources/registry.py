@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from labkit.cloud.cloudformation import schema
 from labkit.cloud.cloudformation.resources import (
     dynamodb,
+    ec2_acls,
     ec2_groups,
     ec2_instance,
     ec2_network,
@@ -26,7 +27,9 @@ _EC2: tuple[Handler, ...] = (
     ec2_network.RouteTable(),
     ec2_network.Route(),
     ec2_network.SubnetRouteTableAssociation(),
-    ec2_network.NetworkAcl(),
+    ec2_acls.NetworkAcl(),
+    ec2_acls.NetworkAclEntry(),
+    ec2_acls.SubnetNetworkAclAssociation(),
     ec2_network.VpcEndpoint(),
     ec2_network.ElasticIp(),
     ec2_network.NatGateway(),
