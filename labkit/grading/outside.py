@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from labkit.grading import gaps
-from labkit.grading.rubric import GIVEN
+from labkit.grading.rubric import GIVEN, given_of
 
 _WORD = re.compile(r"[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){0,2}")
 #: a name that the gap itself gives to something
@@ -47,7 +47,7 @@ def helpers(
     return tuple(
         name
         for file, text in reference.items()
-        if file not in chosen and (inside := gaps.bodies(student.get(file, "")).keys() & chosen)
+        if not {file, given_of(file)} & chosen and (inside := gaps.bodies(student.get(file, "")).keys() & chosen)
         for name in _of_file(file, student[file], text, inside)
     )
 

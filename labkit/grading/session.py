@@ -143,14 +143,15 @@ class Session:
         Where given text of one file stood in the way of what the line is about, the line's other units decide; where
         given text does not deploy, the line is judged without the one change that keeps it from deploying.
         """
+        units: Sequence[str] = line.alone
         verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone))
         stopped = line.id in self._untried or verdict.lacking
         if stopped and GIVEN in line.alone and (sound := self._sound):
             verdict = self._judge(line, check, ALONE, lambda: self._mixture(line.alone, sound))
         rest = [unit for unit in line.alone if not unit.startswith(given_of(""))]
         if line.id in self._untried and 0 < len(rest) < len(line.alone):
-            verdict = self._judge(line, check, ALONE, lambda: self._mixture(rest))
-        helpers = outside.helpers(self.texts, self.reference or {}, line.alone)
+            units, verdict = rest, self._judge(line, check, ALONE, lambda: self._mixture(rest))
+        helpers = outside.helpers(self.texts, self.reference or {}, units)
         before = self.submitted_verdicts.get(line.id, Verdict())
         return self._words(check).alone(before, verdict, helpers)
 

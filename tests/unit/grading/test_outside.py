@@ -3,6 +3,7 @@
 import pytest
 
 from labkit.grading.outside import helpers
+from labkit.grading.rubric import given_of
 
 
 def text(before: str, body: str, after: str = "") -> str:
@@ -31,6 +32,7 @@ def test_helpers_outside_the_gap_are_named(file: str, student: str, found: tuple
     assert helpers({file: student}, {file: student}, ("record",)) == ()
     assert helpers({file: student}, reference, ("record", file)) == ()
     assert helpers({file: student}, reference, ("given", "record")) == ()
+    assert helpers({file: student}, reference, (given_of(file), "record")) == ()
 
 
 def test_what_is_not_there_has_no_helpers() -> None:
