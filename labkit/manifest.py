@@ -33,7 +33,8 @@ class Step:
 class Gap:
     """What the student writes: its place in each engine, where it fails first, what must hold.
 
-    `step` is the number of the step in which it fails first; `hop` the hop of step 04, 0 for none.
+    `step` is the number of the step in which it fails first; `hop` the hop of step 04, 0 for none. `resources` are
+    the types of resources that its text may declare.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Gap:
     holds: tuple[str, ...]
     cards: tuple[str, ...] = ()
     tries: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:
@@ -221,6 +223,7 @@ def _gap(table: _Table, order: int, known: set[str]) -> Gap:
         hop=table.number("hop", default=0), concept=table.text("concept"), level=table.text("level"),
         minutes=table.number("minutes"), files=files, fails=table.text("fails"), holds=table.texts("holds"),
         cards=table.texts("cards", optional=True), tries=table.texts("tries", optional=True),
+        resources=table.texts("resources", optional=True),
     )  # fmt: skip
 
 

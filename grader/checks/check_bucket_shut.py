@@ -6,6 +6,8 @@ from typing import Any
 
 from grader.support.rights import denied
 from grader.support.stated import infrastructure, is_true, properties, terraform_blocks
+from labkit.cloud.iam.public import is_public
+from labkit.cloud.records import PolicyDocument
 from labkit.grading.api import Failed, Lab, lost
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
@@ -17,11 +19,13 @@ def check(lab: Lab) -> None:
 
     AWS shuts new buckets by itself; stated in code it stays so, whatever somebody clicks later.
     """
-    holding, missing = lost([*_blocks(lab), *_http(lab), *_strangers(lab)])
+    open_to_all = [*_read(lab), *_strangers(lab)]
+    holding, missing = lost([*_blocks(lab), *_http(lab), *open_to_all])
     if holding < 1:
         raise Failed(
             missing, hint="gap bucket-protection: the four blocks, and a policy that denies without secure transport",
             expected="four blocks, plain HTTP denied, strangers refused", found=missing,
+            final=not all(holds for holds, _ in open_to_all),
         )  # fmt: skip
 
 
@@ -43,10 +47,19 @@ def _stated(lab: Lab) -> bool:
     )
 
 
-def _http(lab: Lab) -> Iterator[tuple[bool, str]]:
+def _policy(lab: Lab) -> dict[str, Any]:
     answer = lab.aws(lab.clients.client("s3").get_bucket_policy, Bucket=lab.bucket.name)
-    document = json.loads(answer["Policy"]) if isinstance(answer, dict) else {}
-    statements = document.get("Statement", [])
+    document: dict[str, Any] = json.loads(answer["Policy"]) if isinstance(answer, dict) else {}
+    return document
+
+
+def _read(lab: Lab) -> Iterator[tuple[bool, str]]:
+    public = is_public(PolicyDocument(lab.bucket.name, _policy(lab)))
+    yield not public, "the bucket's policy allows something to everybody"
+
+
+def _http(lab: Lab) -> Iterator[tuple[bool, str]]:
+    statements = _policy(lab).get("Statement", [])
     statements = statements if isinstance(statements, list) else [statements]
     yield any(_denies_http(each) for each in statements), "no policy of the bucket denies plain HTTP"
 

@@ -103,8 +103,9 @@ def sort_of(action: str) -> str:
 
 def in_words(excess: Excess) -> str:
     """A find for people: action, resource, policy and statement."""
-    statement = f"statement {excess.statement}" if excess.statement.isdecimal() else excess.statement
-    return f"{spelt(excess.action)} on {excess.resource} (policy {excess.policy}, {statement})"
+    action, pattern = spelt(excess.action), excess.pattern
+    written = f"{pattern} (as {action})" if {"*", "?"} & set(pattern) else action
+    return f"{written} on {excess.resource} (policy {excess.policy}, statement {excess.statement})"
 
 
 def told(finds: Sequence[Excess]) -> str:

@@ -6,52 +6,36 @@ the mixture (system).
 In every file a gap stands between `# >>> gap NAME` and `# <<< gap NAME`, each alone on its line.
 """
 
+import contextlib
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from labkit.errors import WorkspaceError
+from labkit.grading.places import misplaced
 from labkit.grading.rubric import GIVEN, given_of, is_given
-
-_GAP = re.compile(
-    r"^(?P<open>[ \t]*# >>> gap (?P<name>[a-z-]+)[ \t]*\n)(?P<body>.*?)(?P<close>^[ \t]*# <<< gap (?P=name)[ \t]*$)",
-    re.MULTILINE | re.DOTALL,
-)
+from labkit.markers import bodies, with_bodies
 
 
 class NoSuchText(Exception):
-    """A unit is not in the student's files: its file is missing, or its markers are gone. The text says which."""
+    """A unit can't be used alone: its file is missing, its markers are gone, or it holds more than belongs there.
 
-    @property
-    def hint(self) -> str:
-        """The next thing to do."""
-        missing = str(self).endswith("handed in")
-        return (
-            "pack your work:  ./lab submit"
-            if missing
-            else "bring the markers back: ./lab generate shows them"
-        )
+    The text says which; `hint` is the next thing to do.
+    """
+
+    def __init__(self, reason: str, hint: str = "bring the markers back: ./lab generate shows them") -> None:
+        super().__init__(reason)
+        self.hint = hint
 
 
-def bodies(text: str) -> dict[str, str]:
-    """What stands between the markers, by gap name."""
-    return {match["name"]: match["body"] for match in _GAP.finditer(text)}
-
-
-def with_bodies(text: str, wanted: Mapping[str, str]) -> str:
-    """`text` with these gaps' bodies replaced; others stay."""
-
-    def replaced(match: re.Match[str]) -> str:
-        body = wanted.get(match["name"], match["body"])
-        return match["open"] + body + match["close"]
-
-    return _GAP.sub(replaced, text)
-
-
-def mixed(student: Mapping[str, str], reference: Mapping[str, str], units: Iterable[str]) -> dict[str, str]:
+def mixed(
+    student: Mapping[str, str], reference: Mapping[str, str], units: Iterable[str],
+    resources: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, str]:  # fmt: skip
     """The reference's files with these units of the student's text in them.
 
     A unit is a gap's name, a file's name (all of it), "given": what stands outside all gaps, or "given:FILE":
-    the same of one file. Line ends of Windows don't count, except in whole files. Raises NoSuchText.
+    the same of one file. Line ends of Windows don't count, except in whole files. `resources`: types that a gap's
+    text may declare. Raises NoSuchText.
     """
     chosen = set(units)
     given = {unit for unit in chosen if is_given(unit)}
@@ -62,7 +46,7 @@ def mixed(student: Mapping[str, str], reference: Mapping[str, str], units: Itera
     for name in chosen & set(reference):
         files[name] = _file(name, student)
     for gap in sorted(chosen - set(reference) - given):
-        files = _with_gap(gap, files, reference, student)
+        files = _with_gap(gap, files, reference, student, (resources or {}).get(gap, ()))
     return files
 
 
@@ -78,35 +62,47 @@ def changes_taken_back(student: Mapping[str, str], reference: Mapping[str, str])
             if kind != "equal":
                 text = "".join([*given[:a], *lines[c:d], *given[b:]])
                 own = bodies(student[name].replace("\r\n", "\n"))
-                yield {**student, name: with_bodies(text, own)}
+                with contextlib.suppress(WorkspaceError):  # the change was one of markers
+                    yield {**student, name: with_bodies(text, own)}
 
 
 def _file(name: str, student: Mapping[str, str]) -> str:
     if name not in student:
-        raise NoSuchText(f"{name} was not handed in")
+        raise NoSuchText(f"{name} was not handed in", "pack your work:  ./lab submit")
     return student[name]
+
+
+def _gaps(name: str, text: str) -> dict[str, str]:
+    try:
+        return bodies(text)
+    except WorkspaceError as error:
+        raise NoSuchText(f"in {name} the gaps can't be told apart. {error.message}") from error
 
 
 def _given(name: str, student: Mapping[str, str], reference: str) -> str:
     text = _file(name, student).replace("\r\n", "\n")
     wanted = bodies(reference)
-    gone = wanted.keys() - bodies(text).keys()
+    gone = wanted.keys() - _gaps(name, text).keys()
     if gone:
         raise NoSuchText(f"in {name} the markers of the gap {sorted(gone)[0]} are gone")
     return with_bodies(text, wanted)
 
 
 def _with_gap(
-    gap: str, files: Mapping[str, str], reference: Mapping[str, str], student: Mapping[str, str]
-) -> dict[str, str]:
+    gap: str, files: Mapping[str, str], reference: Mapping[str, str], student: Mapping[str, str],
+    resources: Collection[str],
+) -> dict[str, str]:  # fmt: skip
     """The gap's text of the student in every file where the reference has this gap."""
     result = dict(files)
     for name in (name for name, text in reference.items() if gap in bodies(text)):
-        theirs = bodies(student.get(name, "").replace("\r\n", "\n"))
-        if gap in theirs:
-            result[name] = with_bodies(result[name], {gap: theirs[gap]})
-        elif name in student:
+        theirs = _gaps(name, _file(name, student).replace("\r\n", "\n"))
+        if gap not in theirs:
             raise NoSuchText(f"in {name} the markers of the gap {gap} are gone")
-        else:
-            raise NoSuchText(f"{name} was not handed in")
+        why = misplaced(name, reference[name], gap, theirs[gap], resources)
+        if why:
+            raise NoSuchText(
+                f"the text of the gap {gap} in {name} is judged as submitted only, not alone: {why}",
+                "move what does not belong into the gap to a place outside it",
+            )
+        result[name] = with_bodies(result[name], {gap: theirs[gap]})
     return result

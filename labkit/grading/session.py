@@ -342,7 +342,9 @@ class Session:
         assert self.reference is not None
         other = ".tf" if self.task.engine == "cloudformation" else ".yaml"
         not_needed = {name: text for name, text in self.reference.items() if name.endswith(other)}
-        texts = gaps.mixed({**not_needed, **(student or self.texts)}, self.reference, units)
+        resources = {gap.name: gap.resources for gap in self.manifest.gaps}
+        handed_in = {**not_needed, **(student or self.texts)}
+        texts = gaps.mixed(handed_in, self.reference, units, resources)
         # what a comment hid in the whole is bare in the reference
         refused = refusal.harmful(texts) or refusal.shows_more(texts, self.reference)
         if refused:

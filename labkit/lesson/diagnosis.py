@@ -167,10 +167,10 @@ _PLACE = re.compile(r"\b(?:index|lambda_function)\.py\"?, line (\d+)")
 
 def _gap_at(context: Context, file: str, number: int) -> str:
     """The gap in which this line of a student's file stands, "" for none."""
-    from labkit.lesson import gaps
+    from labkit.markers import regions
 
     text = context.workspace.files().get(file, b"").decode(errors="replace")
-    lines = ((r.name, r.line, text.count("\n", 0, r.end) + 1) for r in gaps.regions(text).values())
+    lines = ((r.name, r.line, text.count("\n", 0, r.end) + 1) for r in regions(text).values())
     return next((name for name, first, last in lines if first < number <= last), "")
 
 

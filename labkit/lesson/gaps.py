@@ -1,28 +1,16 @@
 """The gaps in a student's files: where they stand, whether they are written, and how to begin one anew.
 
-What belongs here: the text between the markers `# >>> gap NAME` and `# <<< gap NAME`. What does not: what
+What belongs here: the text of a gap in a workspace. What does not: finding markers (labkit.markers), what
 a gap asks for (lab.toml), whether its text is right (the steps' checks).
 """
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from labkit.errors import UsageError, WorkspaceError
 from labkit.manifest import Gap, Manifest
-
-_MARKER = re.compile(r"^[ \t]*# (?P<side>>>>|<<<) gap (?P<name>[a-z-]+)[ \t]*$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Region:
-    """One gap in one text: its name, the line of its first marker (from 1), and where its body lies."""
-
-    name: str
-    line: int
-    start: int
-    end: int
+from labkit.markers import bodies, regions, with_bodies
 
 
 @dataclass(frozen=True)
@@ -36,47 +24,19 @@ class Place:
     written: bool
 
 
-def regions(text: str) -> dict[str, Region]:
-    """The gaps of a text by name. Raises WorkspaceError when markers are missing, doubled or crossed."""
-    found: dict[str, Region] = {}
-    opened: re.Match[str] | None = None
-    for marker in _MARKER.finditer(text):
-        if marker["side"] == ">>>" and opened is None and marker["name"] not in found:
-            opened = marker
-        elif marker["side"] == "<<<" and opened is not None and marker["name"] == opened["name"]:
-            line = text.count("\n", 0, opened.start()) + 1
-            found[marker["name"]] = Region(marker["name"], line, opened.end() + 1, marker.start())
-            opened = None
-        else:
-            raise _broken(text, marker)
-    if opened is not None:
-        raise _broken(text, opened)
-    return found
-
-
-def _broken(text: str, marker: re.Match[str]) -> WorkspaceError:
-    line = text.count("\n", 0, marker.start()) + 1
-    return WorkspaceError(
-        f"Line {line}: the marker {marker[0].strip()!r} has lost its partner.",
-        hint="Put the two comment lines of this gap back, as in:  ./lab diff",
-    )
-
-
 def body_of(text: str, gap: str) -> str | None:
     """What stands between the markers of `gap`; None where the text has no such gap."""
-    region = regions(text).get(gap)
-    return text[region.start : region.end] if region else None
+    return bodies(text).get(gap)
 
 
 def with_body(text: str, gap: str, body: str) -> str:
     """`text` with another body in `gap`. Raises WorkspaceError when the gap is not there."""
-    region = regions(text).get(gap)
-    if region is None:
+    if gap not in regions(text):
         raise WorkspaceError(
             f"The markers of the gap {gap} are gone from your file.",
             hint="Put the comment lines '# >>> gap' and '# <<< gap' back; ./lab diff shows them.",
         )
-    return text[: region.start] + body + text[region.end :]
+    return with_bodies(text, {gap: body})
 
 
 def find(manifest: Manifest, name: str) -> Gap:

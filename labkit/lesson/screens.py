@@ -5,6 +5,7 @@ What belongs here: the words that all steps share. What does not: a step's own w
 
 from labkit.lesson import gaps
 from labkit.lesson.context import Context
+from labkit.markers import regions
 
 
 def where(context: Context, gap: str, then: str = "./lab deploy") -> str:
@@ -15,7 +16,7 @@ def where(context: Context, gap: str, then: str = "./lab deploy") -> str:
     found = gaps.find(context.manifest, gap)
     file = found.files[engine_of(context)]
     text = workspace.files().get(file, b"").decode(errors="replace")
-    region = gaps.regions(text).get(gap)
+    region = regions(text).get(gap)
     line = f" line {region.line}" if region else ""
     return f"Do: gap {gap}, {file}{line}, then\n  {then}   ./lab hint"
 

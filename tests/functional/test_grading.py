@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 import labkit
-from labkit.grading.gaps import bodies, with_bodies
+from labkit.markers import bodies, with_bodies
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent

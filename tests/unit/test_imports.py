@@ -10,7 +10,7 @@ import labkit
 
 ROOT = Path(labkit.__file__).parent
 SMALL = {"errors", "events", "state", "processes", "text", "wsl", "origins", "leash"}
-CONTENT = {"manifest", "variant", "rendering", "workspace", "build"}
+CONTENT = {"manifest", "markers", "variant", "rendering", "workspace", "build"}
 
 #: part → parts it may import besides itself
 ALLOWED: dict[str, set[str]] = {

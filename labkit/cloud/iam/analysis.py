@@ -45,11 +45,13 @@ class Needed:
 class Excess:
     """Something allowed that is not needed.
 
-    `action` in lower case; `resource` as the statement writes it, `example` one that is allowed; `policy` and
+    `action` in lower case, and the statement's `pattern` that means it ("" where it names what it does not mean);
+    `resource` as the statement writes it, `example` one that is allowed; `policy` and
     `statement` allow it. Not `decided`: the policies are too entangled to tell on what it is allowed.
     """
 
     action: str
+    pattern: str
     resource: str
     example: str
     policy: str
@@ -205,4 +207,5 @@ def _excess(grant: _Grant, action: str, example: str, context: Context) -> Exces
     statement = grant.statement
     written = [r for r in statement.resources if (text := expand(r, context)) and matches(text, example)]
     resource = written[0] if written and not statement.not_resources else example
-    return Excess(action, resource, example, grant.policy, statement.sid, decided=bool(example))
+    meant = "" if statement.not_actions else next(p for p in statement.actions if matches(p, action))
+    return Excess(action, meant, resource, example, grant.policy, statement.sid, decided=bool(example))

@@ -139,7 +139,7 @@ def test_what_is_beyond_is_found(name: str) -> None:
 def test_find_names_action_resource_policy_and_statement() -> None:
     found = next(iter(excesses(policies(PUT, allow("s3:DeleteObject", f"{BUCKET}/*", Sid="Tidy")), NEEDED)))
     assert (spelt(found.action), found.resource) == ("s3:DeleteObject", f"{BUCKET}/*")
-    assert (found.policy, found.statement) == ("p", "Tidy")
+    assert (found.policy, found.statement, found.pattern) == ("p", "Tidy", "s3:deleteobject")
     assert matches(found.resource, found.example)
 
 
