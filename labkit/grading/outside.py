@@ -7,8 +7,9 @@ the student's own text alone. What does not: gaps themselves (gaps), what a verd
 import re
 from collections.abc import Iterable, Mapping
 
-from labkit.grading import gaps
+from labkit.errors import WorkspaceError
 from labkit.grading.rubric import GIVEN, given_of
+from labkit.markers import bodies, with_bodies
 
 _WORD = re.compile(r"[A-Za-z_]\w{0,80}(?:\.[A-Za-z_]\w{0,80}){0,2}")
 #: a name that the gap itself gives to something
@@ -47,14 +48,22 @@ def helpers(
     return tuple(
         name
         for file, text in reference.items()
-        if not {file, given_of(file)} & chosen and (inside := gaps.bodies(student.get(file, "")).keys() & chosen)
+        if not {file, given_of(file)} & chosen and (inside := _gaps_in(student.get(file, "")) & chosen)
         for name in _of_file(file, student[file], text, inside)
     )
 
 
+def _gaps_in(text: str) -> set[str]:
+    """The names of the gaps; none where the markers can't be told apart, which is said elsewhere."""
+    try:
+        return set(bodies(text))
+    except WorkspaceError:
+        return set()
+
+
 def _of_file(file: str, student: str, reference: str, inside: Iterable[str]) -> list[str]:
-    own = {gap: text for gap, text in gaps.bodies(student).items() if gap in set(inside)}
-    around = gaps.with_bodies(student, dict.fromkeys(own, ""))
+    own = {gap: text for gap, text in bodies(student).items() if gap in set(inside)}
+    around = with_bodies(student, dict.fromkeys(own, ""))
     used = {name for text in own.values() for word in _WORD.findall(text) for name in _prefixes(word)}
     used -= {name for text in own.values() for name in _MADE_INSIDE.findall(text)}
     return sorted(used & (_names(file, around) - _names(file, reference)))
