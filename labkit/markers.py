@@ -35,7 +35,7 @@ def regions(text: str) -> dict[str, Region]:
             found[marker["name"]] = Region(marker["name"], line, opened.end() + 1, marker.start())
             opened = None
         else:
-            raise _broken(text, marker)
+            raise _broken(text, opened if opened is not None and marker["side"] == ">>>" else marker)
     if opened is not None:
         raise _broken(text, opened)
     return found
