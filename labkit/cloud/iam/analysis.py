@@ -15,6 +15,7 @@ from labkit.cloud.iam.circumstances import circumstances
 from labkit.cloud.iam.evaluator import Request, evaluate, names
 from labkit.cloud.iam.globs import Searcher, Undecided
 from labkit.cloud.iam.matching import Context, expand, matches
+from labkit.cloud.iam.principals import names_everybody
 from labkit.cloud.iam.statements import Statement, statements
 from labkit.cloud.records import PolicyDocument, Principal
 
@@ -151,13 +152,17 @@ class _Read:
 
 
 def _applying(policies: Policies) -> Iterator[_Grant]:
-    """The statements of the role's own policies, and those of resources that name it, bound to their resource."""
+    """The statements of the role's own policies, and those of resources that name it, bound to their resource.
+
+    What a resource allows to everybody is the resource's openness, not a right of the role.
+    """
     for policy in policies.identity:
         yield from (_Grant(policy.name, each) for each in statements(policy.document))
     for arn, policy in policies.on_resources.items():
         for each in statements(policy.document):
             how = names(each, policies.principal)
-            if how == "direct" or (how and each.effect == "Deny"):
+            granted = how == "direct" and not names_everybody(each.principal)
+            if granted or (how and each.effect == "Deny"):
                 trust = ":role/" in arn
                 yield _Grant(
                     policy.name, replace(each, resources=(arn,), not_resources=False) if trust else each

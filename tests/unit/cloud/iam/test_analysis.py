@@ -153,9 +153,13 @@ def test_boundary_limits_what_is_allowed() -> None:
 def test_policies_of_resources_that_name_the_role_count() -> None:
     grant = allow("s3:GetObject", f"{BUCKET}/*", Principal={"AWS": ROLE})
     other = allow("s3:GetObject", f"{BUCKET}/*", Principal={"AWS": f"{ROLE}-2"})
+    public = allow("s3:GetObject", f"{BUCKET}/*", Principal="*")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ROLE}}
     assert beyond(PUT, on_resources={BUCKET: document(grant)}) == {"s3:getobject"}
     assert beyond(PUT, on_resources={BUCKET: document(other)}) == set()
+    assert (
+        beyond(PUT, on_resources={BUCKET: document(public)}) == set()
+    )  # the bucket's openness, not a right of the role
     assert beyond(PUT, on_resources={f"{ROLE}-2": document(trust)}) == {"sts:assumerole"}
     refusal = deny("s3:*", [BUCKET, f"{BUCKET}/*"], Principal="*")
     assert beyond(allow("s3:GetObject", f"{BUCKET}/x*"), on_resources={BUCKET: document(refusal)}) == set()
