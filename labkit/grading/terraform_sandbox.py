@@ -51,12 +51,8 @@ _PASSED_ON = ("AWS_", "TF_", "CHECKPOINT_")
 #: for a program that is not static
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache")
 _INTERPRETER = 3  # PT_INTERP of ELF(5)
-#: what becomes of files that were stopped once
-_STOPPED: Mapping[str, str] = {
-    "memory": f"more than {LIMITS.memory_mb} MB of memory",
-    "time": f"more than {SECONDS:.0f} seconds",
-    "output": f"more than {_MOST >> 20} MB of output",
-}
+#: of processes that want to run for each processor: more than Terraform itself can bring about
+_BUSY = 3
 
 
 def refuse_where_nothing_holds(choice: tiers.Choice) -> None:
@@ -154,10 +150,25 @@ class TerraformSandbox:
                 self._host, spec, seconds=self.seconds, output_bytes=_MOST, started=started, heard=heard
             )
         self._fetch(folder, command)
-        if why := _stopped(done):
+        if why := self._reason_to_stop(done):
             self._stopped[key] = f"Terraform was stopped: with these files it takes {why}."
             raise DeployError(self._stopped[key], hint=_HINT)
         return done
+
+    def _reason_to_stop(self, done: Finished) -> str:
+        """What a command was stopped for, "" when it ended by itself. Raises EngineError for want of processors."""
+        if done.reason == "time" and os.getloadavg()[0] > _BUSY * (os.cpu_count() or 1):
+            raise EngineError(
+                f"Terraform was not done after {self.seconds:.0f} seconds: this machine is too busy.",
+                hint="Let fewer gradings run at once, then run the same command again.",
+            )
+        if done.reason == "exit" and done.code in (-signal.SIGKILL, -signal.SIGXCPU):
+            return f"more than {self.limits.cpu_seconds} seconds of a processor"
+        return {
+            "memory": f"more than {self.limits.memory_mb} MB of memory",
+            "time": f"more than {self.seconds:.0f} seconds",
+            "output": f"more than {_MOST >> 20} MB of output",
+        }.get(done.reason, "")
 
     @property
     def _host(self) -> tiers.AnyHost:
@@ -284,13 +295,6 @@ def _completed(done: Finished) -> Completed:
     return Completed(
         done.code, done.output.decode("utf-8", "replace"), done.errors.decode("utf-8", "replace")
     )
-
-
-def _stopped(done: Finished) -> str:
-    """What a command was stopped for, "" when it ended by itself."""
-    if done.reason == "exit" and done.code in (-signal.SIGKILL, -signal.SIGXCPU):
-        return f"more than {LIMITS.cpu_seconds} seconds of a processor"
-    return _STOPPED.get(done.reason, "")
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -1,5 +1,6 @@
 """Who may have Terraform graded where, and what is said of one that was stopped."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def test_it_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: p
 
 
 @needs_terraform
+@pytest.mark.verify  # as root Python is copied for it, which takes seconds
 @pytest.mark.skipif(sys.platform != "linux", reason="sandboxes as they are on Linux")
 def test_ones_own_runs_in_the_least_tier_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_TIER", "posix")
@@ -56,7 +58,10 @@ def test_ones_own_runs_in_the_least_tier_too(tmp_path: Path, monkeypatch: pytest
 
 
 @needs_terraform
-def test_files_that_were_stopped_once_are_not_run_again(tmp_path: Path) -> None:
+def test_files_that_were_stopped_once_are_not_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     setup = Setup(tmp_path / "kit")
     folder = tmp_path / "lab"
     folder.mkdir()
@@ -71,6 +76,20 @@ def test_files_that_were_stopped_once_are_not_run_again(tmp_path: Path) -> None:
             sandbox.run([setup.program(), "plan"], folder, ENV)
         (folder / "main.tf").write_text("locals {\n  a = 1\n}\n")
         assert sandbox.run([setup.program(), "version"], folder, ENV).status == 0
+
+
+@needs_terraform
+def test_a_machine_that_is_too_busy_is_not_the_files_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup = Setup(tmp_path / "kit")
+    (tmp_path / "lab").mkdir()
+    with TerraformSandbox(setup, limits=Limits(processes=400), seconds=0.001) as sandbox:
+        monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 1000.0, 1000.0))
+        with pytest.raises(EngineError, match="too busy"):
+            sandbox.run([setup.program(), "version"], tmp_path / "lab", ENV)
+        sandbox.seconds = 60
+        assert sandbox.run([setup.program(), "version"], tmp_path / "lab", ENV).status == 0
 
 
 @pytest.mark.parametrize(
