@@ -276,7 +276,7 @@ def test_the_readable_copy_of_python_is_whole_and_made_once() -> None:
 class Issuer:
     """Gives the same made-up credentials to every role."""
 
-    def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
+    def issue(self, role_arn: str, session_name: str, *, seconds: int, service: str = "") -> Credentials:
         return Credentials("ASIATEST", "secret", f"token of {session_name}", time.time() + seconds)
 
 

@@ -183,12 +183,18 @@ def _parsed(data: bytes | str) -> tuple[Any, str]:
 
 
 def _shape(value: Any) -> tuple[int, Mapping[str, Any], str]:
-    """Status, body, and what is wrong with the form that API Gateway wants."""
+    """Status, body, and what is wrong with the form that API Gateway wants; it makes a 502 of any other.
+
+    API Gateway developer guide, "Output format of a Lambda function for proxy integration".
+    """
     if not isinstance(value, Mapping) or type(value.get("statusCode")) is not int:
         return 0, {}, 'the answer has no "statusCode" that is a whole number'
     status, text = int(value["statusCode"]), value.get("body")
     if not isinstance(text, str):
         return status, {}, f'"body" must be text; it is {type(text).__name__}'
+    headers = value.get("headers") or {}
+    if not isinstance(headers, Mapping) or any(isinstance(each, Mapping | list) for each in headers.values()):
+        return status, {}, '"headers" must be an object of texts'
     body, problem = _parsed(text)
     if problem or not isinstance(body, Mapping):
         return status, {}, '"body" must be the text of a JSON object'
