@@ -45,6 +45,6 @@ def take_back(path: Path) -> bool:
 
 
 def _is_whole(path: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         return isinstance(json.loads(path.read_bytes()), dict)
     return False

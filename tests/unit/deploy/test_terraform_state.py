@@ -59,3 +59,10 @@ def test_one_that_another_writes_is_left_to_it(path: Path) -> None:
         )
     assert done.stdout == "False\n"
     assert path.read_text() == ""
+
+
+def test_a_state_nested_without_end_is_not_whole(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfstate").write_text("[" * 100_000)
+    (tmp_path / "terraform.tfstate.backup").write_text("{}")
+    assert terraform_state.take_back(tmp_path / "terraform.tfstate")
+    assert (tmp_path / "terraform.tfstate").read_text() == "{}"
