@@ -57,7 +57,15 @@ SUBMISSIONS: dict[str, tuple[str, str]] = {
 
 def _sampled(names: list[str]) -> list[object]:
     default = {"empty", *(n for n in names if n.startswith(SAMPLE))}
-    return [n if n in default else pytest.param(n, marks=pytest.mark.verify) for n in names]
+    return [n if n in default else pytest.param(n, marks=_marks(n)) for n in names]
+
+
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    """What grades long; a case for Terraform needs it."""
+    if name not in CASES or CASES[name].engine != "terraform":
+        return [pytest.mark.verify]
+    missing = pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")
+    return [pytest.mark.verify, pytest.mark.terraform, pytest.mark.timeout(1800), missing]
 
 
 def _grade(
@@ -65,10 +73,11 @@ def _grade(
     folder: Path,
     warm: Warm | None = None,
     *,
-    engine: str = "cloudformation",
+    engine: str = "",
     only: tuple[str, ...] = (),
 ) -> Result:
     student, kind = SUBMISSIONS[name]
+    engine = engine or (CASES[kind].engine if kind in CASES else "cloudformation")
     source = folder / "source"
     source.mkdir(parents=True)
     for file, text in files_of(student, kind).items():

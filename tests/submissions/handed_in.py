@@ -14,12 +14,13 @@ _LOSES = re.compile(r"([a-z0-9-]+) ([\d.]+)")
 
 @dataclass(frozen=True)
 class Case:
-    """One diff: its name, what it must lose by line, the mark that is left, the diff's own lines."""
+    """One diff: its name, what it must lose by line, the mark that is left, the diff's own lines, what deploys it."""
 
     name: str
     loses: Mapping[str, float]
     mark: float
     lines: tuple[str, ...]
+    engine: str = "cloudformation"
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ class Hunk:
 def read(path: Path) -> Case:
     """The diff in a file. A right one loses nothing."""
     text = path.read_text(encoding="utf-8")
-    head = dict(re.findall(r"^# (loses|mark): (.*)$", text, re.MULTILINE))
+    head = dict(re.findall(r"^# (loses|mark|engine): (.*)$", text, re.MULTILINE))
     loses = {line: float(points) for line, points in _LOSES.findall(head.get("loses", ""))}
     body = tuple(line for line in text.splitlines(keepends=True) if not line.startswith("# "))
-    return Case(path.stem, loses, float(head.get("mark", 100)), body)
+    engine = head.get("engine", Case.engine)
+    return Case(path.stem, loses, float(head.get("mark", 100)), body, engine)
 
 
 def applied(case: Case, files: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:

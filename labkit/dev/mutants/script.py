@@ -87,11 +87,11 @@ def _at(line: _Line, operator: str, start: int, end: int, new: str, detail: str)
 
 def _words(line: _Line) -> Iterator[Change]:
     for match in re.finditer(r" (--?[a-z][\w-]*(=\S+)?|(?<=install -y ).*|(?<=pip install ).*)", line.text):
-        yield _at(line, "flag-dropped", *match.span(), "", match[0])
+        yield _at(line, "flag-dropped", *match.span(), "", match[0].strip())
     if " install " in line.text:
         for match in re.finditer(r" (?!install|-)[\w.-]+", line.text[line.text.index(" install ") :]):
             start = line.text.index(" install ") + match.start()
-            yield _at(line, "package-dropped", start, start + len(match[0]), "", match[0])
+            yield _at(line, "package-dropped", start, start + len(match[0]), "", match[0].strip())
     for word, other in _WORDS:
         if word in line.text:
             start = line.text.index(word)
