@@ -98,7 +98,7 @@ class Cloud:
         self._identities = identities.MotoIdentities(self._owner.keys, self._account.holder)
         self._credentials = sts_keys.MotoCredentials()
         self._tables = self._make_tables()
-        self._door = self._make_door(facts.MotoFacts(self._tables.partition_key))
+        self._door = self._make_door(facts.MotoFacts(self._tables.partition_key, self._tables.tables.tags_of))
         self._fabric = self._make_fabric(sandboxes)
         self._images = ImageHost(folder / "images")
         self._latency = Latency()

@@ -25,7 +25,8 @@ Verdicts
     returns 0.0 < x < 1.0          passed in part; better say why: raise Failed(..., fraction=x)
     raises Failed(reason, …)       failed (with fraction=x: that part of the points is earned all the same)
     raises Untried(…)      failed too: something else stood in the way of what the line is about
-    raises anything else           not judged: our trouble, costs the student nothing, the run exits non-zero
+    raises anything else           see labkit.grading.blame: what AWS refuses is failed; the rest is not judged, unless
+                                   the same check comes to a verdict on the reference system
 
 So a check must turn everything that a *student* can cause (an AWS error, a time-out, a body that is no JSON, a
 resource that is not there) into Failed. The probes help: they never raise for what student code does; they

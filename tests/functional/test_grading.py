@@ -130,7 +130,8 @@ def test_the_same_submission_has_the_same_result(lab: Any, starter: Path, tmp_pa
     texts = []
     for source in ([], [str(packed)]):
         result = graded(lab, *source)
-        result["timing"] = {}
+        result["timing"] = result["when"] = {}
+        del result["about"]["engine_by"]
         for line in [*result["lines"], *result["bonus"]["lines"]]:
             line["seconds"] = 0
         texts.append(json.dumps(result, indent=1))
@@ -156,11 +157,27 @@ def test_configuration_that_runs_code_is_refused_before_any_tool(
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_submission_that_is_none_is_judged_as_nothing(lab: Any, tmp_path: Path) -> None:
-    (tmp_path / "link.zip").symlink_to("/etc/passwd")
-    result = graded(lab, str(tmp_path / "link.zip"))
-    assert (result["score"], result["final"]) == (0, True)
-    assert "neither a zip nor a folder" in result["lines"][0]["verdict"]["reason"]
+@pytest.mark.parametrize("how", ["no zip", "cut off"])
+def test_what_nobody_can_read_is_refused_and_never_a_zero(lab: Any, tmp_path: Path, how: str) -> None:
+    source = tmp_path / "ada.zip"
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("main.tf", "x" * 5000)
+    source.write_bytes(source.read_bytes()[:-30] if how == "cut off" else b"<html>not found</html>")
+    run = lab.run("grade", "--json", *ADA, str(source), "--result", str(tmp_path / "result.json"))
+    assert run.status == 3
+    assert run.error["hint"]
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_look_without_the_key_never_takes_the_place_of_a_mark(lab: Any, starter: Path) -> None:
+    mark = lab.base / ".lab" / "grading" / "ada@uni.edu" / "result.json"
+    mark.parent.mkdir(parents=True)
+    text = '{"about": {"self_check": false}, "when": {"graded": "2027-01-31T09:00:00+00:00"}}'
+    mark.write_text(text)
+    run = lab.run("grade", "--json", *ADA, "--result", str(mark))
+    assert run.status == 2
+    assert "made with the grader key" in run.error["message"]
+    assert mark.read_text() == text
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,12 @@ _KEPT_IN = {"role": "roles", "user": "users", "group": "groups", "instance-profi
 class MotoFacts:
     """Knows IAM's paths, instance profiles, launch templates and, by asking their store, tables."""
 
-    def __init__(self, partition_key: Callable[[str, str], str | None]) -> None:
-        self._partition_key = partition_key
+    def __init__(
+        self,
+        partition_key: Callable[[str, str], str | None],
+        table_tags: Callable[[str, str], Mapping[str, str]],
+    ) -> None:
+        self._partition_key, self._table_tags = partition_key, table_tags
 
     def profile_role(self, profile: str) -> str | None:
         """The ARN of the role in an instance profile, given by name or ARN; None without one."""
@@ -68,8 +72,7 @@ class MotoFacts:
 
     def table_tags(self, region: str, table: str) -> Mapping[str, str]:
         """A table's tags, the table given by name or ARN; none without such a table."""
-        known = backend("dynamodb", region).tables.get(table.rsplit("/", 1)[-1])
-        return _tags(known.tags) if known else {}
+        return self._table_tags(region, table)
 
     def instance(self, instance_id: str) -> InstanceRecord | None:
         """An instance of any region; None without such a one."""

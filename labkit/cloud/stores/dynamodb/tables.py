@@ -74,6 +74,11 @@ class Tables:
         found = self._tables.get((region, name.rsplit("/", 1)[-1]))
         return found.key.partition[0].name if found else None
 
+    def tags_of(self, region: str, name: str) -> Mapping[str, str]:
+        """A table's tags, where there is such a table; `name` may be an ARN."""
+        found = self._tables.get((region, name.rsplit("/", 1)[-1]))
+        return dict(found.settings["tags"]) if found else {}
+
     def _bare(self, region: str, name: str) -> str:
         """The name in a name or ARN. Raises DynamoError for what is neither."""
         if not name.startswith("arn:"):
