@@ -144,7 +144,10 @@ class TerraformSandbox:
         key = _key(files)
         if key in self._stopped:
             raise DeployError(self._stopped[key], hint=_HINT)
-        self._fill(folder, files)
+        places = {
+            f"{plan.rpartition('/')[0]}/.place": b"" for plan in _plans(command)
+        }  # a folder goes with a file in it
+        self._fill(folder, {**files, **places})
         with self._reached(self._spec(command, folder, env), env) as (spec, started):
             done = capture.run(
                 self._host, spec, seconds=self.seconds, output_bytes=_MOST, started=started, heard=heard
@@ -237,9 +240,8 @@ class TerraformSandbox:
 
     def _fetch(self, folder: Path, command: Sequence[str]) -> None:
         """Take over what the command has left. Raises DeployError when that can't be read."""
-        plans = tuple(word.removeprefix("-out=") for word in command if word.startswith("-out="))
         try:
-            found = exchange.fetch(self._host, self._disk_spec(folder), (*_RESULTS, *plans), _MOST)
+            found = exchange.fetch(self._host, self._disk_spec(folder), (*_RESULTS, *_plans(command)), _MOST)
         except SandboxError as error:
             raise DeployError(f"What Terraform left can't be read: {error.message}", hint=_HINT) from error
         for name, data in found.items():
@@ -295,6 +297,11 @@ def _completed(done: Finished) -> Completed:
     return Completed(
         done.code, done.output.decode("utf-8", "replace"), done.errors.decode("utf-8", "replace")
     )
+
+
+def _plans(command: Sequence[str]) -> tuple[str, ...]:
+    """The files into which the command writes plans."""
+    return tuple(word.removeprefix("-out=") for word in command if word.startswith("-out="))
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -79,6 +79,18 @@ def test_files_that_were_stopped_once_are_not_run_again(
 
 
 @needs_terraform
+def test_a_plan_comes_back_and_can_be_shown(tmp_path: Path) -> None:
+    setup = Setup(tmp_path / "kit")
+    (tmp_path / "lab" / ".lab" / "plan-x").mkdir(parents=True)
+    (tmp_path / "lab" / "main.tf").write_text('output "o" {\n  value = "planned"\n}\n')
+    with TerraformSandbox(setup) as sandbox:
+        for command in (["plan", "-out=.lab/plan-x/plan"], ["show", "-json", ".lab/plan-x/plan"]):
+            done = sandbox.run([setup.program(), *command], tmp_path / "lab", ENV)
+            assert done.status == 0, done.errors
+    assert '"planned"' in done.output
+
+
+@needs_terraform
 def test_a_machine_that_is_too_busy_is_not_the_files_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
