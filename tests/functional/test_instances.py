@@ -232,8 +232,8 @@ def test_an_interpreter_that_is_not_there_fails_the_boot(lab: Lab) -> None:
 def test_what_goes_to_the_console_device_is_in_the_console_output(lab: Lab) -> None:
     """EC2, API GetConsoleOutput (APIReference/API_GetConsoleOutput.html)."""
     _, console = lab.run(
-        "echo by-hand > /dev/console; exec > >(tee /var/log/u.log | logger -s 2>/dev/console) 2>&1\n"
-        "echo through-logger; sleep 0.2"
+        "echo by-hand > /dev/console; exec 3>&1 > >(tee /var/log/u.log | logger -s 2>/dev/console) 2>&1; logging=$!\n"
+        "echo through-logger; exec >&3 2>&3; wait $logging"
     )
     assert "\nby-hand\n" in console
     assert "root: through-logger" in console

@@ -69,8 +69,8 @@ def copy(places: tuple[str, ...] = ("/var/tmp", "/tmp")) -> str:
 def _digest() -> str:
     """What the copy is a copy of; a change of the kit or its packages makes another one."""
     known = hashlib.sha256(f"{sys.version} {sys.base_prefix} {sys.prefix}".encode())
-    watched = [Path(sysconfig.get_path("purelib")), *sorted(_PACKAGE.rglob("*.py"))]
-    for path in watched:
+    files = (path for path in sorted(_PACKAGE.rglob("*")) if path.is_file() and path.suffix != ".pyc")
+    for path in (Path(sysconfig.get_path("purelib")), *files):
         found = path.stat()
         known.update(f"{path} {found.st_size} {found.st_mtime_ns}".encode())
     return known.hexdigest()[:16]

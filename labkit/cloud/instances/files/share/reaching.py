@@ -5,6 +5,7 @@ instance: standard library only.
 """
 
 import socket
+import sys
 import time
 
 #: dnf and pip on AWS try for minutes; what is not there after this long does not come in this lab
@@ -40,3 +41,7 @@ def _tried(host: str, port: int) -> str:
     finally:
         connection.close()
     return ""
+
+
+if __name__ == "__main__":
+    print(problem(sys.argv[1]))
