@@ -160,7 +160,7 @@ class _Sockets:
         """As socket.sendto: no datagram leaves."""
         if _is_ours(sock) and self._is_datagram(sock):
             raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
-        return self._sendto(sock, data, *rest)
+        return self._sendto(sock, data, *rest[:-1], *map(self._place, rest[-1:]))
 
     # -- listening ------------------------------------------------------------------------------------
 
