@@ -92,7 +92,7 @@ def sections(text: str, asked: Iterable[Question]) -> dict[str, str]:
     heads = [head for head in _HEADING.finditer(text) if head[1] in names]
     ends = [head.start() for head in heads[1:]] + [len(text)]
     found = dict.fromkeys(names, "")
-    for head, end in zip(heads, ends, strict=True):
+    for head, end in zip(heads, ends, strict=False):  # without a heading there is one end too many
         found[head[1]] += text[head.end() : end]
     return found
 

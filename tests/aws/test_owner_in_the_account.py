@@ -36,7 +36,7 @@ def refusals(live: Any, keys: Keys) -> dict[str, str]:
 
 @pytest.mark.parametrize("key", ["AKIAINVENTED0000000", "LABLOCALCLOUD", "test"])
 def test_no_invented_key_is_the_owners(live: Any, key: str) -> None:
-    """ "Common errors" of each API reference; EC2 API reference, "Error codes"; S3 API reference, "Error responses"."""
+    """AWS API references, "Common errors"; EC2 API reference, "Error codes"; S3 API reference, "Error responses"."""
     assert refusals(live, Keys(key, "secret")) == {service: codes[1] for service, codes in CALLS.items()}
 
 

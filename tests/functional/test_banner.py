@@ -38,7 +38,7 @@ SAYS = {
 #: commands that take long, or wait for Ctrl-C: tested below and elsewhere
 LONG = {"grade", "demo", "parity", "open", "shell"}
 #: what is about the kit's files alone
-NOWHERE = {"handout", "course"}
+NOWHERE = {"handout", "course", "dev"}
 
 
 def commands() -> set[str]:

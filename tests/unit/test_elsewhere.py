@@ -18,9 +18,9 @@ PACKAGE = Path(labkit.__file__).parent
 LINUX_TIER = {
     *(f"labkit.sandbox.{name}" for name in (
         "child", "host", "inside", "limits", "namespaces", "netlink", "nftables", "probe", "process", "rootfs",
-        "router", "seccomp", "stages", "syscalls", "warm", "wire", "workshop", "diagnosis",
+        "router", "seccomp", "stages", "syscalls", "warm", "wire", "workshop", "diagnosis", "closing",
     )),
-    "labkit.sandbox.portable.landlock", "labkit.sandbox.portable.linux", "labkit.grading.warm",
+    *(f"labkit.sandbox.portable.{name}" for name in ("landlock", "linux", "spawning")), "labkit.grading.warm",
 }  # fmt: skip
 #: what Python has on Linux alone, by module
 LINUX_ONLY = {
@@ -43,6 +43,7 @@ LINUX_ONLY = {
 GUARDED = {
     ("labkit.cloud.lifecycle", "pidfd_open"),  # hasattr
     ("labkit.cloud.endpoints.authority", "memfd_create"),  # sys.platform
+    ("labkit.cloud.instances.notices", "SCM_CREDENTIALS"),  # hasattr
     ("labkit.cloud.looking", "pidfd_open"),
     ("labkit.cloud.looking", "pidfd_send_signal"),
     ("labkit.grading.starting", "pidfd_send_signal"),  # a warm parent is Linux's

@@ -37,6 +37,7 @@ MADE = {
     "labkit/lesson/written.py": "labels of ours, and pieces of this file",
     "labkit/manifest.py": "keys of our manifest, escaped",
     "labkit/cloud/functions/runtime_client.py": "a mark of ours; runs in the function's own process",
+    "labkit/cloud/stores/dynamodb/shapes.py": "AWS's own description of the API",
     "labkit/cloud/instances/journal.py": "asked for inside an instance, and tried in its own process",
     "labkit/cloud/instances/files/share/nginx/serving.py": "nginx's settings, in the instance's own process",
     "grader/checks/check_clean_files.py": "written in this file",

@@ -16,9 +16,8 @@ _CHUNKED, _TRAILED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-
 _UNCHECKED = (UNSIGNED, "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
 _HASH = re.compile(r"[0-9a-f]{64}").fullmatch
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,10});chunk-signature=([0-9a-f]{64})\r\n")
-_TRAILERS = re.compile(
-    rb"((?:[\w-]+:[^\r\n]*\r?\n)+?)\r?\n?x-amz-trailer-signature:([0-9a-f]{64})\r\n(?:\r\n)?"
-)
+_SIGNED_TRAILER = re.compile(rb"x-amz-trailer-signature:([0-9a-f]{64})").fullmatch
+_TRAILER = re.compile(rb"[\w-]+:[^\r\n]*").fullmatch
 
 Read = Callable[[], bytes]
 
@@ -76,8 +75,9 @@ def _is_chain(signature: Signature, secret: str, body: bytes, *, trailed: bool) 
 
 
 def _is_trailer(signature: Signature, secret: str, before: str, rest: bytes) -> bool:
-    found = _TRAILERS.fullmatch(rest)
-    if found is None:
+    *trailers, last = [line for line in rest.splitlines() if line.strip()] or [b""]
+    found = _SIGNED_TRAILER(last)
+    if found is None or not trailers or not all(map(_TRAILER, trailers)):
         return False
-    lines = b"".join(line.strip() + b"\n" for line in found[1].splitlines() if line.strip())
-    return sign(signature, secret, "AWS4-HMAC-SHA256-TRAILER", before, digest_of(lines)) == found[2].decode()
+    lines = b"".join(line.strip() + b"\n" for line in trailers)
+    return sign(signature, secret, "AWS4-HMAC-SHA256-TRAILER", before, digest_of(lines)) == found[1].decode()

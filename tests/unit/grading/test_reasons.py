@@ -194,10 +194,12 @@ def test_what_is_left_is_told_with_the_reason(again: str, left: list[str], reaso
             raise Failed(again)
 
     s3 = SimpleNamespace(put_object=lambda **_: None)
-    bucket = SimpleNamespace(name="x", clients=SimpleNamespace(client=lambda _: s3))
+    bucket = SimpleNamespace(clients=SimpleNamespace(client=lambda _: s3))
+    standing = iter([["stack x"]])
     other = SimpleNamespace(
-        bucket=bucket, destroy=destroy, survivors=lambda: left, clients=bucket.clients, output=lambda _: "x"
-    )
+        system=SimpleNamespace(buckets=lambda: ["x"]), destroy=destroy, clients=bucket.clients,
+        survivors=lambda: next(standing, left),
+    )  # fmt: skip
     made = lab(doomed=lambda: other, unique=lambda stem: stem)
     failed = failure(check_destroy_clean.check, made)
     assert failed.reason.startswith(reason)
