@@ -44,4 +44,4 @@ def _tried(host: str, port: int) -> str:
 
 
 if __name__ == "__main__":
-    print(problem(sys.argv[1]))
+    sys.stdout.write(problem(sys.argv[1]))
