@@ -51,9 +51,15 @@ def _tags(lab: Lab) -> Iterator[tuple[bool, str]]:
 
 def _tagged(lab: Lab) -> Iterator[tuple[str, Mapping[str, str]]]:
     server = lab.server.description
-    (vpc,) = lab.clients.client("ec2").describe_vpcs(VpcIds=[server["VpcId"]])["Vpcs"]
+    ec2, within = lab.clients.client("ec2"), [{"Name": "vpc-id", "Values": [server["VpcId"]]}]
+    (vpc,) = ec2.describe_vpcs(VpcIds=[server["VpcId"]])["Vpcs"]
     yield "server", _plain(server.get("Tags", []))
     yield "network", _plain(vpc.get("Tags", []))
+    for subnet in ec2.describe_subnets(Filters=within)["Subnets"]:
+        yield "subnet", _plain(subnet.get("Tags", []))
+    for group in ec2.describe_security_groups(Filters=within)["SecurityGroups"]:
+        if group["GroupName"] != "default":
+            yield "security group", _plain(group.get("Tags", []))
     arn = lab.function.configuration["FunctionArn"]
     yield "function", lab.clients.client("lambda").list_tags(Resource=arn).get("Tags", {})
     answer = lab.aws(lab.clients.client("s3").get_bucket_tagging, Bucket=lab.bucket.name)
