@@ -50,12 +50,10 @@ def batch_get_item(storage: Storage, find_table: FindTable, request: Mapping[str
                 continue
             item, bytes_read = storage.get(table.number, place)
             size += bytes_read
-            usage.add(
-                table, read_units(bytes_read, consistent=bool(asked.get("ConsistentRead"))), reading=True
-            )
+            usage.add(table, read_units(bytes_read, consistent=bool(asked.get("ConsistentRead"))))
             if item:
                 answers.append(projection(item) if projection else item)
-    return {"Responses": found, "UnprocessedKeys": left} | _told(usage)
+    return {"Responses": found, "UnprocessedKeys": left} | usage.of_many()
 
 
 def batch_write_item(storage: Storage, find_table: FindTable, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def batch_write_item(storage: Storage, find_table: FindTable, request: Mapping[s
     answer: dict[str, Any] = {"UnprocessedItems": {}}
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         answer |= collections(writes)
-    return answer | _told(usage)
+    return answer | usage.of_many()
 
 
 def _check_count(count: int, most: int, operation: str, wanted: Mapping[str, Any]) -> None:
@@ -112,8 +110,3 @@ def collections(writes: Mapping[str, list[Write]]) -> dict[str, Any]:
             if collection and collection not in metrics.get(name, ()):
                 metrics.setdefault(name, []).append(collection)
     return {"ItemCollectionMetrics": metrics} if metrics else {}
-
-
-def _told(usage: Usage) -> dict[str, Any]:
-    told = usage.told()
-    return {"ConsumedCapacity": told} if told else {}

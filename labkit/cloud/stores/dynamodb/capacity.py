@@ -32,22 +32,23 @@ class Usage:
         self._tables: dict[int, Table] = {}
         self._of_table: Counter[int] = Counter()
         self._of_index: dict[int, Counter[str]] = {}
-        self._reading: dict[int, bool] = {}
 
-    def add(self, table: Table, units: float, index: str = "", *, reading: bool) -> None:
+    def add(self, table: Table, units: float, index: str = "") -> None:
         """So many units were used on a table, or one of its indexes."""
         self._tables[table.number] = table
-        self._reading[table.number] = reading
         if index:
             self._of_index.setdefault(table.number, Counter())[index] += units  # type: ignore[assignment]
         else:
             self._of_table[table.number] += units  # type: ignore[assignment]
 
-    def told(self) -> list[dict[str, Any]]:
-        """What the request asked to be told, one for each table."""
-        if self._wanted == "NONE":
-            return []
-        return [self._of(table) for table in self._tables.values()]
+    def of_one(self) -> dict[str, Any]:
+        """The member ConsumedCapacity of an answer about one table, where the request asked for it."""
+        return {name: told[0] for name, told in self.of_many().items()}
+
+    def of_many(self) -> dict[str, Any]:
+        """The same of an answer about several tables, one for each."""
+        told = [self._of(table) for table in self._tables.values()] if self._wanted != "NONE" else []
+        return {"ConsumedCapacity": told} if told else {}
 
     def _of(self, table: Table) -> dict[str, Any]:
         own, indexes = float(self._of_table[table.number]), self._of_index.get(table.number, Counter())

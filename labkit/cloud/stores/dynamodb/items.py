@@ -194,7 +194,7 @@ def carry_out(storage: Storage, write: Write, usage: Usage, *, times: int = 1) -
         storage.put(write.table.number, write.place, new, after)
     elif before:
         storage.delete(write.table.number, write.place)
-    usage.add(write.table, times * write_units(max(old, new)), reading=False)
+    usage.add(write.table, times * write_units(max(old, new)))
     record_change(storage, write.table, before, after, expired=write.expired)
     for index in write.table.indexes.values():
         _update_index(storage, write, index, before, after, usage, times)
@@ -223,7 +223,7 @@ def _update_index(
     elif now is not None and index.shown(before) != index.shown(after):
         units += write_units(max(item_size(index.shown(each)) for each in (before, after)))
     if units:
-        usage.add(write.table, times * units, index.name, reading=False)
+        usage.add(write.table, times * units, index.name)
 
 
 def collection_of(write: Write) -> dict[str, Any] | None:
@@ -245,11 +245,11 @@ def get_item(storage: Storage, table: Table, request: Mapping[str, Any]) -> dict
     projection = read_projection(request)
     keys.check_key(table.key, key)
     found, size = storage.get(table.number, table.key.place_of(key))
-    usage.add(table, read_units(size, consistent=bool(request.get("ConsistentRead"))), reading=True)
+    usage.add(table, read_units(size, consistent=bool(request.get("ConsistentRead"))))
     answer: dict[str, Any] = {}
     if found:
         answer["Item"] = projection(found) if projection else found
-    return answer | _told(usage)
+    return answer | usage.of_one()
 
 
 def read_projection(request: Mapping[str, Any]) -> Projection | None:
@@ -306,12 +306,7 @@ def _answer(storage: Storage, write: Write, request: Mapping[str, Any]) -> dict[
     answer = _returned(write, written, request.get("ReturnValues", "NONE"))
     if request.get("ReturnItemCollectionMetrics") == "SIZE" and (collection := collection_of(write)):
         answer["ItemCollectionMetrics"] = collection
-    return answer | _told(usage)
-
-
-def _told(usage: Usage) -> dict[str, Any]:
-    told = usage.told()
-    return {"ConsumedCapacity": told[0]} if told else {}
+    return answer | usage.of_one()
 
 
 def _returned(write: Write, written: Written, wanted: str) -> dict[str, Any]:

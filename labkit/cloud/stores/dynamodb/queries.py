@@ -317,11 +317,5 @@ def _rows(page: Page, read: Read) -> Iterator[Row]:
 
 def _consumed(page: Page, size: int, request: Mapping[str, Any]) -> dict[str, Any]:
     usage, index = Usage(request), page.view.index
-    usage.add(
-        page.view.table,
-        read_units(size, consistent=page.consistent),
-        index.name if index else "",
-        reading=True,
-    )
-    told = usage.told()
-    return {"ConsumedCapacity": told[0]} if told else {}
+    usage.add(page.view.table, read_units(size, consistent=page.consistent), index.name if index else "")
+    return usage.of_one()

@@ -80,10 +80,9 @@ def transact_get_items(storage: Storage, find_table: FindTable, request: Mapping
     with storage.transaction():
         for table, place, projection in wanted:
             item, size = storage.get(table.number, place)
-            usage.add(table, 2 * read_units(size, consistent=True), reading=True)
+            usage.add(table, 2 * read_units(size, consistent=True))
             responses.append({"Item": projection(item) if projection else item} if item else {})
-    told = usage.told()
-    return {"Responses": responses} | ({"ConsumedCapacity": told} if told else {})
+    return {"Responses": responses} | usage.of_many()
 
 
 def transact_write_items(
@@ -104,8 +103,7 @@ def transact_write_items(
         for _, write in writes:
             by_table.setdefault(write.table.name, []).append(write)
         answer |= collections(by_table)
-    told = usage.told()
-    return answer | ({"ConsumedCapacity": told} if told else {})
+    return answer | usage.of_many()
 
 
 def _read(find_table: FindTable, action: Mapping[str, Any]) -> tuple[str, Write]:
