@@ -24,7 +24,6 @@ _COUNTS = {
     "NULL": (0, 0), "CONTAINS": (1, 1), "NOT_CONTAINS": (1, 1), "BEGINS_WITH": (1, 1), "IN": (1, 10**6),
     "BETWEEN": (2, 2),
 }  # fmt: skip
-_SCALAR = (*_ORDERED, "BETWEEN")
 
 
 def normal_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,12 +54,7 @@ def _check_operand(name: str, value: Value) -> None:
     if name in ("CONTAINS", "NOT_CONTAINS"):
         allowed = ("S", "N", "B", "BOOL", "NULL")
     if kind not in allowed:
-        raise invalid_parameter(
-            f"ComparisonOperator {name} is not valid for {_LONG.get(kind, kind)} AttributeValue type"
-        )
-
-
-_LONG = {"SS": "SS", "NS": "NS", "BS": "BS", "M": "M", "L": "L"}
+        raise invalid_parameter(f"ComparisonOperator {name} is not valid for {kind} AttributeValue type")
 
 
 def _check_between(low: Value, high: Value) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, unexpected
 from labkit.targets import descriptions
 
+#: so many mistakes of a request are told
 _SHOWN = 10
 _VALUE = "AttributeValue"
-#: the sum of the lengths that one request can have is limited elsewhere; so many mistakes are told at once
 _Check = Callable[[Any, str, list[str]], None]
 
 

@@ -130,10 +130,9 @@ def _check_indexes(
     group: str, indexes: Sequence[Mapping[str, Any]], request: Mapping[str, Any], names: list[str]
 ) -> None:
     if len(indexes) > _MOST[group]:
-        kind = group.removesuffix("Indexes") + "Indexes"
         if group == GLOBAL:
             raise invalid_parameter("GlobalSecondaryIndex count exceeds the per-table limit of 20")
-        raise invalid_parameter(f"Number of {kind} exceeds per-table limit of {_MOST[group]}")
+        raise invalid_parameter(f"Number of {group} exceeds per-table limit of {_MOST[group]}")
     for index in indexes:
         check_name(index["IndexName"], f"{group[:1].lower()}{group[1:]}.1.member.indexName")
         if index["IndexName"] in names:
