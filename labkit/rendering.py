@@ -7,6 +7,7 @@ The delimiters are chosen so that a template is valid in its own language: line 
 (`#> block name`), variables are `{@ name @}`, which neither shell, Python, HCL nor CloudFormation uses.
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,9 @@ class Renderer:
             raise _refusal(path, self._root, error) from error
 
 
+@functools.lru_cache(
+    maxsize=4
+)  # compiled templates serve every rendering of a process, and of those forked from it
 def _environment(root: Path) -> SandboxedEnvironment:
     return SandboxedEnvironment(
         loader=jinja2.PrefixLoader({n: jinja2.FileSystemLoader(root / n) for n in (TEMPLATES, SOLUTION)}),

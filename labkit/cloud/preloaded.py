@@ -6,6 +6,8 @@ socket or a secret.
 
 import importlib
 
+from labkit.cloud.door.routes import routes_of
+from labkit.cloud.endpoints.names import regions
 from labkit.cloud.moto_seam import cloudformation, start_up
 from labkit.cloud.moto_seam.backends import TABLES
 from labkit.targets import Clients, Keys, Target
@@ -35,3 +37,5 @@ def load() -> None:
     for service in _CALLED:
         clients.client(service)
         start_up.read_description(service)
+        routes_of(service)
+    regions()

@@ -11,6 +11,7 @@ import itertools
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -73,7 +74,7 @@ class Probing:
             case "POST", ["credentials"]:
                 return self._issue(**request.get_json())
             case "POST", ["packets"]:
-                return self._packet(request.get_json())
+                return self._packets(request.get_json())
             case "PUT", ["images", name] if "behaviour" in request.args:
                 behaviour = Behaviour(**json.loads(request.args["behaviour"]))
                 return {"url": self._images.publish(name, request.get_data(), behaviour)}
@@ -105,8 +106,8 @@ class Probing:
 
     # -- packets ----------------------------------------------------------------------------------------
 
-    def _packet(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Put an interface where the caller wants one, try a connection from it, take it away."""
+    def _packets(self, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Put an interface where the caller wants one, try a connection to each port from it, take it away."""
         self._settle()
         place = asked["place"]
         name = f"probe-{next(self._numbers)}"
@@ -114,8 +115,10 @@ class Probing:
             name, place.get("vpc", ""), place.get("subnet", ""), "", "", tuple(place.get("groups", ()))
         )
         self._wires.attach(interface)
+        ports = [int(port) for port in asked["ports"]]
         try:
-            return self._try(name, str(asked["address"]), int(asked["port"]))
+            with ThreadPoolExecutor(max_workers=len(ports)) as pool:
+                return list(pool.map(lambda port: self._try(name, str(asked["address"]), port), ports))
         finally:
             self._wires.detach(name)
 

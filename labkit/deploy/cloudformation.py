@@ -15,7 +15,7 @@ from labkit.deploy.changeset import ChangeSet, error_text
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.troubles import known
 from labkit.errors import DeployError
-from labkit.events import Emit, Event
+from labkit.events import Emit, Event, ignore
 from labkit.targets import Clients
 
 NAME = "cloudformation"
@@ -222,8 +222,11 @@ class CloudFormation:
         pause = 0.02 if self.clients.target.is_local else 3.0
         while True:
             stack = self.describe(name)
-            for event in self._news(seen, name):
-                self._tell(event)
+            if (
+                self.emit is not ignore
+            ):  # reading a stack's events costs more than all the rest of following it
+                for event in self._news(seen, name):
+                    self._tell(event)
             if stack is None or not stack["StackStatus"].endswith("_IN_PROGRESS"):
                 return stack
             time.sleep(pause)  # the API has no way to wait: it is asked again

@@ -115,8 +115,9 @@ def _stranger(context: Context, outputs: Outputs) -> bool:
 
 
 def _packet(context: Context, place: Mapping[str, Any], address: str, port: int) -> bool:
-    asked = {"place": place, "address": address, "port": port}
-    return bool(context.cloud.ask("POST", "packets", json.dumps(asked).encode())["outcome"] == "open")
+    asked = {"place": place, "address": address, "ports": [port]}
+    [packet] = context.cloud.ask("POST", "packets", json.dumps(asked).encode())
+    return bool(packet["outcome"] == "open")
 
 
 def _imds_v1(context: Context, outputs: Outputs) -> bool:

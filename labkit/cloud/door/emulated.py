@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
+from labkit.targets import descriptions
 
 #: by signing name; the last row is what tools ask about on their way, and which only describes
 SERVICES = frozenset(
@@ -68,11 +69,7 @@ def check(asked: Asked) -> None:
 @lru_cache(maxsize=32)
 def _operations(service: str) -> frozenset[str]:
     """All operations that AWS's own description of a service names."""
-    import botocore.loaders
-
-    known = botocore.loaders.create_loader().load_service_model(
-        _DESCRIBED_AS.get(service, service), "service-2"
-    )
+    known = descriptions().load_service_model(_DESCRIBED_AS.get(service, service), "service-2")
     return frozenset(known["operations"])
 
 

@@ -11,8 +11,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-import botocore.loaders
 from botocore.exceptions import UnknownServiceError
+
+from labkit.targets import descriptions
 
 #: signing names that differ from botocore's name of the service
 _BOTOCORE_NAMES = {
@@ -99,7 +100,7 @@ class Routes:
 @lru_cache(maxsize=64)
 def routes_of(service: str) -> Routes | None:
     """The routes of a service by its signing name; None for unknown services and those without REST."""
-    loader = botocore.loaders.create_loader()
+    loader = descriptions()
     try:
         model = loader.load_service_model(_BOTOCORE_NAMES.get(service, service), "service-2")
     except UnknownServiceError:

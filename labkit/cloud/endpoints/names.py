@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labkit.cloud.addresses import AWS_CIDR
+from labkit.targets import descriptions
 
 DOMAIN = ".amazonaws.com"
 GLOBAL_REGION = "us-east-1"
@@ -75,9 +76,7 @@ def _services() -> frozenset[str]:
 
 
 def _partition() -> dict[str, dict[str, object]]:
-    import botocore.loaders
-
-    data = botocore.loaders.create_loader().load_data("endpoints")
+    data = descriptions().load_data("endpoints")
     found: dict[str, dict[str, object]] = next(p for p in data["partitions"] if p["partition"] == "aws")
     return found
 

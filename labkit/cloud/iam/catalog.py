@@ -15,6 +15,7 @@ from typing import Any
 
 from labkit.cloud.iam.matching import expand, matches
 from labkit.cloud.iam.s3 import ACTIONS, VERSIONED
+from labkit.targets import descriptions
 
 _FIELD = re.compile(r"\$\{\w+\}")
 
@@ -101,9 +102,7 @@ def spelt(action: str) -> str:
 @cache
 def _operations(prefix: str) -> Mapping[str, str]:
     """The operations of a service's API, by their names in lower case; {} where botocore does not know it."""
-    from botocore.loaders import Loader
-
-    loader = Loader()
+    loader = descriptions()
     if prefix not in loader.list_available_services("service-2"):
         return {}
     model = loader.load_service_model(prefix, "service-2")

@@ -12,12 +12,11 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.loaders import Loader
-
 from labkit.cloud.cloudformation.api import perform
 from labkit.cloud.cloudformation.engine import Engine
 from labkit.cloud.cloudformation.errors import ApiError
 from labkit.cloud.cloudformation.records import Store
+from labkit.targets import descriptions
 
 if TYPE_CHECKING:
     from moto.cloudformation.models import CloudFormationBackend
@@ -83,7 +82,7 @@ def recover(engine: Engine) -> list[str]:
 
 def _actions() -> list[str]:
     """Every action of the service: those that are not emulated must be refused, not left to moto."""
-    model = Loader().load_service_model("cloudformation", "service-2")
+    model = descriptions().load_service_model("cloudformation", "service-2")
     return list(model["operations"])
 
 

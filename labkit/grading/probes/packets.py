@@ -5,7 +5,7 @@ the network itself (labkit.cloud.network).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,15 +42,20 @@ class Packets:
         else in the same VPC, with the VPC's default group, to the private address; "world": from the internet to
         the server's public address (dropped when it has none).
         """
+        return self.try_each(sender, [port], address=address)[0]
+
+    def try_each(self, sender: Sender, ports: Sequence[int], *, address: str = "") -> list[Packet]:
+        """As `try_`, to each of these ports side by side: silence takes its time."""
         to = address or self._address(sender)
         if not to:
-            return Packet("dropped", "the server has no public address")
+            return [Packet("dropped", "the server has no public address")] * len(ports)
         place = self._place(sender)
         if place is None:
-            return Packet("dropped", "the function is outside your network: it has no subnet and no group")
-        asked = {"place": place, "address": to, "port": port}
-        answer = self.cloud.ask("POST", "packets", json.dumps(asked).encode())
-        return Packet(answer["outcome"], answer["reason"], tuple(answer["trace"]))
+            outside = "the function is outside your network: it has no subnet and no group"
+            return [Packet("dropped", outside)] * len(ports)
+        asked = {"place": place, "address": to, "ports": list(ports)}
+        answers = self.cloud.ask("POST", "packets", json.dumps(asked).encode())
+        return [Packet(each["outcome"], each["reason"], tuple(each["trace"])) for each in answers]
 
     def _address(self, sender: Sender) -> str:
         instance = self._instance()

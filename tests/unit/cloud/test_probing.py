@@ -117,14 +117,15 @@ def test_a_packet_is_sent_from_where_it_is_wanted(
     client: Client, wires: Wires, port: int, to: int, outcome: str
 ) -> None:
     place = {"vpc": "vpc-1", "subnet": "subnet-1", "groups": ["sg-1"]}
-    answer = ask(client, "POST", "packets", {"place": place, "address": "10.0.0.1", "port": to or port})
+    asked = {"place": place, "address": "10.0.0.1", "ports": [to or port]}
+    [answer] = ask(client, "POST", "packets", asked)
     assert answer["outcome"] == outcome
     assert wires.attached[0].security_group_ids == ("sg-1",)
     assert not wires.here
 
 
 def test_a_dropped_packet_tells_its_hops(client: Client) -> None:
-    answer = ask(client, "POST", "packets", {"place": {}, "address": "10.0.0.1", "port": 9})
+    [answer] = ask(client, "POST", "packets", {"place": {}, "address": "10.0.0.1", "ports": [9]})
     assert answer["trace"] == ["stops at group: no rule lets it in"]
 
 
