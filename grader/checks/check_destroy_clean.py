@@ -12,7 +12,7 @@ def check(lab: Lab) -> None:
 
     What is left costs money while you sleep. Only a listing proves that nothing is.
     """
-    other = lab.doomed()
+    other = lab.disposable_copy()
     if not other.survivors():
         raise Failed(
             f"nothing of your files was deployed, so there is nothing to delete: {other.system.deployment.reason}",

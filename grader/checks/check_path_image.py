@@ -13,7 +13,7 @@ def check(lab: Lab) -> None:
 
     The sum of all parts: what works in one region only has a region typed into it somewhere.
     """
-    other = lab.abroad()
+    other = lab.in_other_region()
     other.server.boot()
     wrong = [
         _one(other, kind, lab.images.make(kind, lab.random.randint(1_000, 200_000)))

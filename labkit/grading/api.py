@@ -51,7 +51,7 @@ A module may say SLOW = True (its check mostly waits: it waits beside the other 
 they use) and DISTURBS = True (it may leave a wrong system without its service: it comes after the others).
 
 What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
-deployments come from (labkit.grading.system), the order of checks and their verdicts (labkit.grading.session).
+deployments come from (labkit.grading.labs), the order of checks and their verdicts (labkit.grading.session).
 '''
 
 import contextlib
@@ -87,7 +87,7 @@ __all__ = [
 
 
 #: where else the same files may be deployed for a check
-Deployed = Literal["abroad", "doomed", "other engine", "given"]
+Deployed = Literal["other region", "disposable", "other engine", "given"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Lab:
     #: seeded by grader key, submission hash and line
     random: random.Random
     system: "System"
-    #: another deployment of the same files; see `abroad`, `doomed`, `by_the_other_engine`
+    #: another deployment of the same files; see `in_other_region`, `disposable_copy`, `by_the_other_engine`
     _another: Callable[["Deployed"], "Lab"]
     _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _names: set[str] = field(default_factory=set)
@@ -275,19 +275,19 @@ class Lab:
 
     # -- other deployments ------------------------------------------------------------------------------
 
-    def abroad(self) -> "Lab":
+    def in_other_region(self) -> "Lab":
         """The same files deployed in a region that they don't name: this lab itself, where it stands in one.
 
         Raises Failed when they don't deploy there. Has the same variant and random inputs.
         """
-        return self._another("abroad")
+        return self._another("other region")
 
-    def doomed(self) -> "Lab":
+    def disposable_copy(self) -> "Lab":
         """The same files deployed where everything may be deleted: this lab itself, where nobody needs it any more.
 
         Only for the check of a line that says `ends`. Raises Failed when the files don't deploy.
         """
-        return self._another("doomed")
+        return self._another("disposable")
 
     def by_the_other_engine(self) -> "Lab":
         """The same files deployed by the other engine, in the same region of an empty cloud.
@@ -305,7 +305,7 @@ class Lab:
         return self._another("given")
 
     def destroy(self, *, stop_after: int = 0) -> None:
-        """Delete this deployment (a `doomed()` lab). `stop_after` events: walk away in the middle, as a kill would.
+        """Delete this deployment (a `disposable_copy()`). `stop_after` events: walk away in the middle, as a kill would.
 
         Raises Failed when the engine can't delete it.
         """

@@ -51,7 +51,7 @@ def main(path: Path, descriptor: int, warm: int = -1) -> int:
     asked = task.read(path)
     sys.path.append(asked.root)  # last: checks share grader.support, and nothing of ours is hidden by it
     root, launch = Path(asked.root), Warm.inherited(warm).cloud if warm >= 0 else execute
-    session = Session(
+    session = Session.of(
         asked, manifest.load(root), rubric.load(root), launch,
         lambda cloud: report("cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}),
         lambda text: report("trouble", {"text": text}),

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from labkit.grading.api import Lab
-from labkit.grading.model import Verdict, Way
+from labkit.grading.model import Verdict
 from labkit.grading.rubric import Line
 from labkit.grading.session import ALONE, SUBMITTED, Check, Session
 
@@ -33,7 +33,7 @@ class CheckFile(pytest.File):
         plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
         line = plugin.lines[self.path.name]
         check, why = _load_or_raise_later(self.path)
-        for way in plugin.ways(line):
+        for way in plugin.session.ways(line):
             yield Attempt.from_parent(self, name=f"{line.id} {way}", line=line, way=way, check=check, why=why)
 
 
@@ -71,14 +71,6 @@ class GradingPlugin:
         self._slow: list[Attempt] = []
         self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
         self._order = {line.id: number for number, line in enumerate(session.rubric.in_order())}
-
-    def ways(self, line: Line) -> list[Way]:
-        """The attempts that the task asks for."""
-        wanted = self.session.task.attempts
-        alone: list[Way] = (
-            [ALONE] if line.alone and wanted != "submitted" and self.session.reference is not None else []
-        )
-        return ([SUBMITTED] if wanted != "alone" else []) + alone
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> CheckFile | None:
         """Only files of lines that are to be judged."""

@@ -1,13 +1,11 @@
 """One deployment that is judged: files, built and deployed by an engine into a local cloud.
 
-What belongs here: bringing files to life and back, in a cloud of our own. What does not: which files (session),
+What belongs here: bringing files to life and back. What does not: which files (deployments), which cloud (clouds),
 what is looked at (probes).
 """
 
 import contextlib
 import functools
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.build import FOLDER, build, write_build
-from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud, execute
+from labkit.cloud.lifecycle import Endpoint, LocalCloud
 from labkit.deploy import cleanup, inventory, survivors
 from labkit.deploy.engines import make_engine
 from labkit.deploy.model import Deployment, Engine, Finding, Plan, Source
@@ -33,43 +31,6 @@ from labkit.variant import Variant
 TEMPLATE = "cloudformation-template.yaml"
 
 
-class Ground:
-    """A local cloud of our own, that ends with us however we end, unless `kept`. Also a context manager."""
-
-    def __init__(self, folder: Path, launch: Launch = execute, *, kept: bool = False) -> None:
-        """Starts it; a kept one may be running. Raises CloudError when it does not start."""
-        self._is_open, self.folder = not kept, folder
-        self._reader, self._writer = (-1, -1) if kept else os.pipe()
-        self.cloud = LocalCloud(folder, leash=self._reader, launch=launch)
-        try:
-            self.endpoint = self.cloud.ensure()
-        except BaseException:
-            self._let_go()
-            raise
-
-    def close(self) -> None:
-        """Stop it and forget what it left. Twice is no error."""
-        if not self._is_open:
-            return
-        try:
-            self.cloud.stop()
-        finally:
-            self._let_go()
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _let_go(self) -> None:
-        self._is_open = False
-        for descriptor in (self._reader, self._writer):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-
-    def __enter__(self) -> "Ground":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 def words_of(faults: Counter[str]) -> str:
     """Faults in words."""
     return ", ".join(sorted(faults))
@@ -81,9 +42,9 @@ BOOT_PATIENCE = 60.0
 _START_LOOKS, _LOOK_SECONDS = 3, 2.0
 
 
-@dataclass
+@dataclass(eq=False)
 class System:
-    """Files of one student in one region of one cloud.
+    """Files of one student in one region of one cloud; each is itself alone, whatever stands in it.
 
     `submitted` are the student's own files as text, whatever is deployed; `folder` is where files and build lie;
     `setup`: Terraform, as far as files of others may use it.
@@ -114,6 +75,7 @@ class System:
         faults = self.new_faults()
         try:
             self._write(files)
+            write_build(self.folder / FOLDER, build(files, self.variant))
             self._booted = False
             self.deployment = self._engine.apply()
         except EngineError:
@@ -147,8 +109,9 @@ class System:
         """Those of the files that were there to be deployed."""
         return {name: (self.folder / name).read_bytes() for name in names if (self.folder / name).is_file()}
 
-    def adopt(self) -> Deployment:
-        """Take what stands already, changing nothing. Raises Failed for files that the engine is not given."""
+    def adopt(self, files: Mapping[str, bytes]) -> Deployment:
+        """Take what stands already of these files, changing nothing. Raises Failed for files that the engine is not given."""
+        self._write(files)
         with _failing():
             self.deployment = self._engine.current()
         return self.deployment
@@ -206,7 +169,6 @@ class System:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        write_build(self.folder / FOLDER, build(files, self.variant))
 
     def await_boot(self) -> None:
         """Wait, once for each deployment, until the server's boot script has ended; not for one that does not end."""

@@ -11,12 +11,13 @@ import pytest
 import labkit
 from labkit.grading.model import Verdict
 from labkit.grading.own_words import OwnWords
+from labkit.grading.session import SPEAKING
 
 ROOT = Path(labkit.__file__).resolve().parents[1]
 CHECKS = sorted((ROOT / "grader").glob("*/check_*.py"))
 SHARED = [
     *sorted((ROOT / "grader" / "support").glob("*.py")),
-    *(ROOT / "labkit" / "grading" / f"{name}.py" for name in ("api", "clues", "session", "system")),
+    *(ROOT / "labkit" / "grading" / f"{name}.py" for name in SPEAKING),
 ]
 SECRET = (
     (ROOT / "solution" / "app" / "flask_app.py").read_text() if (ROOT / "solution").is_dir() else "x" * 9000

@@ -200,7 +200,7 @@ def test_what_is_left_is_told_with_the_reason(again: str, left: list[str], reaso
         system=SimpleNamespace(buckets=lambda: ["x"]), destroy=destroy, clients=bucket.clients,
         survivors=lambda: next(standing, left),
     )  # fmt: skip
-    made = lab(doomed=lambda: other, unique=lambda stem: stem)
+    made = lab(disposable_copy=lambda: other, unique=lambda stem: stem)
     failed = failure(check_destroy_clean.check, made)
     assert failed.reason.startswith(reason)
     assert hint in failed.hint
