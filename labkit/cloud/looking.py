@@ -23,18 +23,33 @@ from pathlib import Path
 from labkit.errors import CloudError
 
 _LISTENING = "0A"
+#: how the kernel writes an IPv6 address in which an IPv4 one is mapped
+_MAPPED = "0000000000000000FFFF0000" if sys.byteorder == "little" else "00000000000000000000FFFF"
 _MOST = 1 << 17
 _PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
+class _Listener:
+    """A listening TCP socket: its port, and whether its address is one of IPv6."""
+
+    port: int
+    ipv6: bool
+
+
+@dataclass(frozen=True)
 class Program:
-    """A process inside: its number there, command line, environment, and the TCP ports it listens on."""
+    """A process inside: its number there, command line, environment, and the TCP ports it listens on.
+
+    `listens`: where IPv4 reaches it. `listens_ipv6`: by a socket of IPv6, of which the kernel does not tell whether it
+    takes IPv4 too.
+    """
 
     pid: int
     command: tuple[str, ...]
     environment: Mapping[str, str]
     listens: tuple[int, ...]
+    listens_ipv6: tuple[int, ...] = ()
 
 
 def programs(root: int, *, proc: str = "/proc") -> list[Program]:
@@ -56,8 +71,8 @@ def programs(root: int, *, proc: str = "/proc") -> list[Program]:
 
 
 def _seen(root: int, processes: Iterable[int]) -> list[Program]:
-    ports = _listeners(root)
-    return [program for pid in processes if (program := _program(pid, ports)) is not None]
+    listeners = _listeners(root)
+    return [program for pid in processes if (program := _program(pid, listeners)) is not None]
 
 
 def _is_closed(pid: int) -> bool:
@@ -90,7 +105,13 @@ def _as_owner(root: int, owner: tuple[int, int]) -> list[Program]:
     except (OSError, subprocess.SubprocessError) as error:
         raise _hidden() from error
     return [
-        Program(each["pid"], tuple(each["command"]), each["environment"], tuple(each["listens"]))
+        Program(
+            each["pid"],
+            tuple(each["command"]),
+            each["environment"],
+            tuple(each["listens"]),
+            tuple(each["listens_ipv6"]),
+        )
         for each in json.loads(done.stdout)
     ]
 
@@ -134,13 +155,13 @@ def _below(root: int) -> Iterator[int]:
                 yield from _below(int(child))
 
 
-def _program(pid: int, ports: Mapping[str, int]) -> Program | None:
+def _program(pid: int, listeners: Mapping[str, _Listener]) -> Program | None:
     """None when it ends while we look."""
     folder = Path(f"/proc/{pid}")
     try:
         command = _texts(folder / "cmdline")
         environment = dict(each.partition("=")[::2] for each in _texts(folder / "environ"))
-        return Program(_number_inside(pid), command, environment, _ports_of(folder, ports))
+        return Program(_number_inside(pid), command, environment, *_ports_of(folder, listeners))
     except (OSError, ValueError):
         return None
 
@@ -160,24 +181,29 @@ def _number_inside(pid: int) -> int:
     return 0
 
 
-def _listeners(root: int) -> dict[str, int]:
-    """Socket inode → port, of all TCP sockets that listen in the network of `root`."""
+def _listeners(root: int) -> dict[str, _Listener]:
+    """Socket inode → listener, of all TCP sockets that listen in the network of `root`."""
     found = {}
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{root}/net/{name}").read_text().splitlines()[1:]:
                 fields = line.split()
                 if fields[3] == _LISTENING:
-                    found[f"socket:[{fields[9]}]"] = int(fields[1].rpartition(":")[2], 16)
+                    address, _, port = fields[1].rpartition(":")
+                    ipv6 = name == "tcp6" and not address.startswith(_MAPPED)
+                    found[f"socket:[{fields[9]}]"] = _Listener(int(port, 16), ipv6)
     return found
 
 
-def _ports_of(folder: Path, ports: Mapping[str, int]) -> tuple[int, ...]:
+def _ports_of(folder: Path, listeners: Mapping[str, _Listener]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ports of the process's sockets of IPv4, and of IPv6."""
     names = set()
     for entry in (folder / "fd").iterdir():
         with contextlib.suppress(OSError):  # closed between the two looks
             names.add(os.readlink(entry))
-    return tuple(sorted({ports[name] for name in names if name in ports}))
+    mine = [listeners[name] for name in names if name in listeners]
+    ipv4, ipv6 = ({each.port for each in mine if each.ipv6 is kind} for kind in (False, True))
+    return tuple(sorted(ipv4)), tuple(sorted(ipv6 - ipv4))
 
 
 if __name__ == "__main__":

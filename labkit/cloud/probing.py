@@ -6,13 +6,14 @@ What belongs here: these questions, answered from the parts that know. What does
 """
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from werkzeug.wrappers import Request
@@ -84,7 +85,7 @@ class Probing:
             case "GET", ["images", name, "visits"]:
                 return [asdict(visit) for visit in self._images.visits(name)]
             case "GET", ["instances", name, "programs"]:
-                return [asdict(program) for program in self._programs(name)]
+                return self._programs(name)
             case "GET", ["instances", name, "metadata"]:
                 return list(self._metadata_of(name))
             case "POST", ["instances", name, "kill"]:
@@ -93,9 +94,27 @@ class Probing:
                 return self._request_inside(name, request.get_json())
         return None
 
-    def _programs(self, name: str) -> list[looking.Program]:
-        found = looking.programs(self._process_of(name))
-        return [replace(each, listens=self._wires.listening(name, each.listens)) for each in found]
+    def _programs(self, name: str) -> list[Mapping[str, Any]]:
+        """What runs inside; `listens` has the ports where IPv4 reaches it, the only protocol that a VPC here has."""
+        return [
+            {
+                "pid": each.pid, "command": each.command, "environment": each.environment,
+                "listens": self._reached(name, each),
+            }
+            for each in looking.programs(self._process_of(name))
+        ]  # fmt: skip
+
+    def _reached(self, name: str, program: looking.Program) -> list[int]:
+        """The ports of its sockets of IPv4, and of those of IPv6 that take IPv4 as well, which only trying tells."""
+        by_ipv4 = self._wires.listening(name, program.listens)
+        by_ipv6 = self._wires.listening(name, program.listens_ipv6)
+        return [*by_ipv4, *(port for port in by_ipv6 if self._takes_ipv4(name, port))]
+
+    def _takes_ipv4(self, name: str, port: int) -> bool:
+        with contextlib.suppress(OSError):
+            self._wires.connect(name, "127.0.0.1", port, timeout=ARRIVES_SECONDS).close()
+            return True
+        return False
 
     # -- credentials ------------------------------------------------------------------------------------
 

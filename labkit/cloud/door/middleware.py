@@ -10,7 +10,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from labkit.cloud.door import emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
@@ -25,7 +25,7 @@ from labkit.cloud.door.routes import routes_of
 from labkit.cloud.door.s3_bodies import check_body
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
-from labkit.cloud.http1 import TRUSTED, UNDERSCORED
+from labkit.cloud.http1 import TRUSTED, UNDERSCORED, BadRequest, Disconnected
 from labkit.cloud.ports import Facts, Identities
 from labkit.cloud.records import Caller, Principal
 
@@ -38,6 +38,8 @@ REMEMBERED = 500
 
 _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
+#: raised where the rest of a body does not come as it was said to: the connection answers, or ends
+_OF_THE_CONNECTION = (BadRequest, Disconnected)
 #: where moto wants to find the spelling of headers that WSGI can't tell apart
 _SPELLINGS = "moto.preserved_header_names"
 
@@ -117,8 +119,13 @@ class Door:
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id, source.lacking if source else ())
-            method = str(environ["REQUEST_METHOD"])
-            return refusals.respond(refused, asked.wire, asked.service, method, request_id, start)
+            answer = refused
+        except _OF_THE_CONNECTION:
+            raise
+        except Exception as error:  # AWS's clients must be able to read what became of it
+            answer = self._failed(error, asked, caller)
+        method = str(environ["REQUEST_METHOD"])
+        return refusals.respond(answer, asked.wire, asked.service, method, request_id, start)
 
     def _pass(
         self,
@@ -138,10 +145,10 @@ class Door:
         answer = _Answer()
         try:
             parts = self._ask(source, signature, answer)
-        except Refused:
+        except (Refused, *_OF_THE_CONNECTION):
             raise
         except Exception as error:
-            self._broke(error, asked, caller)
+            raise self._broken(error, asked, caller) or error from error
         if answer.status.startswith("5"):
             self._fault(asked, caller, f"answered {answer.status[:3]}")
         if answer.status.startswith("404") and asked.service == "s3":
@@ -165,13 +172,18 @@ class Door:
         parts = self._app(source.environ, answer.start)
         return parts if answer.status else list(parts)
 
-    def _broke(self, error: Exception, asked: Asked, caller: Caller) -> NoReturn:
-        """Refuse what the application can't take; what the cloud itself failed in goes on its way. Maintainers read both."""
+    def _broken(self, error: Exception, asked: Asked, caller: Caller) -> Refused | None:
+        """How moto's breaking is refused; None where the cloud itself has failed. A store is ours: it breaks on nothing."""
+        if asked.service in self._stores or (refused := unprocessed.refused(error, asked)) is None:
+            return None
         _log.warning("%s:%s broke, asked by %s", asked.service, asked.operation, caller.place, exc_info=error)
-        refused = unprocessed.refused(error, asked)
-        if refused is None:
-            self._fault(asked, caller, f"raised {type(error).__name__}")
-        raise refused or error
+        return refused
+
+    def _failed(self, error: Exception, asked: Asked, caller: Caller) -> Refused:
+        """The answer to a request in which the cloud itself has failed; maintainers read the log."""
+        _log.error("%s:%s failed, asked by %s", asked.service, asked.operation, caller.place, exc_info=error)
+        self._fault(asked, caller, f"raised {type(error).__name__}")
+        return refusals.failed(asked.service, asked.operation)
 
     def _fault(self, asked: Asked, caller: Caller, what: str) -> None:
         if caller.place == "host":

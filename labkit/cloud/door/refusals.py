@@ -202,6 +202,19 @@ def missing_key(wire: Wire) -> Refused:
     return Refused(_json_status(wire), "MissingAuthenticationTokenException", "Missing Authentication Token")
 
 
+#: the code by which each service says that it has failed itself; the other services' is InternalFailure
+_FAILED = {
+    "dynamodb": "InternalServerError", "s3": "InternalError", "ec2": "InternalError", "lambda": "ServiceException",
+    "iam": "ServiceFailure", "logs": "ServiceUnavailableException",
+}  # fmt: skip
+
+
+def failed(service: str, operation: str) -> Refused:
+    """The cloud itself has failed: nothing that is asked for would be refused so."""
+    message = f"The local cloud itself has failed in {operation}; its log says in what:  ./lab cloud logs"
+    return Refused(500, _FAILED.get(service, "InternalFailure"), message)
+
+
 def _json_status(wire: Wire) -> int:
     return 400 if wire in ("json", "cbor") else 403
 
@@ -260,7 +273,7 @@ def _ec2_xml(refused: Refused, service: str, request_id: str) -> _Rendered:
 
 def _query_xml(refused: Refused, service: str, request_id: str) -> _Rendered:
     text = (
-        f"<ErrorResponse><Error><Type>Sender</Type><Code>{refused.code}</Code>"
+        f"<ErrorResponse><Error><Type>{'Receiver' if refused.status >= 500 else 'Sender'}</Type><Code>{refused.code}</Code>"
         f"<Message>{escape(refused.message)}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     )

@@ -38,6 +38,20 @@ def test_command_environment_and_ports(child: "subprocess.Popen[str]") -> None:
     assert found.listens == (port,)
 
 
+@pytest.mark.parametrize(("address", "is_ipv6"), [("::", True), ("::ffff:127.0.0.1", False)])
+def test_ports_of_ipv6_stand_apart_but_for_addresses_of_ipv4(address: str, is_ipv6: bool) -> None:
+    with socket.socket(socket.AF_INET6) as listener:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((address, 0))
+        listener.listen()
+        port = (listener.getsockname()[1],)
+        os.set_inheritable(listener.fileno(), True)
+        with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
+            found = {program.pid: program for program in looking.programs(os.getpid())}[child.pid]
+            child.kill()
+    assert (found.listens, found.listens_ipv6) == (((), port) if is_ipv6 else (port, ()))
+
+
 def test_killing_waits_for_the_end(child: "subprocess.Popen[str]") -> None:
     assert child.stdout is not None
     port = int(child.stdout.readline())

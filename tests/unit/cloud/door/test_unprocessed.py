@@ -1,6 +1,7 @@
 """What moto breaks on is refused as AWS refuses it; what the cloud itself fails in is counted, for the host alone."""
 
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,7 @@ from botocore.credentials import Credentials
 
 from labkit.cloud.accounts import FULL
 from labkit.cloud.door import Door
+from labkit.cloud.http1 import BadRequest
 from labkit.cloud.records import Caller, Principal
 from labkit.errors import CloudError
 
@@ -39,7 +41,19 @@ class Everybody:
         return lambda *_: None
 
 
-def asked(error: Exception | str, caller: Caller) -> tuple[str, bytes, dict[str, int]]:
+class BrokenStore:
+    """A store of our own that has a mistake in it."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def answer(self, _: object) -> Any:
+        raise self.error
+
+
+def asked(
+    error: Exception | str, caller: Caller, *, store: BrokenStore | None = None
+) -> tuple[str, bytes, dict[str, int]]:
     """Status, body and the faults counted when the application raises `error`, or answers with this status."""
 
     def app(_: Any, start: Any) -> Iterable[bytes]:
@@ -48,7 +62,8 @@ def asked(error: Exception | str, caller: Caller) -> tuple[str, bytes, dict[str,
         start(error, [])
         return [b""]
 
-    door = Door(app, Everybody(), on_change=lambda *_: None)  # type: ignore[arg-type]
+    stores = {"dynamodb": store} if store else {}
+    door = Door(app, Everybody(), on_change=lambda *_: None, stores=stores)  # type: ignore[arg-type]
     said: list[str] = []
     parts = door.for_caller(caller)(_request(), lambda status, headers, *_: said.append(status))  # type: ignore[arg-type,return-value,func-returns-value]
     return said[0], b"".join(parts), dict(door.faults)
@@ -90,12 +105,31 @@ def test_what_moto_does_not_do_is_said_to_be_not_emulated() -> None:
     assert (status[:3], b"does not emulate UpdateItem" in body) == ("400", True)
 
 
+def assert_failed(answer: tuple[str, bytes, dict[str, int]], counted: int) -> None:
+    """DynamoDB API reference, "Common errors": InternalServerError, HTTP 500, as the protocol writes it."""
+    status, body, faults = answer
+    assert status == "500 Internal Server Error"
+    assert json.loads(body)["__type"].endswith("#InternalServerError")
+    assert sum(faults.values()) == counted
+
+
 @pytest.mark.parametrize("error", [CloudError("no sandbox"), OSError("no disk")])
-def test_what_the_cloud_itself_fails_in_goes_on_its_way_and_counts_for_this_machine_alone(
+def test_what_the_cloud_itself_fails_in_is_an_error_of_the_service_and_counts_for_this_machine_alone(
     error: Exception,
 ) -> None:
-    with pytest.raises(type(error)):
-        asked(error, Caller("host"))
+    assert_failed(asked(error, Caller("host")), 1)
+    assert_failed(asked(error, Caller("instance", "i-1")), 0)
+
+
+@pytest.mark.parametrize("name", _BROKEN)
+def test_a_store_of_our_own_that_breaks_is_never_the_sender_s_fault(name: str) -> None:
+    store = BrokenStore(_BROKEN[name][0])
+    assert_failed(asked("200 OK", Caller("host"), store=store), 1)
+
+
+def test_a_body_that_does_not_come_as_it_was_said_to_is_the_connection_s_to_answer() -> None:
+    with pytest.raises(BadRequest):
+        asked(BadRequest("400 Bad Request", "a chunk is longer than it says"), Caller("host"))
 
 
 @pytest.mark.parametrize(("caller", "counted"), [(Caller("host"), 1), (Caller("instance", "i-1"), 0), (Caller("function", "f"), 0)])  # fmt: skip
