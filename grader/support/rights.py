@@ -96,6 +96,12 @@ def beyond(policies: Policies, needed: Sequence[Needed], sorts: Mapping[str, str
     return found
 
 
+def note_undecided(lab: Lab, whose: str, found: Mapping[str, Sequence[Excess]]) -> None:
+    """Say what could not be decided by reading: it may be more than the lab needs, or not, and costs nothing."""
+    for each in itertools.islice(found.get("undecided", ()), _SHOWN):
+        lab.note(f"it can't be told by reading on what {whose} may do this: {in_words(each)}")
+
+
 def sort_of(action: str) -> str:
     """Whether an action (lower case) is "looking" or "changing", by AWS's verbs."""
     return "looking" if action.partition(":")[2].startswith(_LOOKING) else "changing"

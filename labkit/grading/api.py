@@ -37,6 +37,7 @@ Where it runs. The same function runs on the submission as it is and, when that 
 with the student's gap texts in it (the `alone` of the line). Never assume which; look only at `lab`. Objects, rows
 and logs of other checks are there too: look for what your own requests made (`answer.image_id`, unique names).
 What a check changes it puts back: `lab.cleanup(function, *arguments)` runs after the check, last one first.
+What it sees and can't hold against the line it notes: `lab.note(text)`.
 
 Inputs come from `lab.random` (seeded by grader key, submission and line: the same submission always gets the
 same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answers can't be known beforehand.
@@ -127,6 +128,8 @@ class Lab:
     _another: Callable[["Deployed"], "Lab"]
     _cleanups: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _names: set[str] = field(default_factory=set)
+    #: see `note`
+    notes: list[str] = field(default_factory=list)
 
     # -- what the student handed in -------------------------------------------------------------------
 
@@ -327,6 +330,10 @@ class Lab:
         What AWS refuses to put back stays as it is: names are this run's own, so it is in nobody's way.
         """
         self._cleanups.callback(self.aws, functools.partial(function, *arguments), **named)
+
+    def note(self, text: str) -> None:
+        """Have the report say this at the line, whatever its verdict; it costs nothing."""
+        self.notes.append(text)
 
     def unique(self, stem: str) -> str:
         """A name that this run has not used: `stem` and letters from `random`, which tell no order."""

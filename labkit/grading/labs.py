@@ -6,7 +6,7 @@ to be (deployments).
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from labkit.deploy.engines import NAMES as ENGINES
 from labkit.errors import CloudError
@@ -43,7 +43,7 @@ class Labs:
 
             def another(kind: Deployed) -> Lab:
                 found = self._another(kind, lab, undo)
-                return lab if found is lab.system else Lab(line.id, lab.random, found, another, lab._cleanups)
+                return lab if found is lab.system else replace(lab, system=found)
 
             random = self.deployments.sources.task.random_of(line.id)
             lab = Lab(line.id, random, system, another)

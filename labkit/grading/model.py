@@ -23,7 +23,8 @@ class Verdict:
     """What one check said. `fraction` of the points is earned: 1 when passed, 0 to below 1 when failed.
 
     `way` says which attempt proved it; `evidence` are lines that show it (hops, a policy statement, a log).
-    `lacking`: what AWS has and the local cloud does not, for which alone the line was not judged.
+    `lacking`: what AWS has and the local cloud does not, for which alone the line was not judged. `notes`: what was
+    seen besides and costs nothing.
     """
 
     outcome: Outcome = "not judged"
@@ -35,6 +36,7 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     way: Way = ""
     lacking: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -187,7 +189,7 @@ def to_json(result: Result) -> dict[str, Any]:
 
 def _line_json(line: LineResult) -> dict[str, Any]:
     value = asdict(line)
-    value["verdict"]["evidence"] = list(line.verdict.evidence)
+    value["verdict"].update(evidence=list(line.verdict.evidence), notes=list(line.verdict.notes))
     return {**value, "earned": line.earned}
 
 
@@ -217,7 +219,8 @@ def _line_of(value: Mapping[str, Any]) -> LineResult:
 
 def verdict_of(value: Mapping[str, Any]) -> Verdict:
     """The verdict in plain JSON values. Raises ValueError for an outcome or fraction that can't be."""
-    verdict = Verdict(**{**value, "evidence": tuple(value.get("evidence", ()))})
+    lists = {name: tuple(value.get(name, ())) for name in ("evidence", "notes")}
+    verdict = Verdict(**{**value, **lists})
     if verdict.outcome not in ("passed", "failed", "not judged") or not 0 <= verdict.fraction <= 1:
         raise ValueError(f"no verdict: {verdict.outcome} {verdict.fraction}")
     return verdict

@@ -87,6 +87,7 @@ class OwnWords:
 
     def quiet(self, verdict: Verdict) -> Verdict:
         """The verdict without anything that is not the grader's own; who reads a failure learns the known one it names."""
+        verdict = replace(verdict, notes=tuple(filter(None, map(self.beginning, verdict.notes))))
         if verdict.outcome == "passed":
             return verdict
         if verdict.outcome == "not judged":

@@ -160,11 +160,12 @@ class Session:
         """What the check says, or raises, which tells whose fault it is; a fault of the cloud beside a failure is ours."""
         names, since = Names({}), time.time()
         chosen: System | None = None
+        notes: list[str] = []
         self._untried.discard(line.id)
         try:
             chosen = system()
             names = Names(chosen.deployment.outputs, "\n".join(self.sources.submitted.values()))
-            verdict = self._checked(line, check, chosen)
+            verdict = self._checked(line, check, chosen, notes)
         except Exception as error:
             verdict = verdicts.of_error(error)
             if verdict.outcome == "failed" and chosen and (what := lacking.by_policy(chosen.denials(since))):
@@ -173,12 +174,16 @@ class Session:
                 self._untried.add(line.id)
             if isinstance(error, Failed) and error.final and way == SUBMITTED:
                 self._final.add(line.id)
+        verdict = replace(verdict, way=way, notes=tuple(notes))
         if not verdict.lacking and self._may_tell_secrets(line, way, chosen):
             verdict = self._words(check).quiet(verdict)
-        return verdicts.stable(replace(verdict, way=way), names)
+        return verdicts.stable(verdict, names)
 
-    def _checked(self, line: Line, check: Check, system: System) -> Verdict:
-        """The verdict of a check that returns; raises what it raises, with what the cloud failed in meanwhile as a note."""
+    def _checked(self, line: Line, check: Check, system: System, notes: list[str]) -> Verdict:
+        """The verdict of a check that returns; raises what it raises, with what the cloud failed in meanwhile beside it.
+
+        What the check notes is added to `notes`.
+        """
         new_faults: Callable[[], Counter[str]] = system.new_faults()
         verdicts.refuse_undeployed(line, system.deployment, found=bool(self.task.deployed))
         if line.hidden:
@@ -189,6 +194,8 @@ class Session:
             except Exception as error:
                 error.add_note(words_of(new_faults()))  # now: what comes after may end the cloud
                 raise
+            finally:
+                notes += lab.notes
 
     def _may_tell_secrets(self, line: Line, way: Way, system: System | None) -> bool:
         """Whether what the line saw may hold the reference's text, or (of one not hidden) what hidden ones asked."""

@@ -87,5 +87,6 @@ def stable(verdict: Verdict, names: Names) -> Verdict:
 
     return replace(
         verdict, reason=clean(verdict.reason), hint=clean(verdict.hint), expected=clean(verdict.expected),
-        found=clean(verdict.found), evidence=tuple(clean(line) for line in verdict.evidence[:_EVIDENCE]),
+        found=clean(verdict.found), evidence=tuple(map(clean, verdict.evidence[:_EVIDENCE])),
+        notes=tuple(map(clean, verdict.notes[:_EVIDENCE])),
     )  # fmt: skip

@@ -73,6 +73,7 @@ def _bonus(line: LineResult) -> dict[str, Any]:
 
 def _output(line: LineResult) -> Iterator[str]:
     verdict = line.verdict
+    yield from (f"noted, and costs nothing: {note}" for note in verdict.notes)
     if verdict.passed:
         yield words.proof(line)
         return

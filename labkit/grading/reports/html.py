@@ -20,9 +20,8 @@ def render(result: Result, *, hidden: bool = False) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    unjudged = [line for line in result.not_judged if words.asked_for(line)]
     bonus = [line for line in result.bonus if words.asked_for(line)]
     return environment.get_template(_TEMPLATE).render(
-        result=result, words=words, losses=worst_first(result.lines), unjudged=unjudged, bonus=bonus,
+        result=result, words=words, losses=worst_first(result.lines), bonus=bonus,
         marks={"passed": "✓", "failed": "✗", "not judged": "?"},
     )  # fmt: skip

@@ -56,11 +56,13 @@ def _case(line: LineResult) -> ElementTree.Element:
         "testcase", classname=f"step {line.step}", name=f"{line.id}: {line.title}", time=f"{line.seconds:.3f}"
     )
     verdict = line.verdict
-    if verdict.outcome == "passed":
-        return case
-    kind = "failure" if verdict.outcome == "failed" else "error"
-    detail = ElementTree.SubElement(case, kind, message=verdict.reason, type=verdict.outcome)
-    detail.text = "\n".join(_details(line))
+    if verdict.outcome != "passed":
+        kind = "failure" if verdict.outcome == "failed" else "error"
+        cause = "not emulated" if verdict.lacking else verdict.outcome
+        detail = ElementTree.SubElement(case, kind, message=verdict.reason, type=cause)
+        detail.text = "\n".join(_details(line))
+    if verdict.notes:
+        ElementTree.SubElement(case, "system-out").text = "\n".join(verdict.notes)
     return case
 
 

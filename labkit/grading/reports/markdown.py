@@ -81,11 +81,16 @@ def _facts(line: LineResult) -> Iterator[str]:
 
 
 def _unjudged(result: Result) -> Iterator[str]:
-    for line in result.not_judged:
-        if words.asked_for(line):
+    for heading, lines in words.unjudged_by_cause(result):
+        yield f"\n## {text(heading)}"
+        for line in lines:
             hint = f" Try: {text(line.verdict.hint)}" if line.verdict.hint else ""
-            yield f"\n? {line.id}: not judged. {text(line.verdict.reason)}{hint}"
+            yield f"\n? {line.id}: {text(line.verdict.reason)}{hint}"
     yield from (f"\n! {text(each)}" for each in result.trouble)
+    notes = words.notes(result)
+    if notes:
+        yield "\n## Noted, and costs nothing\n"
+    yield from (f"- {line}: {text(note)}" for line, note in notes)
 
 
 def _table(result: Result) -> Iterator[str]:

@@ -26,6 +26,7 @@ def render(result: Result, *, hidden: bool = False) -> list[Row]:
         *_unjudged(result),
         *_all(result),
         *_bonus(result),
+        *_notes(result),
         *_foot(result),
     ]
 
@@ -54,11 +55,11 @@ def _loss(line: LineResult) -> Iterator[Row]:
 
 
 def _unjudged(result: Result) -> Iterator[Row]:
-    elsewhere = words.elsewhere(result)
-    for line in result.not_judged:
-        if words.asked_for(line) and line not in elsewhere:
-            yield "", ""
-            yield from _wrapped(f"? {line.id}: not judged. {line.verdict.reason}", "  ", "warn", first="")
+    for heading, lines in words.unjudged_by_cause(result):
+        yield "", ""
+        yield from _wrapped(heading, "  ", "strong", first="")
+        for line in lines:
+            yield from _wrapped(f"? {line.id}: {line.verdict.reason}", "  ", "warn", first="")
             yield from _fields(("try", line.verdict.hint))
     for text in result.trouble:
         yield from _wrapped(f"! {text}", "  ", "warn", first="")
@@ -89,6 +90,15 @@ def _bonus(result: Result) -> Iterator[Row]:
         verdict = line.verdict
         if not verdict.passed:
             yield from _fields(("seen", verdict.reason), ("try", verdict.hint))
+
+
+def _notes(result: Result) -> Iterator[Row]:
+    notes = words.notes(result)
+    if notes:
+        yield "", ""
+        yield "Noted, and costs nothing:", "strong"
+    for line, note in notes:
+        yield from _wrapped(f"{line}: {note}", "  ", "dim", first="")
 
 
 def _foot(result: Result) -> Iterator[Row]:

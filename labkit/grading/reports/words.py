@@ -9,6 +9,8 @@ from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
 from labkit.text import printable, shortened
 
 _TROUBLE = "The grading met trouble of its own. Tell your instructor, whose result names it."
+_OURS = "Not judged: our trouble, not yours"
+_LACKING = "Not judged: AWS has it, and the local cloud does not; an instructor has to look"
 #: of one text; those of a grading are shorter
 _LONGEST = 2000
 
@@ -54,22 +56,38 @@ def whole(result: Result) -> bool:
 
 def judged(result: Result) -> bool:
     """Whether everything that was asked for has been judged; a bonus keeps no mark from being final."""
-    chosen = result.about.get("only") or result.about.get("gap")
-    lines = result.all if chosen else result.lines
-    away = elsewhere(result)
-    return result.complete and not any(
-        line.verdict.outcome == "not judged" and asked_for(line) and line not in away for line in lines
-    )
+    return result.complete and not unjudged(result)
 
 
 def needs_a_person(result: Result) -> bool:
     """Whether all that keeps this from being judged is what the local cloud lacks: trying again says the same."""
+    still_open = unjudged(result)
+    return result.complete and bool(still_open) and all(line.verdict.lacking for line in still_open)
+
+
+def unjudged(result: Result) -> list[LineResult]:
+    """The lines that were asked for, can be judged here, and were not; those of the bonus where lines were chosen."""
     chosen = result.about.get("only") or result.about.get("gap")
-    open_lines = [
+    away = elsewhere(result)
+    return [
         line for line in (result.all if chosen else result.lines)
-        if line.verdict.outcome == "not judged" and asked_for(line) and line not in elsewhere(result)
+        if line.verdict.outcome == "not judged" and asked_for(line) and line not in away
     ]  # fmt: skip
-    return result.complete and bool(open_lines) and all(line.verdict.lacking for line in open_lines)
+
+
+def unjudged_by_cause(result: Result) -> list[tuple[str, list[LineResult]]]:
+    """The same under a heading for each cause, whose trouble it is; only causes that there are."""
+    lines = unjudged(result)
+    causes = (
+        (_OURS, [line for line in lines if not line.verdict.lacking]),
+        (_LACKING, [line for line in lines if line.verdict.lacking]),
+    )
+    return [(heading, found) for heading, found in causes if found]
+
+
+def notes(result: Result) -> list[tuple[str, str]]:
+    """What was seen at a line and costs nothing: (line, what)."""
+    return [(line.id, note) for line in result.all if asked_for(line) for note in line.verdict.notes]
 
 
 def asked_for(line: LineResult) -> bool:
@@ -110,9 +128,13 @@ def circumstances(result: Result) -> list[str]:
         said.append(f"{about['tier_text']} {about.get('tier_fix', '')}".strip())
     if not result.complete:
         said.append("The grading did not come to its end. That is not your fault and costs you nothing.")
-    elif needs_a_person(result):
-        said.append(f"{lacks(result)} That costs nothing: an instructor has to look at the lines marked ?.")
-    elif result.not_judged and not whole(result) and not (about.get("only") or about.get("gap")):
+        return said
+    still_open = unjudged(result)
+    if lacking := [line.id for line in still_open if line.verdict.lacking]:
+        said.append(
+            f"{lacks(result)} That costs nothing: an instructor has to look at {', '.join(lacking)}, marked ?."
+        )
+    if any(not line.verdict.lacking for line in still_open) and not (about.get("only") or about.get("gap")):
         said.append(
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
         )
@@ -173,7 +195,7 @@ def without_hidden(result: Result) -> Result:
     for line in result.all:
         kept = line.verdict
         if line.hidden:
-            kept = replace(kept, reason=untold(line), hint="", expected="", found="", evidence=())
+            kept = replace(kept, reason=untold(line), hint="", expected="", found="", evidence=(), notes=())
         result = result.with_line(line.id, kept, seconds=-line.seconds)
     kept_back = result.trouble and not result.about.get("self_check")  # of hidden lines, too
     return replace(result, trouble=(_TROUBLE,)) if kept_back else result
@@ -186,7 +208,7 @@ def told(result: Result, *, hidden: bool) -> Result:
         seen = line.verdict
         safe = replace(
             seen, reason=_safe(seen.reason), hint=_safe(seen.hint), expected=_safe(seen.expected),
-            found=_safe(seen.found), evidence=tuple(map(_safe, seen.evidence)),
+            found=_safe(seen.found), evidence=tuple(map(_safe, seen.evidence)), notes=tuple(map(_safe, seen.notes)),
         )  # fmt: skip
         result = result.with_line(line.id, safe)
     about = {name: _safe(value) if isinstance(value, str) else value for name, value in result.about.items()}

@@ -163,3 +163,10 @@ def test_a_helper_outside_the_gap_is_named_and_a_pass_stays_one() -> None:
     assert "outside it: write_row" in told.reason
     assert "inside" in told.hint
     assert own.alone(Verdict(), passed, ("write_row",)) == passed
+
+
+def test_of_a_note_only_own_words_are_told() -> None:
+    words = OwnWords.of([ROOT / "grader" / "support" / "rights.py"], ())
+    note = "it can't be told by reading on what your server's role may do this: s3:GetObject on arn:secret"
+    told = words.quiet(Verdict("passed", 1.0, notes=(note, "secret")))
+    assert told.notes == ("it can't be told by reading on what …",)

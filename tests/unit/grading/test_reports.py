@@ -13,7 +13,7 @@ import pytest
 
 import labkit
 import labkit.grading
-from labkit.grading import rubric
+from labkit.grading import lacking, rubric
 from labkit.grading.model import NO_CHECK, NOT_ASKED, Result, Verdict, empty, to_json
 from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal, words
 from tests.unit.grading import results
@@ -75,6 +75,46 @@ def test_a_copy_without_hidden_checks_counts_what_it_has_unless_it_makes_marks()
     marking = replace(here, about={**none.about, "self_check": False})
     assert "No mark yet" in on_terminal(marking)
     assert not words.whole(marking)
+
+
+OURS = Verdict(reason="CloudError: the local cloud has ended")
+LACKING = lacking.verdict("a queue")
+
+
+@pytest.mark.parametrize("name", ["terminal", "html", "markdown"])
+def test_what_only_aws_has_stands_apart_from_our_trouble(name: str) -> None:
+    """An instructor runs the one again and looks at the other: exit statuses 75 and 69."""
+    ours = ALL[name](results.mixed().with_line("deploys", OURS))
+    assert "our trouble" in ours
+    assert "AWS has it" not in ours
+    lacks = ALL[name](results.mixed().with_line("deploys", LACKING))
+    assert "AWS has it" in lacks
+    assert "our trouble" not in lacks
+    assert "run it again" not in lacks
+    both = ALL[name](results.mixed().with_line("deploys", OURS).with_line("door-open", LACKING))
+    assert both.index("our trouble") < both.index("AWS has it")
+    assert "run it again" in " ".join(both.split())
+    assert "instructor has to look at door" in " ".join(both.replace("\\", "").split())
+
+
+def test_junit_tells_what_only_aws_has_from_our_trouble() -> None:
+    kinds = [
+        error.get("type")
+        for verdict in (OURS, LACKING)
+        for error in ElementTree.fromstring(junit.render(results.mixed().with_line("deploys", verdict))).iter(
+            "error"
+        )
+    ]
+    assert kinds == ["not judged", "not emulated"]
+
+
+def test_a_note_is_told_and_costs_nothing(render: Render) -> None:
+    noted = Verdict("passed", 1.0, way="as submitted", notes=("it can not be told by reading",))
+    result = results.mixed().with_line("deploys", noted)
+    assert "it can not be told by reading" in render(result)
+    assert result.score == results.mixed().score
+    hidden = Verdict("passed", 1.0, way="as submitted", notes=("the secret note",))
+    assert "secret" not in render(results.mixed().with_line("row-hash", hidden))
 
 
 def test_gradescope_gets_no_document_without_a_mark() -> None:
