@@ -21,7 +21,9 @@ def check(lab: Lab) -> None:
     """
     boot = lab.server.boot()
     if boot.state == "running-user-data":
-        raise _failed("your boot script has not ended after a minute", _log_so_far(lab), "it still runs")
+        raise _failed(
+            "your boot script has not ended after more than a minute", _log_so_far(lab), "it still runs"
+        )
     if boot.exit_code is None:
         raise Failed(
             "your boot script never ran", hint="cloud-init runs a script that begins with #! and has Unix line ends",

@@ -15,7 +15,7 @@ def check(lab: Lab) -> None:
     if application is None:
         line = telling(lab.server.journal(lines=60))
         raise Failed(
-            f"no program listens on port {lab.variant.port} of your server" + (f": {line}" if line else ""),
+            f"no program listens on port {lab.variant.port} of your server by IPv4" + (f": {line}" if line else ""),
             hint=next_thing(line, "what became of the service?  ./lab logs server"),
             expected=f"a service on port {lab.variant.port}", found="nobody", evidence=lab.server.journal(lines=6),
         )  # fmt: skip

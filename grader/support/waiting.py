@@ -6,8 +6,8 @@ What belongs here: what counts as working, when to stop waiting. What does not: 
 import time
 
 from grader.support.pictures import ask, said
-from labkit.grading.api import Lab
-from labkit.grading.clues import clue, telling
+from labkit.grading.api import Failed, Lab
+from labkit.grading.clues import clue, next_thing, telling
 
 #: what a unit is called while systemd runs it or is about to
 _HOPE = ("active", "activating", "reloading", "deactivating")
@@ -15,9 +15,18 @@ _HOPE = ("active", "activating", "reloading", "deactivating")
 _LEAST = 4.0
 
 
-def begins_healthy(lab: Lab) -> bool:
-    """Whether the service answers, and systemd holds it for started."""
-    return lab.server.wait_healthy(5) and not _starting(lab)
+def begin_healthy(lab: Lab, done: str) -> bool:
+    """Whether an image is processed, before anything is `done` ("killed"). Raises Failed where the service is not healthy.
+
+    It is where it answers, and systemd holds it for started. Where no image works, that is the business of other lines.
+    """
+    if not lab.server.wait_healthy(5) or _starting(lab):
+        state, line = what_became(lab)
+        raise Failed(
+            f"your service is not healthy, before anything was {done}; {state}" + (f": {line}" if line else ""),
+            hint=next_thing(line, "./lab logs server"), expected="healthy", found="no answer on /health",
+        )  # fmt: skip
+    return not image_problem(lab)
 
 
 def _starting(lab: Lab) -> str:

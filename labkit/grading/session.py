@@ -4,6 +4,7 @@ What belongs here: which system a line is tried on, how often, and whose the tro
 does not: collecting checks (plugin), what is deployed (deployments), what an exception means (verdicts, blame).
 """
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from labkit.cloud.lifecycle import Endpoint, Launch
 from labkit.deploy.engines import NAMES as ENGINES
 from labkit.deploy.model import OUTPUTS
-from labkit.grading import blame, gaps, lacking, outside, verdicts
+from labkit.grading import blame, gaps, lacking, outside, probes, verdicts
 from labkit.grading.api import Lab
 from labkit.grading.deployments import Deployments
 from labkit.grading.failure import Failed, Untried
@@ -32,10 +33,11 @@ Check = Callable[[Lab], float | None]
 SUBMITTED: Way = "as submitted"
 ALONE: Way = "alone"
 _TRIES = 2
-#: modules of this package whose sentences checks speak
+#: modules whose sentences checks speak, besides their own and the probes'
 SPEAKING = (
-    "api", "blame", "clues", "deployments", "failure", "gaps", "labs", "mixtures", "session", "sources", "system",
-    "verdicts",
+    "labkit.grading.api", "labkit.grading.blame", "labkit.grading.clues", "labkit.grading.deployments",
+    "labkit.grading.failure", "labkit.grading.gaps", "labkit.grading.labs", "labkit.grading.mixtures",
+    "labkit.grading.session", "labkit.grading.sources", "labkit.grading.system", "labkit.grading.verdicts",
 )  # fmt: skip
 
 
@@ -205,10 +207,10 @@ class Session:
 
     def _words(self, check: Check) -> OwnWords:
         """The sentences that the check, and what it is made with, has in its own source."""
-        grading = Path(__file__).parent
+        folders = (self.sources.manifest.root / "grader" / "support", *map(Path, probes.__path__))
         files = [
-            Path(check.__code__.co_filename), *sorted((self.sources.manifest.root / "grader" / "support").glob("*.py")),
-            *sorted((grading / "probes").glob("*.py")), *(grading / f"{name}.py" for name in SPEAKING),
+            Path(check.__code__.co_filename), *(file for folder in folders for file in sorted(folder.glob("*.py"))),
+            *(Path(str(sys.modules[name].__file__)) for name in SPEAKING),
         ]  # fmt: skip
         lines = self.rubric.lines
         names = (*OUTPUTS, *ENGINES, *(line.id for line in lines), *(line.gap for line in lines))

@@ -36,8 +36,9 @@ def words_of(faults: Counter[str]) -> str:
     return ", ".join(sorted(faults))
 
 
-#: seconds that a boot script has; the lab's takes one or two. A line may wait for it abroad, at home and alone
-BOOT_PATIENCE = 60.0
+#: seconds that a boot script has; the lab's takes one or two, and waits for its server for one minute at most, on the
+#: slowest machine. A line may wait for it in two regions, and a line is given up after LINE_SECONDS (runner)
+BOOT_PATIENCE = 100.0
 #: a script that waits for a unit to start is looked at so many times more, with so much time between
 _START_LOOKS, _LOOK_SECONDS = 3, 2.0
 

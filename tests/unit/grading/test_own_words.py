@@ -3,6 +3,7 @@
 import ast
 import base64
 import random
+import sys
 import zlib
 from pathlib import Path
 
@@ -17,7 +18,7 @@ ROOT = Path(labkit.__file__).resolve().parents[1]
 CHECKS = sorted((ROOT / "grader").glob("*/check_*.py"))
 SHARED = [
     *sorted((ROOT / "grader" / "support").glob("*.py")),
-    *(ROOT / "labkit" / "grading" / f"{name}.py" for name in SPEAKING),
+    *(Path(str(sys.modules[name].__file__)) for name in SPEAKING),
 ]
 SECRET = (
     (ROOT / "solution" / "app" / "flask_app.py").read_text() if (ROOT / "solution").is_dir() else "x" * 9000

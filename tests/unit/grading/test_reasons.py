@@ -17,7 +17,7 @@ from grader.checks import (
     check_path_health,
     check_unit_env,
 )
-from grader.support import rows
+from grader.support import rows, waiting
 from labkit.deploy.model import Deployment
 from labkit.grading.api import Answer, Boot, Failed, Lab, Program, Unit
 from tests.unit.grading.test_clues import CLOUD_INIT, JOURNAL
@@ -60,8 +60,8 @@ def booted(
         (booted("failed", 127, "bash: line 7: pip3: command not found", *CLOUD_INIT), "ended with 127: bash: line 7: pip3: command not found", "which package has this command"),
         (booted("failed", 1, "flask-app does not answer on port 5417:", *JOURNAL, *CLOUD_INIT), "ended with 1: ValueError: Invalid host/port specified.", "choked on"),
         (booted("failed", 1, "+ set -e", *CLOUD_INIT), "ended with 1, and its log does not say why", "read the boot log"),
-        (booted("running-user-data", None, inside="+ for _ in {1..300}", journal=JOURNAL), "has not ended after a minute: ValueError: Invalid host/port", "choked on"),
-        (booted("running-user-data", None), "has not ended after a minute, and its log does not say why", "read the boot log"),
+        (booted("running-user-data", None, inside="+ for _ in {1..300}", journal=JOURNAL), "has not ended after more than a minute: ValueError: Invalid host/port", "choked on"),
+        (booted("running-user-data", None), "has not ended after more than a minute, and its log does not say why", "read the boot log"),
         (booted("ok", 0, "cp: cannot stat 'x': No such file or directory", "done"), "the boot log holds an error: cp: cannot stat", "which step makes that file"),
     ],
 )  # fmt: skip
@@ -86,7 +86,7 @@ RIGHT = {
 @pytest.mark.parametrize(
     ("made", "reason", "hint"),
     [
-        (served(None, JOURNAL), "no program listens on port 5417 of your server: ValueError: Invalid host/port", "choked on"),
+        (served(None, JOURNAL), "no program listens on port 5417 of your server by IPv4: ValueError: Invalid host/port", "choked on"),
         (served(None), "no program listens on port 5417 of your server", "what became of the service"),
         (served({}), "the service does not see AWS_REGION; the service does not see S3_BUCKET", "where does a unit get"),
         (served({**RIGHT, "AWS_REGION": "eu-north-1,"}), "the service sees another AWS_REGION: 'eu-north-1,'", "letter for letter"),
@@ -139,7 +139,7 @@ def test_a_service_that_stays_away_is_told_as_systemd_tells_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(check, "healthy_again", lambda *_: False)
-    monkeypatch.setattr(check, "image_problem", lambda *_: "")
+    monkeypatch.setattr(waiting, "image_problem", lambda *_: "")
     failed = failure(check.check, dead(unit, *journal))
     assert reason in failed.reason
     assert hint in failed.hint or (unit is None and check is check_crash_restart)

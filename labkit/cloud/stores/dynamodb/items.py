@@ -166,14 +166,7 @@ def _condition(request: Mapping[str, Any], binding: Binding) -> Test | None:
     if request.get("ConditionExpression") is not None:
         return make_test("ConditionExpression", request["ConditionExpression"], binding)
     expected, together = request.get("Expected"), request.get("ConditionalOperator")
-    if together is not None and not expected:
-        raise invalid(
-            "ConditionalOperator cannot be used without Filter or Expected"
-            if expected is None
-            else "ConditionalOperator can only be used when Filter or Expected has two or more elements"
-        )
-    if together is not None and len(expected or ()) < 2:
-        raise invalid("ConditionalOperator can only be used when Filter or Expected has two or more elements")
+    legacy.check_together(expected, together)
     return legacy.make_expected(expected, together) if expected else None
 
 

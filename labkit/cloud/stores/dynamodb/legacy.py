@@ -26,6 +26,16 @@ _COUNTS = {
 }  # fmt: skip
 
 
+def check_together(conditions: Mapping[str, Any] | None, together: str | None) -> None:
+    """Whether there is something for ConditionalOperator to join. Raises DynamoError."""
+    if together is None:
+        return
+    if conditions is None:
+        raise invalid("ConditionalOperator cannot be used without Filter or Expected")
+    if len(conditions) < 2:
+        raise invalid("ConditionalOperator can only be used when Filter or Expected has two or more elements")
+
+
 def normal_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     """A condition with its values in normal form, counted and fit for its operator. Raises DynamoError."""
     name = condition.get("ComparisonOperator")

@@ -201,10 +201,7 @@ def _filter(request: Mapping[str, Any], binding: Binding, older: str) -> Test | 
     if request.get(_FILTER) is not None:
         return make_test(_FILTER, request[_FILTER], binding)
     conditions, together = request.get(older), request.get("ConditionalOperator")
-    if together is not None and not conditions:
-        raise invalid("ConditionalOperator cannot be used without Filter or Expected")
-    if together is not None and len(conditions or ()) < 2:
-        raise invalid("ConditionalOperator can only be used when Filter or Expected has two or more elements")
+    legacy.check_together(conditions, together)
     if not conditions:
         return None
     return legacy.make_filter(

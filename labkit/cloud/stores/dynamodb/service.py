@@ -12,6 +12,7 @@ from labkit.cloud.stores.dynamodb import batches, items, queries, transactions
 from labkit.cloud.stores.dynamodb.errors import DynamoError, not_emulated
 from labkit.cloud.stores.dynamodb.expiry import Expiry
 from labkit.cloud.stores.dynamodb.schema import Table
+from labkit.cloud.stores.dynamodb.settings import Settings
 from labkit.cloud.stores.dynamodb.shapes import check_shape, description
 from labkit.cloud.stores.dynamodb.storage import Storage
 from labkit.cloud.stores.dynamodb.streams import Streams
@@ -29,13 +30,13 @@ class DynamoDB:
         self.tables = Tables(self._storage, account)
         self._tokens = transactions.Tokens()
         self._expiry = Expiry(self._storage, self.tables)
-        tables, streams = self.tables, Streams(self._storage)
+        tables, settings, streams = self.tables, Settings(self.tables), Streams(self._storage)
         self._of_tables: Mapping[str, Callable[[str, Mapping[str, Any]], Answer]] = {
             "CreateTable": tables.create, "DescribeTable": tables.describe, "UpdateTable": tables.update,
-            "DeleteTable": tables.delete, "ListTables": tables.list_tables, "DescribeTimeToLive": tables.describe_ttl,
-            "UpdateTimeToLive": tables.update_ttl, "DescribeContinuousBackups": tables.describe_backups,
-            "UpdateContinuousBackups": tables.update_backups, "TagResource": tables.tag,
-            "UntagResource": tables.untag, "ListTagsOfResource": tables.list_tags,
+            "DeleteTable": tables.delete, "ListTables": tables.list_tables, "DescribeTimeToLive": settings.describe_ttl,
+            "UpdateTimeToLive": settings.update_ttl, "DescribeContinuousBackups": settings.describe_backups,
+            "UpdateContinuousBackups": settings.update_backups, "TagResource": settings.tag,
+            "UntagResource": settings.untag, "ListTagsOfResource": settings.list_tags,
             "ListStreams": streams.list_streams, "DescribeStream": streams.describe_stream,
             "GetShardIterator": streams.get_shard_iterator, "GetRecords": streams.get_records,
             "DescribeLimits": _describe_limits, "DescribeEndpoints": _describe_endpoints,

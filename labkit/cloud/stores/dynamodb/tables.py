@@ -1,9 +1,9 @@
-"""Tables: creating, describing, changing and deleting them, and their settings.
+"""Tables: creating, describing, changing and deleting them.
 
-What belongs here: the control plane. What does not: the checks of requests (table_checks), items.
+What belongs here: the control plane of tables and their indexes. What does not: what can be set of a table besides
+(settings), the checks of requests (table_checks), items.
 
-AWS: API reference of CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables, UpdateTimeToLive, TagResource
-and their like.
+AWS: API reference of CreateTable, DescribeTable, UpdateTable, DeleteTable, ListTables.
 """
 
 import threading
@@ -51,7 +51,7 @@ class Tables:
     def __init__(self, storage: Storage, account: str) -> None:
         self._storage = storage
         self._account = account
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._tables: dict[tuple[str, str], Table] = {
             (region, name): Table(number, region, kept["description"], kept["settings"])
             for number, region, name, kept in storage.tables()
@@ -59,7 +59,7 @@ class Tables:
 
     def all(self) -> list[Table]:
         """Every table, in every region."""
-        with self._lock:
+        with self.lock:
             return list(self._tables.values())
 
     def find(self, region: str, name: str) -> Table:
@@ -89,14 +89,33 @@ class Tables:
             raise not_found(f"Requested resource not found: Table: {name} not found")
         return name.removeprefix(begin).partition("/")[0]
 
-    def _describe(self, region: str, name: str) -> Table:
+    def named(self, region: str, name: str) -> Table:
+        """A table by its name or ARN, for the control plane. Raises DynamoError."""
         bare = self._bare(region, name)
         found = self._tables.get((region, bare))
         if found is None:
             raise no_table(bare)
         return found
 
-    def _keep(self, table: Table) -> None:
+    def by_arn(self, region: str, arn: str) -> Table:
+        """The table with exactly this ARN. Raises DynamoError."""
+        begin = f"arn:aws:dynamodb:{region}:{self._account}:table/"
+        if not arn.startswith("arn:"):
+            raise invalid(f"Invalid TableArn: ARNs must start with 'arn:': {arn}")
+        if "/index/" in arn:
+            raise invalid_parameter(
+                "Invalid resource arn provided, only table or stream is accepted. "
+                f"Provided resource arn: {arn}"
+            )
+        table = self._tables.get((region, arn.removeprefix(begin)))
+        if table is None:
+            if not arn.startswith(f"arn:aws:dynamodb:{region}:{self._account}:"):
+                raise DynamoError("AccessDeniedException", f"You do not have access to {arn}")
+            raise not_found(f"Requested resource not found: ResourcArn: {arn} not found")
+        return table
+
+    def keep(self, table: Table) -> None:
+        """Write down what has been changed of it."""
         self._storage.put_table(
             table.number,
             table.region,
@@ -113,13 +132,13 @@ class Tables:
         table_checks.check_name(name)
         table_checks.check_new_table(request)
         table_checks.check_tags(request.get("Tags") or ())
-        with self._lock:
+        with self.lock:
             if (region, name) in self._tables:
                 raise DynamoError("ResourceInUseException", f"Table already exists: {name}")
             table = self._make(region, name, request)
             self._update_stream(table, request)
             self._tables[region, name] = table
-            self._keep(table)
+            self.keep(table)
         return {"TableDescription": self._described(table, "CREATING")}
 
     def _make(self, region: str, name: str, request: Mapping[str, Any]) -> Table:
@@ -163,7 +182,7 @@ class Tables:
 
     def describe(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """DescribeTable."""
-        return {"Table": self._described(self._describe(region, request["TableName"]), "ACTIVE")}
+        return {"Table": self._described(self.named(region, request["TableName"]), "ACTIVE")}
 
     def _described(self, table: Table, status: str) -> dict[str, Any]:
         count, size = self._storage.measure(table.number)
@@ -185,14 +204,14 @@ class Tables:
     def list_tables(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """ListTables, by name."""
         start, limit = request.get("ExclusiveStartTableName", ""), request.get("Limit", 100)
-        with self._lock:
+        with self.lock:
             names = sorted(name for where, name in self._tables if where == region and name > start)
         answer: dict[str, Any] = {"TableNames": names[:limit]}
         return answer | ({"LastEvaluatedTableName": names[limit - 1]} if len(names) > limit else {})
 
     def delete(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """DeleteTable; the answer says DELETING, and the table is gone."""
-        with self._lock:
+        with self.lock:
             bare = self._bare(region, request["TableName"])
             table = self._tables.get((region, bare))
             if table is None:
@@ -221,15 +240,15 @@ class Tables:
                 "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
                 "GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
             )
-        with self._lock:
-            table = self._describe(region, request["TableName"])
+        with self.lock:
+            table = self.named(region, request["TableName"])
             self._set_capacity(table, request)
             _set_rest(table.description, request)
             if request.get("DeletionProtectionEnabled") is not None:
                 table.description["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
             self._update_stream(table, request)
             self._update_indexes(table, request)
-            self._keep(table)
+            self.keep(table)
         return {"TableDescription": self._described(table, "UPDATING")}
 
     def _update_stream(self, table: Table, request: Mapping[str, Any]) -> None:
@@ -366,117 +385,6 @@ class Tables:
         ]
         table.read()
         self._storage.drop_index(number)
-
-    # -- settings ------------------------------------------------------------------------------------------
-
-    def describe_ttl(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """DescribeTimeToLive."""
-        name = self._describe(region, request["TableName"]).settings.get("ttl")
-        told = (
-            {"TimeToLiveStatus": "ENABLED", "AttributeName": name}
-            if name
-            else {"TimeToLiveStatus": "DISABLED"}
-        )
-        return {"TimeToLiveDescription": told}
-
-    def update_ttl(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """UpdateTimeToLive."""
-        wanted = request["TimeToLiveSpecification"]
-        with self._lock:
-            table = self._describe(region, request["TableName"])
-            name = table.settings.get("ttl")
-            if wanted["Enabled"] == bool(name):
-                raise invalid(f"TimeToLive is already {'enabled' if name else 'disabled'}")
-            if name and wanted["AttributeName"] != name:
-                raise invalid(
-                    f"TimeToLive is active on a different AttributeName: current AttributeName is {name}"
-                )
-            table.settings["ttl"] = wanted["AttributeName"] if wanted["Enabled"] else ""
-            self._keep(table)
-        return {"TimeToLiveSpecification": wanted}
-
-    def describe_backups(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """DescribeContinuousBackups."""
-        return self._backups(self._named(region, request["TableName"]))
-
-    def update_backups(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """UpdateContinuousBackups: remembered; there is nothing here that restores."""
-        with self._lock:
-            table = self._named(region, request["TableName"])
-            enabled = request["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
-            table.settings["recovery"] = time.time() if enabled else 0
-            self._keep(table)
-        return self._backups(table)
-
-    def _named(self, region: str, name: str) -> Table:
-        try:
-            return self._describe(region, name)
-        except DynamoError as error:
-            if error.code != "ResourceNotFoundException":
-                raise
-            raise DynamoError("TableNotFoundException", f"Table not found: {name}") from None
-
-    @staticmethod
-    def _backups(table: Table) -> dict[str, Any]:
-        since = table.settings.get("recovery")
-        recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "ENABLED" if since else "DISABLED"}
-        if since:
-            recovery |= {
-                "RecoveryPeriodInDays": 35, "EarliestRestorableDateTime": since, "LatestRestorableDateTime": time.time(),
-            }  # fmt: skip
-        described = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
-        return {"ContinuousBackupsDescription": described}
-
-    # -- tags ----------------------------------------------------------------------------------------------
-
-    def tag(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """TagResource."""
-        table_checks.check_tags(request["Tags"])
-        if not request["Tags"]:
-            raise invalid(
-                "1 validation error detected: Value '[]' at 'tags': Atleast one Tag needs to be provided"
-            )
-        with self._lock:
-            table = self._by_arn(region, request["ResourceArn"])
-            tags = table.settings["tags"] | {each["Key"]: each["Value"] for each in request["Tags"]}
-            table_checks.check_tags([{"Key": name, "Value": value} for name, value in tags.items()])
-            table.settings["tags"] = tags
-            self._keep(table)
-        return {}
-
-    def untag(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """UntagResource."""
-        if not request["TagKeys"]:
-            raise invalid(
-                "1 validation error detected: Value '[]' at 'tagKeys': Atleast one TagKey needs to be provided"
-            )
-        with self._lock:
-            table = self._by_arn(region, request["ResourceArn"])
-            for name in request["TagKeys"]:
-                table.settings["tags"].pop(name, None)
-            self._keep(table)
-        return {}
-
-    def list_tags(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """ListTagsOfResource."""
-        tags = self._by_arn(region, request["ResourceArn"]).settings["tags"]
-        return {"Tags": [{"Key": name, "Value": value} for name, value in tags.items()]}
-
-    def _by_arn(self, region: str, arn: str) -> Table:
-        begin = f"arn:aws:dynamodb:{region}:{self._account}:table/"
-        if not arn.startswith("arn:"):
-            raise invalid(f"Invalid TableArn: ARNs must start with 'arn:': {arn}")
-        if "/index/" in arn:
-            raise invalid_parameter(
-                "Invalid resource arn provided, only table or stream is accepted. "
-                f"Provided resource arn: {arn}"
-            )
-        table = self._tables.get((region, arn.removeprefix(begin)))
-        if table is None:
-            if not arn.startswith(f"arn:aws:dynamodb:{region}:{self._account}:"):
-                raise DynamoError("AccessDeniedException", f"You do not have access to {arn}")
-            raise not_found(f"Requested resource not found: ResourcArn: {arn} not found")
-        return table
 
 
 def _refuse(request: Mapping[str, Any]) -> None:
