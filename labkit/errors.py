@@ -87,3 +87,7 @@ class DeployError(LabError):
 
 class EngineError(DeployError):
     """The engine itself is not here, is too old, or broke: whatever the files say, it is not their fault."""
+
+
+class EngineMissing(EngineError):
+    """The engine, or the provider that it needs, is not here and can't be had now: another try says the same."""

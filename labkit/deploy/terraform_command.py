@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labkit import processes, state
-from labkit.errors import EngineError
+from labkit.errors import EngineError, EngineMissing
 from labkit.processes import Completed, run
 from labkit.targets import Keys, Target
 
@@ -117,19 +117,19 @@ class Setup:
             found = self.which(name)
             if found:
                 return found
-        raise EngineError("Terraform is not installed here.", hint=_INSTALL)
+        raise EngineMissing("Terraform is not installed here.", hint=_INSTALL)
 
     def check(self) -> None:
         """Refuse to start what can't end well: Terraform too old, no mirror, too little memory."""
         program = Path(self.program())
         version, oldest = self._version(str(program)), OLDEST[program.name]
         if version < oldest:
-            raise EngineError(
+            raise EngineMissing(
                 f"{program.name} {'.'.join(map(str, version))} is too old: the lab needs "
                 f"{'.'.join(map(str, oldest))} or newer.", hint=_INSTALL,
             )  # fmt: skip
         if self.mirror and not Path(self.mirror).is_dir():
-            raise EngineError(
+            raise EngineMissing(
                 f"LAB_TF_MIRROR names {self.mirror}, which is no folder.",
                 hint="Name a folder with a filesystem mirror, or unset LAB_TF_MIRROR to use the registry.",
             )

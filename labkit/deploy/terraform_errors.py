@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from labkit.deploy.terraform_stream import Diagnostic
 from labkit.deploy.troubles import COMMON, Trouble, known
-from labkit.errors import DeployError, EngineError
+from labkit.errors import DeployError, EngineError, EngineMissing
 
 _UNREACHABLE = (
     "query available provider packages|Failed to install provider|registry service|provider registry"
@@ -27,7 +27,7 @@ _TROUBLES = (
         rf"(?s)hashicorp/aws.*({_UNREACHABLE})|({_UNREACHABLE}).*hashicorp/aws",
         "The AWS provider can't be fetched: {0}",
         "Connect to the internet, or let LAB_TF_MIRROR name a folder with a filesystem mirror.",
-        EngineError,
+        EngineMissing,
     ),
     Trouble(
         _UNREACHABLE,

@@ -8,13 +8,14 @@ import contextlib
 import functools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.cloud.lifecycle import Endpoint, Launch, LocalCloud, execute
+from labkit.deploy.model import Deployment
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import CloudError
+from labkit.errors import CloudError, EngineMissing, LabError
 from labkit.grading.failure import Failed
 from labkit.grading.kept import Kept
 from labkit.grading.sources import Sources
@@ -72,9 +73,16 @@ class Clouds:
     _leases: dict[System, CloudLease] = field(default_factory=dict)
     _started: int = 0
     _systems: int = 0
+    #: engines that are not here, by name: nothing is tried with them again
+    _missing: dict[str, EngineMissing] = field(default_factory=dict)
 
     def empty_system(self, region: str, engine: str = "") -> System:
-        """A system in an empty cloud of its own, with a folder of its own, not yet deployed. Raises CloudError."""
+        """A system in an empty cloud of its own, with a folder of its own, not yet deployed.
+
+        Raises CloudError, and EngineMissing once `deploy` has found that the engine is not here.
+        """
+        if missing := self._missing.get(engine or self.sources.task.engine):
+            raise EngineMissing(missing.message, hint=missing.hint) from missing
         lease = self._spare.pop() if self._spare else self._start()
         self._systems += 1
         folder = Path(self.sources.task.work) / f"system-{self._systems}-{region}"
@@ -83,6 +91,19 @@ class Clouds:
         system = self._make(lease.cloud, lease.endpoint, region, folder, engine)
         self._leases[system] = lease
         return system
+
+    def deploy(self, system: System, files: Mapping[str, bytes]) -> Deployment:
+        """As System.deploy; where it raises, the trouble is ours, nobody has use for the system, and its cloud is free."""
+        try:
+            return system.deploy(files)
+        except CloudError:
+            self.end(system)
+            raise
+        except LabError as error:
+            if isinstance(error, EngineMissing):
+                self._missing[system.engine_name] = error
+            self.take_back(system)
+            raise
 
     def found_system(self) -> System:
         """What stands in the student's own cloud already, which is not ours to end. Raises CloudError, Failed."""
@@ -103,7 +124,7 @@ class Clouds:
     def take_back(self, system: System) -> None:
         """Keep its cloud for the next who wants an empty one, when it can be emptied."""
         lease = self._leases.pop(system)
-        with contextlib.suppress(Failed):
+        with contextlib.suppress(Failed, LabError):
             system.destroy()
             if not system.survivors():
                 self._spare.append(lease)

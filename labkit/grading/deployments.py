@@ -56,8 +56,8 @@ class Deployments:
     def copy(self, system: System, region: str, undo: contextlib.ExitStack, engine: str = "") -> System:
         """This system's files, deployed once more into an empty cloud. Raises Failed, NotEmulated."""
         other = self.clouds.empty_system(region, engine)
+        deployment = self.clouds.deploy(other, system.files(self.sources.manifest.files.values()))
         undo.callback(self.clouds.take_back, other)
-        deployment = other.deploy(system.files(self.sources.manifest.files.values()))
         if deployment.status != "complete":
             by = f" by {TITLES[engine]}" if engine else ""
             raise lacking.failure(

@@ -107,8 +107,8 @@ class Mixtures:
 
     def _deploy(self, system: System, texts: Mapping[str, str]) -> Deployment:
         files = {name: text.encode() for name, text in texts.items()}
-        deployment = system.deploy(files)
+        deployment = self.clouds.deploy(system, files)
         if deployment.status != "complete" and self.sources.task.kept:
             system.destroy()
-            deployment = system.deploy(files)
+            deployment = self.clouds.deploy(system, files)
         return deployment

@@ -77,6 +77,6 @@ class Whole:
 
     def _deployed(self) -> System:
         system = self.clouds.empty_system(self._region)
-        system.deploy(self.sources.files)
+        self.clouds.deploy(system, self.sources.files)
         self.stage = Stage.OTHER_REGION if self.may_come_home else Stage.HOME
         return system
