@@ -4,8 +4,6 @@ from grader.support.waiting import NOT_STARTED, begin_healthy, healthy_again, im
 from labkit.grading.api import Failed, Lab
 from labkit.grading.clues import next_thing
 
-#: leaves a wrong system without its service: judged after the others
-DISTURBS = True
 _NOT_STARTED = "gap unit: `start` is for now; which word is for every boot?"
 
 

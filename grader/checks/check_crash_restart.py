@@ -4,9 +4,6 @@ from grader.support.waiting import begin_healthy, healthy_again, image_problem, 
 from labkit.grading.api import Failed, Lab
 from labkit.grading.clues import next_thing
 
-#: leaves a wrong system without its service: judged after the others
-DISTURBS = True
-
 
 def check(lab: Lab) -> None:
     """Your service is healthy again after it was killed (kill −9), and processes images as before.

@@ -48,8 +48,7 @@ in the reference system, and where hidden lines were tried before, only these ow
 with the name of a known failure (grading.clues), which also has the hint that fits: `next_thing(seen, otherwise)`.
 Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
 
-A module may say SLOW = True (its check mostly waits: it waits beside the other slow ones, so it must not use what
-they use) and DISTURBS = True (it may leave a wrong system without its service: it comes after the others).
+A module may say SLOW = True: its check mostly waits, beside the other slow ones, so it must not use what they use. The rubric's `disturbs` says that it stops or kills something: it comes after the others.
 
 What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
 deployments come from (labkit.grading.labs), the order of checks and their verdicts (labkit.grading.session).

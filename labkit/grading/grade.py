@@ -46,7 +46,7 @@ class Request:
     gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
     grader key; without it hidden inputs can be foreseen, and the result says so. records: what the submission's pack
     would hold besides what is in `source`, by name. own: the files are those of whoever grades.
-    how: what says which engine it was made with.
+    how: what says which engine it was made with. order: as in Task.
     """
 
     root: Path
@@ -63,6 +63,7 @@ class Request:
     records: Mapping[str, Path] = field(default_factory=dict)
     own: bool = False
     how: identity.How = "typed"
+    order: str = ""
 
 
 def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Result:
@@ -237,7 +238,7 @@ def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], see
     return Task(
         root=str(request.root), student=request.student, files=str(taken.folder), work="", lines=tuple(wanted),
         seed=seed, checks=tuple(str(request.root / folder) for folder in CHECKS), engine=request.engine,
-        region=region, deployed=str(request.deployed or ""), attempts=attempts, own=request.own,
+        region=region, deployed=str(request.deployed or ""), attempts=attempts, own=request.own, order=request.order,
     )  # fmt: skip
 
 

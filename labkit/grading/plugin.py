@@ -8,6 +8,7 @@ started by labkit.grading.judge without plug-ins, conftest files or settings of 
 """
 
 import importlib.util
+import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,7 +51,7 @@ class Attempt(pytest.Item):
         plugin.attempt(self)
 
     def says(self, word: str) -> bool:
-        """Whether the check's module says so of it: SLOW, DISTURBS."""
+        """Whether the check's module says so of it: SLOW."""
         return bool(getattr(self.check, "__globals__", {}).get(word))
 
 
@@ -70,7 +71,11 @@ class GradingPlugin:
         self.lines = {line.module: line for line in lines}
         self._slow: list[Attempt] = []
         self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
-        self._order = {line.id: number for number, line in enumerate(session.rubric.in_order())}
+        self._foundations = [
+            (line, path) for line in session.rubric.foundations if (path := found(session.task.checks, line))
+        ]
+        self._settled: dict[str, tuple[Verdict, float]] = {}
+        self._order = {line.id: number for number, line in enumerate(in_order(session))}
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> CheckFile | None:
         """Only files of lines that are to be judged."""
@@ -85,19 +90,13 @@ class GradingPlugin:
         self._slow = [each for each in attempts if each.way == SUBMITTED and each.says("SLOW")]
 
     def _place(self, attempt: Attempt) -> tuple[bool, tuple[str, ...], bool, bool, bool, int]:
-        """Checks that may leave a wrong system without its service (DISTURBS) come after the others on it.
+        """Checks that may leave a wrong system without its service come after the others on it.
 
-        Hidden lines come after the others too: what a program says later may hold what they asked, and is not told.
+        Hidden lines come after those of which all is told: what a program says later may hold what they asked.
         """
-        alone = attempt.way == ALONE
-        return (
-            alone,
-            attempt.line.alone if alone else (),
-            attempt.line.ends,
-            attempt.says("DISTURBS"),
-            attempt.line.hidden,
-            self._order[attempt.line.id],
-        )
+        line, alone = attempt.line, attempt.way == ALONE
+        late = line.comes_after_hidden
+        return alone, line.alone if alone else (), line.ends, late, line.hidden, self._order[line.id]
 
     def attempt(self, attempt: Attempt) -> None:
         """Try the line in this way, unless there is no need to any more."""
@@ -105,15 +104,29 @@ class GradingPlugin:
         if attempt.way == ALONE and not self.session.wants_alone(line):
             return
         self.report("begin", {"line": line.id, "way": attempt.way})
+        if attempt.way == SUBMITTED:
+            self._settle(attempt)
         if attempt in self._slow and not self._ahead:
             self._begin_all_slow()
-        verdict, seconds = self._ahead[line.id].result() if attempt in self._slow else self._judged(attempt)
+        verdict, seconds = self._verdict(attempt)
         self.report("verdict", _told(line, attempt.why, verdict, seconds))
+
+    def _settle(self, attempt: Attempt) -> None:
+        """Judge first what this attempt, and every other as submitted, stands on; a sign of life after each."""
+        while self._foundations:
+            line, path = self._foundations.pop(0)
+            started = time.monotonic()
+            verdict = self.session.as_submitted(line, _load_or_raise_later(path)[0])
+            self._settled[line.id] = verdict, time.monotonic() - started
+            self.report("begin", {"line": attempt.line.id, "way": attempt.way})
+
+    def _verdict(self, attempt: Attempt) -> tuple[Verdict, float]:
+        if attempt.way == SUBMITTED and attempt.line.id in self._settled:
+            return self._settled[attempt.line.id]
+        return self._ahead[attempt.line.id].result() if attempt in self._slow else self._judged(attempt)
 
     def _begin_all_slow(self) -> None:
         """Those that mostly wait, as submitted, wait side by side: they get into nobody's way but their own."""
-        if any(each.line.hidden for each in self._slow):
-            self.session.hidden_lines_begin()
         with ThreadPoolExecutor(max_workers=len(self._slow)) as pool:
             self._ahead = {each.line.id: pool.submit(self._judged, each) for each in self._slow}
 
@@ -151,11 +164,20 @@ def _load_or_raise_later(path: Path) -> tuple[Check, str]:
     return raises, ""
 
 
+def found(folders: Sequence[str], line: Line) -> Path | None:
+    """The file of the line's check, in the first folder that has one."""
+    return next((path for folder in folders if (path := Path(folder) / line.module).is_file()), None)
+
+
 def find(folders: Sequence[str], lines: Sequence[Line]) -> tuple[list[Path], list[Line]]:
-    """The files of these lines' checks, the first folder that has one; and the lines without a check."""
-    found: list[Path] = []
-    missing: list[Line] = []
-    for line in lines:
-        path = next((p for folder in folders if (p := Path(folder) / line.module).is_file()), None)
-        found.append(path) if path else missing.append(line)
-    return found, missing
+    """The files of these lines' checks, and the lines without a check."""
+    files = {line.id: found(folders, line) for line in lines}
+    return [file for file in files.values() if file], [line for line in lines if files[line.id] is None]
+
+
+def in_order(session: Session) -> list[Line]:
+    """The lines in the rubric's order, or in the one that the task draws: no verdict hangs on it."""
+    lines = session.rubric.in_order()
+    if session.task.order:
+        random.Random(session.task.order).shuffle(lines)
+    return lines

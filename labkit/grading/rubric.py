@@ -43,8 +43,8 @@ class Line:
     `proof`: S static, E emulated, L live. `whole`: judged only as submitted, and says so. `alone`: units of the
     student's text (gap names, file names, "given", "given:FILE") that are put into the reference system when the
     attempt as submitted fails. `needs`: lines without which that attempt is useless. `hidden`: inputs are not told.
-    `disturbs`: its check stops or kills something, so it comes after the others. `ends`: it deletes what it is
-    judged on, so it comes last. `abroad`: it is about another region than the student's own.
+    `disturbs`: its check stops or kills something, and may leave a wrong system without its service, so it comes after the
+    others. `ends`: it deletes what it is judged on, so it comes last. `abroad`: it is about another region than the student's own.
     """
 
     id: str
@@ -60,6 +60,11 @@ class Line:
     disturbs: bool = False
     abroad: bool = False
     ends: bool = False
+
+    @property
+    def comes_after_hidden(self) -> bool:
+        """Whether it is judged on a system of which hidden lines have asked already, so that little is told of it."""
+        return (self.disturbs or self.ends) and not self.hidden
 
     @property
     def module(self) -> str:
@@ -87,6 +92,18 @@ class Rubric:
     def line(self, name: str) -> Line:
         """The line of this id; raises KeyError for another."""
         return {line.id: line for line in self.all}[name]
+
+    @property
+    def foundations(self) -> tuple[Line, ...]:
+        """What the other lines' attempts as submitted stand on, in the order in which it is judged.
+
+        That is what they need, and what can bring the submission home to its own region; judged before any of them,
+        also where nobody asked for it, so that a verdict does not hang on which lines came before.
+        """
+        needed = {need for line in self.all for need in line.needs}
+        return tuple(
+            line for line in self.in_order() if line.id in needed or (line.whole and not line.abroad)
+        )
 
     def in_order(self) -> list[Line]:
         """The lines in the order in which they are judged: each after those that it needs."""

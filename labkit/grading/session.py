@@ -4,6 +4,7 @@ What belongs here: which system a line is tried on, how often, and whose the tro
 does not: collecting checks (plugin), what is deployed (deployments), what an exception means (verdicts, blame).
 """
 
+import functools
 import sys
 import time
 from collections import Counter
@@ -55,8 +56,6 @@ class Session:
     _untried: set[str] = field(default_factory=set)
     #: lines that fail as submitted in a way that no text alone can mend
     _final: set[str] = field(default_factory=set)
-    #: clouds in which a hidden line's check was begun: what is seen there from then on may tell its inputs
-    _heard_secrets: set[Path] = field(default_factory=set)
 
     @classmethod
     def of(
@@ -124,10 +123,6 @@ class Session:
         before = self.submitted_verdicts.get(line.id, Verdict())
         return self._words(check).alone(before, verdict, helpers)
 
-    def hidden_lines_begin(self) -> None:
-        """From now on what the submission's own programs say may hold what hidden lines asked of them."""
-        self._heard_secrets.add(self.deployments.submitted().cloud.folder)
-
     def close(self) -> None:
         """End the clouds."""
         self.deployments.close()
@@ -177,7 +172,7 @@ class Session:
             if isinstance(error, Failed) and error.final and way == SUBMITTED:
                 self._final.add(line.id)
         verdict = replace(verdict, way=way, notes=tuple(notes))
-        if not verdict.lacking and self._may_tell_secrets(line, way, chosen):
+        if not verdict.lacking and self._may_tell_secrets(line, way):
             verdict = self._words(check).quiet(verdict)
         return verdicts.stable(verdict, names)
 
@@ -188,8 +183,6 @@ class Session:
         """
         new_faults: Callable[[], Counter[str]] = system.new_faults()
         verdicts.refuse_undeployed(line, system.deployment, found=bool(self.task.deployed))
-        if line.hidden:
-            self._heard_secrets.add(system.cloud.folder)
         with self.labs.open(line, system) as lab:
             try:
                 return verdicts.of_fraction(check(lab))
@@ -199,11 +192,21 @@ class Session:
             finally:
                 notes += lab.notes
 
-    def _may_tell_secrets(self, line: Line, way: Way, system: System | None) -> bool:
-        """Whether what the line saw may hold the reference's text, or (of one not hidden) what hidden ones asked."""
+    def _may_tell_secrets(self, line: Line, way: Way) -> bool:
+        """Whether what the line saw may hold the reference's text, or what hidden lines asked of the same system before.
+
+        The same whether they were asked for or not: what is told of a line must not hang on that.
+        """
         if way == ALONE or line.id in self.labs.beside_reference:
             return True
-        return system is not None and system.cloud.folder in self._heard_secrets and not line.hidden
+        return line.comes_after_hidden and self._has_secrets
+
+    @functools.cached_property
+    def _has_secrets(self) -> bool:
+        """Whether the checks of hidden lines are here; a hand-out has none."""
+        folders = list(map(Path, self.task.checks))
+        hidden = [line.module for line in self.rubric.all if line.hidden]
+        return any((folder / name).is_file() for folder in folders for name in hidden)
 
     def _words(self, check: Check) -> OwnWords:
         """The sentences that the check, and what it is made with, has in its own source."""

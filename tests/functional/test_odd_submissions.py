@@ -155,7 +155,8 @@ SAMPLE: dict[str, tuple[Callable[[Files, random.Random], None], ...]] = {
 }  # fmt: skip
 
 
-def _submission(name: str, folder: Path) -> Path:
+def submission(name: str, folder: Path) -> Path:
+    """The submission of this name, written into the folder: drawn by the seed, or one of SAMPLE."""
     rng = random.Random(f"{SEED}/{name}")
     files = {name: text.encode() for name, text in making.files_of(ADA, "solution").items()}
     chosen = SAMPLE.get(name) or [rng.choice(MUTATIONS) for _ in range(rng.randint(1, 3))]
@@ -180,7 +181,7 @@ def warm() -> Iterator[Warm]:
     "name", [*SAMPLE, *(pytest.param(f"odd {n}", marks=pytest.mark.verify) for n in range(24))]
 )
 def test_every_line_has_its_verdict(tmp_path: Path, warm: Warm, name: str) -> None:
-    source = _submission(name, tmp_path / "source")
+    source = submission(name, tmp_path / "source")
     result = grade(Request(ROOT, ADA, source, result=tmp_path / "result.json"), warm=warm)
     jsonschema.validate(to_json(result), SCHEMA)
     assert result.complete

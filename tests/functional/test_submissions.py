@@ -80,9 +80,7 @@ def _grade(
     engine = engine or (CASES[kind].engine if kind in CASES else "cloudformation")
     source = folder / "source"
     source.mkdir(parents=True)
-    for file, text in files_of(student, kind).items():
-        (source / file).parent.mkdir(parents=True, exist_ok=True)
-        (source / file).write_bytes(text.encode())
+    making.write(files_of(student, kind), source)
     asked = Request(ROOT, student, source, engine, only, result=folder / "result.json")
     return grade(asked, warm=warm)
 

@@ -5,6 +5,7 @@ What belongs here: which there are, and making one for a student. What does not:
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -33,6 +34,13 @@ def beside(name: str) -> ModuleType:
 
 handed_in, evidence = beside("handed_in"), beside("evidence")
 CASES = {path.stem: handed_in.read(path) for path in sorted(FOLDER.glob("*/*.diff"))}
+
+
+def write(files: Mapping[str, str], folder: Path) -> None:
+    """Write a submission's files into the folder."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text.encode())
 
 
 def files_of(student: str, kind: str) -> dict[str, str]:
