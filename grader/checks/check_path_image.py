@@ -1,5 +1,6 @@
 """Line path-image."""
 
+import functools
 from datetime import UTC, datetime
 
 from grader.support import rows
@@ -26,23 +27,22 @@ def check(lab: Lab) -> None:
 def _one(other: Lab, kind: str, data: bytes) -> str:
     """What is wrong in the row of an image that was processed, stored and recorded. Raises Failed where it was not."""
     url, started = other.images.publish(data, name=f"{other.unique('picture')}.{kind}"), datetime.now(UTC)
+    failed = functools.partial(_failed, other, started.timestamp())
     answer = other.process(url)
     if answer.status != 200 or answer.problem:
-        raise _failed(other, f"an image was not processed in {other.region}: {answer.text}")
+        raise failed(f"an image was not processed in {other.region}: {answer.text}")
     if not str(answer.result.get("s3_location", "")).startswith(f"s3://{other.bucket.name}/"):
         told = answer.result.get("s3_location", "nothing")
-        raise _failed(
-            other, f"the answer's s3_location is not s3://, your bucket and the object's key: {told}"
-        )
+        raise failed(f"the answer's s3_location is not s3://, your bucket and the object's key: {told}")
     stored, row = other.bucket.object(answer.key), other.table.row(answer.image_id)
     if stored is None:
-        raise _failed(other, f"in {other.region} the bucket has no object at the answer's s3_location")
+        raise failed(f"in {other.region} the bucket has no object at the answer's s3_location")
     if stored.data != data:
-        raise _failed(other, f"in {other.region} the object is not what was served")
+        raise failed(f"in {other.region} the object is not what was served")
     if row is None:
-        raise _failed(other, f"in {other.region} the table has no row with the answer's image_id")
+        raise failed(f"in {other.region} the table has no row with the answer's image_id")
     if "processed" not in str(row.get("status")):
-        raise _failed(other, f"in {other.region} the image's row does not say processed")
+        raise failed(f"in {other.region} the image's row does not say processed")
     return lost(rows.whole(other, row, url, data, started, datetime.now(UTC)))[1]
 
 
@@ -59,8 +59,8 @@ def _judge_given(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _failed(other: Lab, reason: str) -> Failed:
+def _failed(other: Lab, since: float, reason: str) -> Failed:
     return Failed(
         reason, hint=next_thing(reason, "send one yourself and follow it:  ./lab process, then  ./lab logs server"),
-        expected="three images stored and recorded", found=reason, evidence=other.server.journal(lines=4),
+        expected="three images stored and recorded", found=reason, evidence=other.server.journal(lines=4, since=since),
     )  # fmt: skip

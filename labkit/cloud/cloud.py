@@ -296,7 +296,7 @@ class Cloud:
     def _on_this_machine(self) -> "WSGIApplication":
         actions = Actions(
             status=self._status, publish=self._images.publish, instance=self._describe_instance,
-            journal=lambda name, unit, lines: list(self._instances.journal(name, unit, lines)),
+            journal=lambda *asked: list(self._instances.journal(*asked)),
             run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
             further=self._probing.answer, delay=self._latency.answer,

@@ -34,7 +34,9 @@ class Actions:
     status: Callable[[], Mapping[str, Any]]
     publish: Callable[[str, bytes], str]
     instance: Callable[[str, float], Mapping[str, Any] | None]  # name, seconds to wait for its boot
-    journal: Callable[[str, str, int], list[str]]
+    journal: Callable[
+        [str, str, int, float], list[str]
+    ]  # name, unit, most lines, since (seconds of the epoch)
     run_inside: Callable[[str, list[str], list[int]], int]
     denials: Callable[[], list[Mapping[str, Any]]]
     #: further questions: (method, path parts, request) → the answer, None when it is none of them
@@ -85,7 +87,8 @@ class Control:
                 return self._instance(name, wait=request.args.get("wait", 0.0, type=float))
             case "GET", ["instances", name, "journal", unit]:
                 lines = request.args.get("lines", 50, type=int)
-                return self._actions.journal(name, unit, lines)
+                since = request.args.get("since", 0.0, type=float)
+                return self._actions.journal(name, unit, lines, since)
             case "POST", ["instances", name, "shell"]:
                 return {"status": self._shell(name, request)}
         raise NotFound(f"no such request: {request.method} {request.path}")

@@ -25,7 +25,7 @@ def warm() -> Iterator[Warm]:
         yield parent
 
 
-@pytest.fixture(params=[DEFAULT, *(pytest.param(name, marks=pytest.mark.verify) for name in MORE)])
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.verify) for name in (DEFAULT, *MORE)])
 def graded(request: pytest.FixtureRequest, warm: Warm, tmp_path: Path) -> Grade:
     """Grades the submission: with `only` some lines, in another `order`."""
     source, kind = tmp_path / "source", str(request.param)

@@ -192,7 +192,8 @@ class Init:
             self._shut_down()
         elif request["do"] == "journal":
             units = (unit_name(request["unit"]),) if request["unit"] else ()
-            entries = self._journal.select(Query(units=units, lines=request["lines"]))
+            query = Query(units=units, lines=request["lines"], since=request["since"])
+            entries = self._journal.select(query)
             lines = tuple(show(entry, "short-iso", self._host)[:1000] for entry in entries)
             self._report(messages.JournalLines(request["question"], lines))
         elif request["do"] == "shell":

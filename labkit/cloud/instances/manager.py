@@ -165,11 +165,14 @@ class InstanceManager:
         """The units started since boot, as process 1 reports them (not to be trusted)."""
         return self._machine(instance_id).guest.units()
 
-    def journal(self, instance_id: str, unit: str = "", lines: int = 100) -> tuple[str, ...]:
-        """The last lines of the journal (of `unit`); nothing when it is down or does not answer."""
+    def journal(
+        self, instance_id: str, unit: str = "", lines: int = 100, since: float = 0.0
+    ) -> tuple[str, ...]:
+        """The last lines of the journal (of `unit`, since then); nothing when it is down or does not answer."""
         machine = self._machine(instance_id)
         question = machine.guest.question()
-        if not self._send(machine, {"do": "journal", "question": question, "unit": unit, "lines": lines}):
+        request = {"do": "journal", "question": question, "unit": unit, "lines": lines, "since": since}
+        if not self._send(machine, request):
             return ()
         return machine.guest.answer(question)
 

@@ -122,9 +122,12 @@ class Server:
         """The program that listens on the own port, the one started first; None when nobody does."""
         return next((p for p in self.programs() if self.port in p.listens), None)
 
-    def journal(self, unit: str = "", lines: int = 50) -> list[str]:
-        """The last lines of the journal (of `unit`)."""
-        answer: list[str] = self._ask("GET", f"journal/{quote(unit)}?lines={lines}")
+    def journal(self, unit: str = "", lines: int = 50, since: float = 0.0) -> list[str]:
+        """The last lines of the journal (of `unit`, since then in seconds of the epoch).
+
+        What other checks asked of the service is there too: a check that shows what came of its own begins with `since`.
+        """
+        answer: list[str] = self._ask("GET", f"journal/{quote(unit)}?lines={lines}&since={since}")
         return answer
 
     def metadata_requests(self) -> list[str]:

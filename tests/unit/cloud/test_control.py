@@ -26,7 +26,7 @@ def client() -> Client:
         status=lambda: {"up": True},
         publish=publish,
         instance=instance,
-        journal=lambda name, unit, lines: [f"{name} {unit} {lines}"],
+        journal=lambda *asked: [" ".join(map(str, asked))],
         run_inside=lambda *_: 0,
         denials=lambda: [{"action": "s3:PutObject"}],
     )
@@ -45,7 +45,8 @@ def test_requests_are_answered_as_json(client: Client) -> None:
     assert client.get("/_lab/status", headers=TOKEN).json == {"up": True}
     assert client.get("/_lab/denials", headers=TOKEN).json == [{"action": "s3:PutObject"}]
     assert client.get("/_lab/instances/i-1?wait=1", headers=TOKEN).json == {"id": "i-1", "waited": 1.0}
-    assert client.get("/_lab/instances/i-1/journal/web?lines=5", headers=TOKEN).json == ["i-1 web 5"]
+    assert client.get("/_lab/instances/i-1/journal/web?lines=5", headers=TOKEN).json == ["i-1 web 5 0.0"]
+    assert client.get("/_lab/instances/i-1/journal/web?since=7", headers=TOKEN).json == ["i-1 web 50 7.0"]
     assert client.put("/_lab/images/a.png", data=b"abc", headers=TOKEN).json == {"url": "http://host/a.png?3"}
 
 
