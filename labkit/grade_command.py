@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         freshness.warn(_own_workspace(arguments, places), console.event)
     if said := identity.engine_said(request.engine, request.how):
         console.event(Event("note", said))
-    result = grade(request, console.event)
+    result = _counted(grade(request, console.event), request)
     for text, style in terminal.render(result, hidden=arguments.hidden):
         console.line(text, style=style)
     if arguments.reports:
@@ -94,6 +94,14 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     if words.judged(result):
         return GRADED
     return NOT_EMULATED if words.needs_a_person(result) else NOT_JUDGED
+
+
+def _counted(result: "Result", request: "Request") -> "Result":
+    """As the course counts it, hints included."""
+    from labkit.classroom import notes
+    from labkit.classroom.counting import by_course
+
+    return by_course(result, request.root, notes.hints(request.source))
 
 
 def _onward(result: "Result", places: Places) -> Iterator[str]:
@@ -132,13 +140,12 @@ def forget(places: Places, console: Console) -> None:
 
 def _refuse_points(configured: int | None, places: Places) -> None:
     """Gradescope takes no results whose sum is not what it is set to."""
-    from labkit.grading import rubric
+    from labkit.classroom.counting import scale
 
-    total = rubric.load(places.root).total
-    if configured not in (None, total):
+    if configured is not None and configured != (total := scale(places.root)):
         raise UsageError(
-            f"Gradescope is set to {configured} autograder points, and this lab has {total}.",
-            hint=f"Set the assignment's autograder points to {total}.",
+            f"Gradescope is set to {configured} autograder points, and marks here are out of {total:g}.",
+            hint=f"Set the assignment's autograder points to {total:g}, or say in course.toml:  [points] scale_to = {configured}",
         )
 
 

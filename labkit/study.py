@@ -360,10 +360,15 @@ def _course(context: "Context", arguments: argparse.Namespace, console: Console)
 
     chosen = course.load(context.manifest)
     sentences = course_words.explain(context.manifest, chosen)
-    marks: dict[str, float] = {}
+    marks: dict[str, float | None] = {}
     if arguments.results:
-        sentences.append(course_words.moved(context.manifest, chosen, Path(arguments.results)))
-        marks = course_words.marks(context.manifest, chosen, Path(arguments.results))
+        from labkit.classroom import counting
+
+        results = Path(arguments.results)
+        sentences.append(counting.moved(context.manifest, chosen, results))
+        marks = {
+            name: mark.final for name, mark in counting.given(context.manifest, chosen, results)[0].items()
+        }
     for sentence in sentences:
         for line in _wrapped(sentence):
             console.line(line)

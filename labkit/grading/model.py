@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
+from labkit.grading.mark import Mark
 from labkit.grading.rubric import Line, Rubric
 
 FORMAT = "hybrid-lab/result/v1"
@@ -53,7 +54,10 @@ NOT_YET = Verdict(reason="the grading has not come to this line")
 
 @dataclass(frozen=True)
 class LineResult:
-    """A rubric line and its verdict; `why` is the check's docstring; `seconds` what it took."""
+    """A rubric line and its verdict; `why` is the check's docstring; `seconds` what it took.
+
+    given: points that a person gave in the verdict's place, and `said` who and why; None where nobody did.
+    """
 
     id: str
     title: str
@@ -64,17 +68,22 @@ class LineResult:
     verdict: Verdict
     why: str = ""
     seconds: float = 0.0
+    given: float | None = None
+    said: str = ""
 
     @property
     def earned(self) -> float:
         """Points earned, to two decimals."""
+        if self.given is not None:
+            return self.given
         exact = Decimal(str(self.verdict.fraction)) * self.points
         return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
     @property
     def lost(self) -> float:
-        """Points lost by a failure; what was not judged is not lost."""
-        return round(self.points - self.earned, 2) if self.verdict.outcome == "failed" else 0.0
+        """Points lost by a failure, or a person's word; what was not judged is not lost."""
+        is_lost = self.verdict.outcome == "failed" or self.given is not None
+        return round(self.points - self.earned, 2) if is_lost else 0.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Result:
 
     `when`: graded, handed_in (the file's own time), packed (the last step in it), each ISO 8601 in UTC.
 
-    `bonus` lines are apart from the points: they neither lower nor raise the mark, nor keep it from being final.
+    `bonus` lines are apart from the points: they keep no mark from being final. `mark`: what a course makes of it all.
     """
 
     about: Mapping[str, Any]
@@ -93,6 +102,7 @@ class Result:
     timing: Mapping[str, float] = field(default_factory=dict)
     bonus: tuple[LineResult, ...] = ()
     when: Mapping[str, str] = field(default_factory=dict)
+    mark: Mark | None = None
 
     @property
     def all(self) -> tuple[LineResult, ...]:
@@ -184,12 +194,15 @@ def to_json(result: Result) -> dict[str, Any]:
             "total": result.bonus_total,
             "lines": [_line_json(line) for line in result.bonus],
         },
+        **({"mark": result.mark.to_json()} if result.mark else {}),
     }
 
 
 def _line_json(line: LineResult) -> dict[str, Any]:
     value = asdict(line)
     value["verdict"].update(evidence=list(line.verdict.evidence), notes=list(line.verdict.notes))
+    if line.given is None:
+        del value["given"], value["said"]
     return {**value, "earned": line.earned}
 
 

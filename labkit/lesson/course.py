@@ -110,7 +110,7 @@ def _course(manifest: Manifest, data: Mapping[str, Any], path: Path) -> Course:
     return Course(
         name=about.get("name", ""), contact=about.get("contact", ""),
         preset=lab.get("preset", "full"), given=_given(manifest, lab), engines=tuple(lab.get("engines", ENGINES)),
-        points={k: v for k, v in points.items() if k != "scale_to"}, scale_to=points.get("scale_to", 0),
+        points={k: v for k, v in points.items() if k not in ("scale_to", "bonus")}, scale_to=points.get("scale_to", 0),
         hint_tiers=hints.get("tiers", 3), hint_cost=float(hints.get("cost", 0)),
         tier3_after=hints.get("tier3_after", 10), pool=tuple(breaking.get("pool", Course.pool)),
         how_many=breaking.get("how_many", 2), due=data.get("dates", {}).get("due"),
@@ -163,6 +163,11 @@ def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> 
     left = [line for line in lines if line not in leaving(lines, course)]
     if lines and not any(course.points.get(line.id, line.points) for line in left):
         raise wrong("[points] leaves no points: every line that is judged counts 0; give one of them some")
+    total = course.data.get("lms", {}).get("gradescope_total")
+    if total is not None and total != (course.scale_to or 100):
+        raise wrong(
+            f"[lms] gradescope_total = {total}, and the marks are out of {course.scale_to or 100}; say [points] scale_to = {total}"
+        )
     _refuse_dates(course)
     _refuse_files(course, manifest)
 

@@ -12,7 +12,6 @@ from typing import Any
 from labkit.errors import ManifestError
 
 NAME = "course.toml"
-TARGETS = ("local", "aws", "learner-lab")
 TIERS = ("namespaces", "landlock", "posix")
 #: "10 % a day, 3 days": what a late hand-in loses, and for how long one is taken
 LATE = re.compile(r"(\d+(?:\.\d+)?) ?% a day, (\d+) days?")
@@ -84,13 +83,14 @@ def _zone(value: Any) -> str:
     return ""
 
 
-def _limits(value: Any) -> str:
-    engines = ("terraform", "cloudformation")
-    fits = isinstance(value, dict) and all(
-        key in engines and isinstance(seconds, int) and 10 <= seconds <= 7200
-        for key, seconds in value.items()
-    )
-    return "" if fits else "must give seconds (10 to 7200) by engine, like { terraform = 600 }"
+def _but(rule: Rule, refused: Mapping[object, str]) -> Rule:
+    """The rule, and of what it lets through these values refused, each with the reason."""
+    return lambda value: rule(value) or refused.get(value, "")
+
+
+def _never(why: str) -> Rule:
+    """Nothing in the kit could act on it, so it is not taken."""
+    return lambda _: f"is not taken: {why}"
 
 
 _TEXT, _FLAG = _kind("text", str), _kind("true or false", bool)
@@ -98,20 +98,27 @@ _DATE = _kind("a date or a date with time", datetime, date)
 
 KEYS: Mapping[str, Mapping[str, Rule]] = {
     "course": {"name": _TEXT, "term": _TEXT, "timezone": _zone, "contact": _TEXT, "language": _TEXT},
-    "lab": {"preset": _TEXT, "given": _names, "engines": _names, "targets": _some_of(*TARGETS)},
-    "points": {"scale_to": _between(1, 1000)},
+    "lab": {"preset": _TEXT, "given": _names, "engines": _names,
+            "targets": _never("students deploy where they like; tell them where they may")},
+    "points": {"scale_to": _between(1, 1000), "bonus": _one_of("apart", "added", "capped")},
     "dates": {"release": _DATE, "due": _DATE, "setup_due": _DATE, "extensions": _TEXT,
               "grace": _like(GRACE, "30 min"), "late": _like(LATE, "10 % a day, 3 days")},
-    "uploads": {"per_day": _between(1, 1000), "counts": _one_of("best", "last")},
+    "uploads": {"per_day": _never("the platform counts uploads; set it there"), "counts": _one_of("best", "last")},
     "hints": {"tiers": _between(1, 3), "cost": _between(0, 10, int, float), "tier3_after": _between(0, 600)},
     "feedback": {"hidden_lines": _one_of("name", "reason", "all"), "after_due": _one_of("name", "reason", "all")},
     "questions": {"file": _TEXT, "points": _between(0, 100), "required": _names},
     "break": {"pool": _names, "how_many": _between(2, 10)},
-    "variants": {"on": _FLAG, "unit": _one_of("student", "group"), "reuse_across_semesters": _FLAG},
+    "variants": {
+        "on": _but(_FLAG, {False: "is not taken: files, checks and marks hang on own values; give all one id instead"}),
+        "unit": _one_of("student", "group"),
+        "reuse_across_semesters": _never("for values that no earlier term had, change `salt` in lab.toml")},
     "texts": {"folder": _TEXT, "logo": _TEXT},
-    "grading": {"kit_versions": _names, "mode": _one_of("fresh", "deployed"), "tier": _one_of(*TIERS),
-                "time_limits": _limits},
-    "lms": {"gradescope_total": _between(1, 1000), "canvas_column": _TEXT, "roster_id": _TEXT},
+    "grading": {
+        "kit_versions": _names, "tier": _one_of(*TIERS),
+        "mode": _but(_one_of("fresh", "deployed"), {"deployed": "is not taken: marks come from a fresh cloud"}),
+        "time_limits": _never("the engines' own limits hold for everybody")},
+    "lms": {"gradescope_total": _between(1, 1000), "canvas_column": _TEXT,
+            "roster_id": _one_of("email", "login", "sis", "lms", "github", "student")},
 }  # fmt: skip
 
 

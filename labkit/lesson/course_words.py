@@ -3,13 +3,8 @@
 What belongs here: words. What does not: refusing what can't be (labkit.lesson.course).
 """
 
-import json
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-from labkit.errors import UsageError
 from labkit.lesson.course import Course, Line, leaving, rubric, text_files
 from labkit.lesson.course_file import NAME
 from labkit.manifest import Manifest
@@ -23,7 +18,7 @@ def explain(manifest: Manifest, course: Course) -> list[str]:
         return [f"There is no {NAME}: the full lab as lab.toml has it, 100 points."]
     return [
         *_about_lab(manifest, course), *_about_points(manifest, course), *_about_work(course),
-        *_about_time(course), *_about_words(course), *_written_down(course),
+        *_about_time(course), *_about_words(course), *_about_class(course),
     ]  # fmt: skip
 
 
@@ -42,8 +37,6 @@ def _about_lab(manifest: Manifest, course: Course) -> Iterator[str]:
     yield f"They deploy with {' or '.join(course.engines)}."
     if len(course.engines) == 1:
         yield "Step 08, which compares the two engines, falls away."
-    if targets := course.data.get("lab", {}).get("targets"):
-        yield f"They may deploy to: {', '.join(targets)}. That is told to them; the kit does not stop them."
 
 
 def gone(manifest: Manifest, course: Course) -> list[Line]:
@@ -67,20 +60,19 @@ def _about_points(manifest: Manifest, course: Course) -> Iterator[str]:
     factor = f", scaled to {scale} (each counts {scale / left:.2f})" if left != scale else ""
     yield f"{left} points are left{factor}."
     if without or course.points:
-        yield (
-            "`lab grade` still judges every line and counts it as lab.toml does; `lab course check --results "
-            "FOLDER --json` counts the results of a class as said here."
-        )
+        yield "Every line is still judged; marks and reports count them as said here."
+    yield {
+        "apart": "Bonus lines are shown beside the mark.",
+        "added": "Bonus lines are added to the mark, which may pass what is full.",
+        "capped": "Bonus lines are added to the mark, up to what is full.",
+    }[course.data.get("points", {}).get("bonus", "apart")]
 
 
 def _about_work(course: Course) -> Iterator[str]:
     free = "free" if not course.hint_cost else f"{course.hint_cost:g} points each"
     yield f"Hints have {course.hint_tiers} tiers, {free}; the example comes after {course.tier3_after} minutes."
     if course.hint_cost:
-        yield (
-            "Each submission says how many hints were given (record/trouble.json); students are told the cost, and "
-            "it is taken off where marks are entered: `lab grade` says what the lab is worth without it."
-        )
+        yield "Each pack says how many hints were given; students are told the cost, and it is taken off the mark."
     yield f"Step 06 puts {course.how_many} faults into each lab, from: {', '.join(course.pool)}."
     asked = course.data.get("questions", {})
     if course.questions is not None:
@@ -93,13 +85,8 @@ def _about_work(course: Course) -> Iterator[str]:
 
 
 def _about_variants(course: Course) -> Iterator[str]:
-    chosen = course.data.get("variants", {})
-    if chosen.get("on") is False:
-        yield "Own values stay on all the same: files, checks and marks hang on them. Give all one id instead."
-    if chosen.get("unit") == "group":
-        yield "One id stands for a group: all of it type the same --student, and hand in one pack."
-    if chosen.get("reuse_across_semesters") is False:
-        yield "For values that no earlier term had, change `salt` in lab.toml: every student's values follow."
+    if course.data.get("variants", {}).get("unit") == "group":
+        yield "One id stands for a group: all of it type the same --student, and hand in one pack; the roster says who is in it."
 
 
 def _about_time(course: Course) -> Iterator[str]:
@@ -113,51 +100,30 @@ def _about_time(course: Course) -> Iterator[str]:
             moment = course.moment(dates[key])
             yield f"{said} {moment:%A, %d %B %Y %H:%M}{' ' + zone if zone else ''}."
     if "due" in dates:
-        yield "`./lab` shows students the deadline; lateness is judged where they hand in, by that clock."
-
-
-def _written_down(course: Course) -> Iterator[str]:
-    """What is agreed upon here and acted upon elsewhere."""
-    agreed = [*_lateness(course.data.get("dates", {})), *_uploads(course), *_grading(course), *_lms(course)]
-    if agreed:
-        yield "Nothing in the kit acts on what follows. It is written down for whoever sets up the platform:"
-        yield from (f"- {sentence}" for sentence in agreed)
-
-
-def _lateness(dates: Mapping[str, Any]) -> Iterator[str]:
+        yield "`./lab` shows students the deadline; `./lab class` judges lateness by the time of each hand-in."
     if "grace" in dates:
         yield f"Up to {dates['grace']} after the deadline counts as in time."
     if "late" in dates:
-        yield f"After that: minus {dates['late']}."
+        yield f"After that: minus {dates['late']}; per cent are of what was earned, a day that has begun counts."
     if "extensions" in dates:
         yield f"Own deadlines stand in {dates['extensions']}; the hand-out does not have it."
 
 
-def _uploads(course: Course) -> Iterator[str]:
+def _about_class(course: Course) -> Iterator[str]:
+    """What `./lab class` does by it."""
     uploads, feedback = course.data.get("uploads", {}), course.data.get("feedback", {})
-    if uploads:
-        often = f"{uploads['per_day']} a day" if "per_day" in uploads else "as often as they like"
-        yield f"Students may upload {often}; the {uploads.get('counts', 'best')} one counts."
+    grading, lms = course.data.get("grading", {}), course.data.get("lms", {})
+    if "counts" in uploads:
+        yield f"Of several hand-ins the {uploads['counts']} one counts."
     for key, when in (("hidden_lines", "before"), ("after_due", "after")):
         if key in feedback:
-            yield f"Of a hidden line that fails, students are to be told {_TOLD[feedback[key]]} {when} the deadline."
-
-
-def _grading(course: Course) -> Iterator[str]:
-    grading = course.data.get("grading", {})
+            yield f"Of a hidden line that fails, students are told {_TOLD[feedback[key]]} {when} the deadline."
     if "kit_versions" in grading:
-        yield f"Packs made with kit {', '.join(map(str, grading['kit_versions']))} are to be taken."
+        yield f"Packs made with kit {', '.join(map(str, grading['kit_versions']))} are taken; others wait for you."
     if "mode" in grading:
-        whence = {"fresh": "a fresh cloud, as `lab grade` makes it", "deployed": "a look at what stands"}
-        yield f"Marks are to come from {whence[grading['mode']]}."
+        yield "Marks come from a fresh cloud."
     if "tier" in grading:
-        yield f"Grading needs the sandbox {grading['tier']}: run it with --require-tier {grading['tier']}."
-    for engine, seconds in grading.get("time_limits", {}).items():
-        yield f"A deployment with {engine} is to take {seconds} s at most."
-
-
-def _lms(course: Course) -> Iterator[str]:
-    lms = course.data.get("lms", {})
+        yield f"A class is graded in the sandbox {grading['tier']} or a better one, or not at all."
     if "gradescope_total" in lms:
         yield f"Gradescope's total is {lms['gradescope_total']}."
     if "canvas_column" in lms:
@@ -177,51 +143,3 @@ def _about_words(course: Course) -> Iterator[str]:
         yield f"The kit speaks English; put what you have in {language} into [texts] folder."
     if course.contact:
         yield f"Errors tell students to ask {course.contact}."
-
-
-# ---- A class, marked anew without running anything -----------------------------------------------------
-
-
-def moved(manifest: Manifest, course: Course, results: Path) -> str:
-    """Which marks of an earlier grading these choices would move, from its result.json files.
-
-    Raises UsageError where there are none.
-    """
-    before, after = (marks(manifest, each, results) for each in (Course(), course))
-    moving = [shift for name, mark in after.items() if (shift := abs(mark - before[name])) >= 0.005]
-    if not moving:
-        return f"None of {len(after)} marks would move."
-    return (
-        f"{len(moving)} of {len(after)} marks would move, the largest by {max(moving):.1f}, "
-        f"the middle one by {statistics.median(moving):.1f}."
-    )
-
-
-def marks(manifest: Manifest, course: Course, results: Path) -> dict[str, float]:
-    """Every mark as the course counts it, by the result's path below `results`. Raises UsageError for none."""
-    found = {str(path.relative_to(results)): _read(path) for path in sorted(results.rglob("*.json"))}
-    counted = {name: round(_mark(manifest, course, lines), 2) for name, lines in found.items() if lines}
-    if not counted:
-        raise UsageError(
-            f"There are no results in {results}.", hint="Name the folder with the result.json of a class."
-        )
-    return counted
-
-
-def _read(path: Path) -> Sequence[Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        return [(line["id"], float(line["verdict"]["fraction"])) for line in value["lines"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # some other file of that folder
-
-
-def _mark(manifest: Manifest, course: Course, verdicts: Sequence[tuple[str, float]]) -> float:
-    without = {line.id for line in gone(manifest, course)}
-    points = {
-        line.id: course.points.get(line.id, line.points)
-        for line in rubric(manifest)
-        if line.id not in without
-    }
-    earned = sum(fraction * points.get(name, 0) for name, fraction in verdicts)
-    return (course.scale_to or 100) * earned / sum(points.values())

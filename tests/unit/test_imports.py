@@ -24,13 +24,18 @@ ALLOWED: dict[str, set[str]] = {
     | CONTENT
     | {"targets", "deploy", "cloud.lifecycle", "cloud.addresses", "cloud.image_requests"}
     | {"cloud.accounts", "cloud.server", "cloud.preloaded", "sandbox"},
-    "lesson": SMALL | CONTENT | {"targets", "deploy", "cloud.lifecycle", "cloud.iam.matching", "grading"},
+    "lesson": SMALL
+    | CONTENT
+    | {"targets", "deploy", "cloud.lifecycle", "cloud.iam.matching", "grading", "classroom"},
+    "classroom": SMALL | CONTENT | {"grading", "lesson"},
     "console": SMALL,
     "terminal": set(),
     "step_options": set(),
     "aws_cli": SMALL,
-    "study": SMALL | CONTENT | {"targets", "lesson", "console", "terminal", "aws_cli", "cloud.lifecycle"},
-    "grade_command": SMALL | CONTENT | {"grading", "lesson", "console"},
+    "study": SMALL
+    | CONTENT
+    | {"classroom", "targets", "lesson", "console", "terminal", "aws_cli", "cloud.lifecycle"},
+    "grade_command": SMALL | CONTENT | {"classroom", "grading", "lesson", "console"},
     "cloud_commands": SMALL | {"console", "lesson", "targets", "deploy", "cloud.descriptions", "cloud.trace"},
     "dev": SMALL | CONTENT | {"grading", "console", "lesson"},
     "engines": SMALL | CONTENT | {"targets", "deploy", "lesson", "console", "cloud.lifecycle"},

@@ -30,6 +30,10 @@ def headline(result: Result) -> str:
         if unjudged:
             return f"No points yet: {unjudged} of {len(asked)} lines asked for could not be judged"
         return f"{points(sum(a.earned for a in asked))} of {sum(a.points for a in asked)} points of what was asked for"
+    if (mark := result.mark) and mark.final is not None:
+        more = f", and a bonus of {points(mark.bonus)}" if mark.bonus and mark.bonus_is_apart else ""
+        by = f" ({mark.rubric})" if mark.rubric else ""
+        return f"{points(mark.final)} of {points(mark.total)} points{by}{more}"
     if result.is_final:
         more = f", and a bonus of {points(result.bonus_score)}" if result.bonus_score else ""
         return f"{points(result.score)} of {result.total} points{more}"
@@ -111,7 +115,7 @@ def bonus_line(line: LineResult) -> str:
 
 def circumstances(result: Result) -> list[str]:
     """What a reader must know about this result, one sentence each."""
-    about, said = result.about, []
+    about, said = result.about, _counted(result)
     if about.get("self_check"):
         said.append("This is a self-check: the mark comes from your instructor.")
         if elsewhere := [line for line in result.lines if line.hidden and asked_for(line)]:
@@ -137,6 +141,28 @@ def circumstances(result: Result) -> list[str]:
     if any(not line.verdict.lacking for line in still_open) and not (about.get("only") or about.get("gap")):
         said.append(
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
+        )
+    return said
+
+
+def _counted(result: Result) -> list[str]:
+    """What led from the lines to the mark, where that is more than their sum."""
+    mark = result.mark
+    said: list[str] = []
+    if mark is None or mark.final is None:
+        return said
+    sums = [
+        step
+        for step in mark.steps
+        if not any(step.what.partition(":")[0] == line.id for line in result.lines)
+    ]
+    if any(step.change != "beside the mark" for step in sums):
+        told = "; ".join(f"{step.what}: {step.change}" for step in sums)
+        said.append(f"{points(result.score)} of {result.total} points of its lines; {told}.")
+    said += [f"{pending[:1].upper()}{pending[1:]}: the mark may move." for pending in mark.pending]
+    if mark.left:
+        said.append(
+            f"{len(mark.left)} lines are not counted, since their gaps were given: {', '.join(mark.left)}."
         )
     return said
 

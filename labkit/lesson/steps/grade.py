@@ -4,6 +4,8 @@ What belongs here: grading as one of the steps. What does not: judging (labkit.g
 command `lab grade`).
 """
 
+from labkit.classroom import notes
+from labkit.classroom.counting import by_course
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import LineResult, Result, worst_first
 from labkit.grading.reports import words
@@ -30,8 +32,11 @@ def _step(context: Context, *, deployed: bool) -> StepResult:
         result=context.places.state / "grading" / workspace.variant.student / "result.json",
         state=context.places.state / "grading", own=True,
     )  # fmt: skip
-    result = grade(request, context.emit)
-    return StepResult(_checks(result), _facts(result), {"score": result.score, "total": result.total})
+    result = by_course(grade(request, context.emit), context.places.root, notes.hints(workspace.path))
+    mark = result.mark.final if result.mark else None
+    return StepResult(
+        _checks(result), _facts(result), {"score": result.score, "total": result.total, "mark": mark}
+    )
 
 
 def _checks(result: Result) -> tuple[CheckResult, ...]:
