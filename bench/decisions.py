@@ -6,14 +6,14 @@ request costs with them in it (bench.sections.api).
 
 from bench.measuring import Figure, figure, timed
 from bench.sections import clients_of, context_of, lab_cloud, run
-from labkit.cloud.addresses import ACCOUNT_ID
-from labkit.cloud.descriptions import topology_of
-from labkit.cloud.iam import Request, evaluate
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.iam import Request, evaluate
+from labkit.aws.network.decision import decide
+from labkit.aws.network.descriptions import topology_of
+from labkit.aws.network.model import Flow
+from labkit.aws.records import PolicyDocument, Principal
 from labkit.cloud.network.compile import compile_vpc
-from labkit.cloud.network.decision import decide
-from labkit.cloud.network.model import Flow
-from labkit.cloud.records import PolicyDocument, Principal
-from labkit.targets import Clients
+from labkit.deploy.targets import Clients
 
 RUNS = 2000
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import labkit
 from bench.measuring import Figure, figure, stopwatch
-from labkit.cloud.lifecycle import LocalCloud
+from labkit.base.events import Event
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course.manifest import load
 from labkit.deploy.model import Engine
 from labkit.deploy.terraform import Terraform
-from labkit.events import Event
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
-from labkit.manifest import load
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 STUDENT = "bench@lab.example"

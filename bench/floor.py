@@ -9,7 +9,7 @@ import sys
 from types import TracebackType
 from typing import Self
 
-from labkit.targets import Keys, Target
+from labkit.deploy.targets import Keys, Target
 
 STUB = """
 import socket, sys, threading

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import labkit
 from bench.measuring import Figure, figure, timed
-from labkit import manifest
+from labkit.course import manifest
 from labkit.grading.grade import KEPT
 
 ROOT = Path(labkit.__file__).resolve().parent.parent

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import labkit
 from bench.measuring import Figure
-from labkit import manifest
+from labkit.course import manifest
+from labkit.course.rendering import Renderer
+from labkit.course.variant import make_variant
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result, to_json
-from labkit.grading.starting import Warm
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
+from labkit.grading.process.starting import Warm
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 RUNS = int(os.environ.get("LAB_BENCH_RUNS", "20"))

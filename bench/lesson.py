@@ -14,7 +14,7 @@ from pathlib import Path
 
 import labkit
 from bench.measuring import Figure, figure
-from labkit.manifest import load
+from labkit.course.manifest import load
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 ADA = ("--student", "ada@uni.edu", "--solution")

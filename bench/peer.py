@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from bench import sections
 from bench.floor import ANYBODY, Floor
 from bench.measuring import Figure, figure, stopwatch, timed
-from labkit.errors import UsageError
-from labkit.targets import Clients, Target
+from labkit.base.errors import UsageError
+from labkit.deploy.targets import Clients, Target
 
 REGION = sections.REGION
 ROUNDS, COLD_ROUNDS, START_SECONDS = 200, 8, 30.0

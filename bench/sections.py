@@ -20,13 +20,13 @@ from bench.floor import Floor
 from bench.grading import grading as grading
 from bench.grading import many as many
 from bench.measuring import Figure, figure, paired, stopwatch, timed
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.events import ignore
+from labkit.base.events import ignore
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course.manifest import load
+from labkit.deploy.targets import Clients
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
-from labkit.manifest import load
-from labkit.targets import Clients
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 REGION = load(ROOT).region

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from bench import sections
 from bench.measuring import Figure, figure, stopwatch, table
-from labkit.errors import LabError
+from labkit.base.errors import LabError
 from labkit.sandbox.tiers import TIERS, VARIABLE
 
 

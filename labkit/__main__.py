@@ -5,7 +5,7 @@ import sys
 
 def _run() -> int:
     try:
-        from labkit.cli import main
+        from labkit.cli.main import main
 
         return main()
     except KeyboardInterrupt:  # before or after the command itself, which says more

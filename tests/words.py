@@ -16,14 +16,23 @@ INNER_WORDS = re.compile(
 )
 #: the modules whose words only instructors and those who change the kit read
 _INSTRUCTORS = ("course.py", "course_file.py", "course_words.py", "handout.py")
-_SPEAKING = ("labkit/lesson/**/*.py", "labkit/deploy/*.py", "labkit/grading/reports/*.py", "labkit/*.py")
+_SPEAKING = (
+    "labkit/lesson/**/*.py",
+    "labkit/deploy/*.py",
+    "labkit/deploy/planning/*.py",
+    "labkit/deploy/removing/*.py",
+    "labkit/grading/reports/*.py",
+    "labkit/base/*.py",
+    "labkit/course/*.py",
+    "labkit/cli/*.py",
+)
 
 
 def texts(root: Path) -> Iterator[tuple[str, str]]:
     """(where, text) of everything that a student may read: documents, the lesson's texts, what programs say."""
-    for name in ("STEPS.md", "lesson/README.handout.md"):
+    for name in ("STEPS.md", "texts/README.handout.md"):
         yield name, (root / name).read_text()
-    for path in sorted((root / "lesson").glob("*.toml")):
+    for path in sorted((root / "texts").glob("*.toml")):
         yield path.name, re.sub(r"(?m)^#.*|^tiers = \[", "", path.read_text())
     for path in sorted((root / "templates").rglob("*.*")):
         yield path.name, "\n".join(re.findall(r"(?m)(?:^|\s)(#.*)$", path.read_text()))

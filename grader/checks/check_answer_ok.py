@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from grader.support.calling import why
 from labkit.grading.api import Answer, Lab
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 _RESULT = (
     "success", "message", "image_id", "s3_location", "file_size", "file_extension", "timestamp", "server_ms",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grader.support.evidence import read, suspecting
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
 from labkit.deploy.aws_evidence import FILE, REQUESTS, account_hash
 from labkit.grading.api import Failed, Lab
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grader.support.evidence import ANSWERS, MEASUREMENT, number, read, suspecting, text
+from labkit.course import answers
 from labkit.grading.api import Failed, Lab, lost
-from labkit.lesson import answers
 
 _FEWEST = 30
 

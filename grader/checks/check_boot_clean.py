@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from labkit.grading.api import Failed, Lab, cut
-from labkit.grading.clues import is_said, next_thing, telling
+from labkit.grading.judging.clues import is_said, next_thing, telling
 
 _ERROR = re.compile(
     r"command not found|Traceback \(most recent|syntax error|No such file or directory|Permission denied|"

@@ -6,8 +6,8 @@ from typing import Any
 
 from grader.support.rights import denied
 from grader.support.stated import infrastructure, is_true, properties, terraform_blocks
-from labkit.cloud.iam.public import is_public
-from labkit.cloud.records import PolicyDocument
+from labkit.aws.iam.public import is_public
+from labkit.aws.records import PolicyDocument
 from labkit.grading.api import Failed, Lab, lost
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")

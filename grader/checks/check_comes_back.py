@@ -4,7 +4,7 @@ import time
 
 from grader.support.waiting import NOT_STARTED, begin_healthy, healthy_again, image_problem, what_became
 from labkit.grading.api import Failed, Lab
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 _NOT_STARTED = "gap unit: `start` is for now; which word is for every boot?"
 

@@ -2,7 +2,7 @@
 
 from grader.support.calling import nobody, why
 from labkit.grading.api import Answer, Failed, Lab
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 #: really waits: 5 s to connect, and more where something is wrong
 SLOW = True

@@ -1,7 +1,7 @@
 """Line destroy-clean."""
 
 from labkit.grading.api import Failed, Lab
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 #: events after which the first attempt to delete is left alone
 _IN_THE_MIDDLE = 6

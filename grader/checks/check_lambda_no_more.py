@@ -1,8 +1,8 @@
 """Line lambda-no-more."""
 
 from grader.support.rights import Attempt, beyond, note_undecided, shown, told
-from labkit.cloud.iam.analysis import Needed, Policies, allows
-from labkit.cloud.role_policies import policies_of
+from labkit.aws.iam.analysis import Needed, Policies, allows
+from labkit.aws.iam.role_policies import policies_of
 from labkit.grading.api import Failed, Lab
 
 #: what AWS's own AWSLambdaVPCAccessExecutionRole allows, on everything, and looking at the same things

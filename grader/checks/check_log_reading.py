@@ -3,9 +3,9 @@
 import re
 
 from grader.support.evidence import ANSWERS, text
+from labkit.course.answers import UNITS
+from labkit.course.written import behind, plain, readings
 from labkit.grading.api import Failed, Lab
-from labkit.lesson.answers import UNITS
-from labkit.lesson.written import behind, plain, readings
 
 #: the REPORT line of a cold start, which a narrow window may have broken at a blank
 _REPORT = re.compile(

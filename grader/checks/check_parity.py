@@ -3,7 +3,7 @@
 from grader.support.evidence import read
 from labkit.deploy.parity import ABSENT, Difference, compare
 from labkit.grading.api import Failed, Lab
-from labkit.lesson.comparison import DATA
+from labkit.lesson.compare.comparison import DATA
 
 
 def check(lab: Lab) -> None:

@@ -1,7 +1,7 @@
 """Line path-health."""
 
 from labkit.grading.api import Answer, Failed, Lab
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 
 def check(lab: Lab) -> None:

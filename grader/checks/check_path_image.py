@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from grader.support import rows
 from grader.support.pictures import KINDS, process, row_of
 from labkit.grading.api import Failed, Lab, lost
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 
 def check(lab: Lab) -> None:

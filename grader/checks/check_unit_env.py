@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from labkit.grading.api import Failed, Lab, cut
-from labkit.grading.clues import next_thing, telling
+from labkit.grading.judging.clues import next_thing, telling
 
 
 def check(lab: Lab) -> None:

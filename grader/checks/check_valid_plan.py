@@ -1,8 +1,8 @@
 """Line valid-plan."""
 
 from grader.support.stated import kinds
-from labkit.build import build
-from labkit.errors import TemplateError
+from labkit.base.errors import TemplateError
+from labkit.course.build import build
 from labkit.grading.api import Failed, Lab
 
 #: what the lab consists of: CloudFormation's type, Terraform's

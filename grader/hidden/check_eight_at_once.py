@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from grader.support.pictures import KINDS, text
 from grader.support.rows import Row, digest
 from labkit.grading.api import Answer, Failed, Lab, Untried
-from labkit.grading.clues import next_thing
+from labkit.grading.judging.clues import next_thing
 
 _CLIENTS, _PICTURES, _TIMES = 8, 20, 2
 _HINT = "what do two requests share? Look at global variables, files, and how the key is made"

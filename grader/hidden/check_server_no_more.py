@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from grader.support.rights import Attempt, beyond, note_undecided, shown, told
-from labkit.cloud.iam.analysis import Needed, Policies, allows
-from labkit.cloud.role_policies import policies_of
+from labkit.aws.iam.analysis import Needed, Policies, allows
+from labkit.aws.iam.role_policies import policies_of
 from labkit.grading.api import Failed, Lab, lost
 
 _TRIED_OF_EACH = 4

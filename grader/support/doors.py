@@ -6,9 +6,9 @@ What belongs here: what the checks of the door share. What does not: what may be
 import ipaddress
 from dataclasses import dataclass
 
-from labkit.cloud.descriptions import topology_of
-from labkit.cloud.network.model import is_private
-from labkit.cloud.network.openings import Opening, openings
+from labkit.aws.network.descriptions import topology_of
+from labkit.aws.network.model import is_private
+from labkit.aws.network.openings import Opening, openings
 from labkit.grading.api import Failed, Lab
 
 _PRIVATE_IPV6 = ipaddress.IPv6Network("fc00::/7")

@@ -1,7 +1,7 @@
 """What the student found out in steps 05 to 07, as it was handed in.
 
-answers.md holds what was written, record/break.json the hunt for the two faults (labkit.lesson.breaking),
-measurements/measurement.json every request of step 07 (labkit.lesson.measuring).
+answers.md holds what was written, record/break.json the hunt for the two faults (labkit.lesson.faults.breaking),
+measurements/measurement.json every request of step 07 (labkit.lesson.measuring.measuring).
 
 What belongs here: reading these with suspicion. What does not: making them (labkit.lesson).
 """
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import manifest
+from labkit.course import answers, course, manifest
 from labkit.grading.api import Failed, Lab
-from labkit.lesson import answers, breaking, course
-from labkit.lesson.faults import Fault, by_name
+from labkit.lesson.faults import breaking
+from labkit.lesson.faults.faults import Fault, by_name
 
 #: more than a time in nanoseconds has
 _DIGITS = 20
@@ -83,7 +83,7 @@ def number(value: object) -> float:
 
 def faults_of(token: str) -> list[Fault]:
     """The faults of the student with this lab_token, in their order."""
-    chosen = course.load(manifest.load(Path(manifest.__file__).resolve().parent.parent))
+    chosen = course.load(manifest.load(Path(manifest.__file__).resolve().parents[2]))
     return [by_name(name) for name in breaking.choose(token, chosen.pool, chosen.how_many)]
 
 

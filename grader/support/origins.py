@@ -9,11 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from labkit.base.errors import DeployError
 from labkit.deploy import template
 from labkit.deploy.stated.resolving import NO_VALUE, Names, resolve
-from labkit.errors import DeployError
-from labkit.grading import hcl
 from labkit.grading.api import Lab
+from labkit.grading.intake import hcl
 
 VARIABLE = "EC2_FLASK_URL"
 _MARK = "\x00"

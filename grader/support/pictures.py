@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.grading import clues
 from labkit.grading.api import Behaviour, Failed, Lab, Reply, Stored, Untried, cut
+from labkit.grading.judging import clues
 
 CONTENT_TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 KINDS = tuple(CONTENT_TYPES)

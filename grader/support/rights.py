@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.iam.analysis import Excess, Needed, Policies, excesses
-from labkit.cloud.iam.catalog import spelt
+from labkit.aws.iam.analysis import Excess, Needed, Policies, excesses
+from labkit.aws.iam.catalog import spelt
 from labkit.grading.api import Lab, Refusal
 
 _REFUSED = ("AccessDenied", "UnauthorizedOperation", "403", "Forbidden", "NotAuthorized")

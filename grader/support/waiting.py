@@ -7,7 +7,7 @@ import time
 
 from grader.support.pictures import ask, said
 from labkit.grading.api import Failed, Lab
-from labkit.grading.clues import clue, next_thing, telling
+from labkit.grading.judging.clues import clue, next_thing, telling
 
 #: what a unit is called while systemd runs it or is about to
 _HOPE = ("active", "activating", "reloading", "deactivating")

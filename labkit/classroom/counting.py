@@ -8,15 +8,15 @@ import statistics
 from dataclasses import replace
 from pathlib import Path
 
+from labkit.base.errors import UsageError
 from labkit.classroom import marks, rules
 from labkit.classroom.marks import Facts
-from labkit.errors import UsageError
+from labkit.course.course import Course
+from labkit.course.course import load as load_course
+from labkit.course.manifest import Manifest
+from labkit.course.manifest import load as load_lab
 from labkit.grading.mark import Mark
 from labkit.grading.model import Result, from_json
-from labkit.lesson.course import Course
-from labkit.lesson.course import load as load_course
-from labkit.manifest import Manifest
-from labkit.manifest import load as load_lab
 
 
 def by_course(result: Result, root: Path, hints: int = 0) -> Result:

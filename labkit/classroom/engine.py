@@ -16,11 +16,11 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labkit.base.errors import LabError
 from labkit.classroom.ledger import Key
-from labkit.errors import LabError
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result
-from labkit.grading.starting import Warm, warm_parent
+from labkit.grading.process.starting import Warm, warm_parent
 
 #: MB that a grading takes at most, besides what all share (docs/speed.md)
 GRADING_MB = 450

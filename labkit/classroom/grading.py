@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import labkit
+from labkit.base.events import Emit, Event
 from labkit.classroom import engine
 from labkit.classroom.engine import Done, Work
 from labkit.classroom.handins import HandIn
 from labkit.classroom.ledger import Key, Ledger, Verdicts
-from labkit.events import Emit, Event
+from labkit.course.rubric import Rubric
 from labkit.grading.grade import SELF_CHECK_KEY, Request, rubric_hash, seed_of
-from labkit.grading.rubric import Rubric
 
 #: a grading that nobody has heard of for so long is given up by others
 _UNDERWAY_SECONDS = 1800.0

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
+from labkit.base.errors import LabError
+from labkit.base.text import printable
 from labkit.classroom.places import Clues, Place
 from labkit.classroom.roster import Person, Roster, folded, words_of
-from labkit.errors import LabError
-from labkit.grading import identity, intake
-from labkit.manifest import Manifest
-from labkit.text import printable
+from labkit.course.manifest import Manifest
+from labkit.grading.intake import identity, intake
 
 #: of a clock that may be wrong
 _AHEAD = timedelta(days=1)

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from labkit.base.errors import StateError
 from labkit.classroom.handins import HandIn
 from labkit.classroom.roster import Person, Roster
-from labkit.errors import StateError
 from labkit.grading.model import Result, from_json, to_json
 
 VERSION = 1

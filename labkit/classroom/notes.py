@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit.grading import intake
-from labkit.lesson import answers
+from labkit.course import answers
+from labkit.grading.intake import intake
 
 #: where a pack, and a folder that a student works in, keep it
 _TROUBLE = ("record/trouble.json", ".lab/trouble.json")

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from labkit.errors import UsageError
-from labkit.grading import intake
-from labkit.text import printable
+from labkit.base.errors import UsageError
+from labkit.base.text import printable
+from labkit.grading.intake import intake
 
 #: what a download of a whole class may hold at most
 _MOST_ENTRIES, _MOST_DEPTH = 20_000, 8

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from labkit.base.errors import LabError, UsageError
 from labkit.classroom import tables
-from labkit.errors import LabError, UsageError
-from labkit.variant import make_variant
+from labkit.course.variant import make_variant
 
 #: the columns of platforms, in lower case: Canvas, Moodle (English), Gradescope, GitHub Classroom, Classroom 50, plain
 _COLUMNS: Mapping[str, tuple[str, ...]] = {

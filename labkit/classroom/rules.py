@@ -1,7 +1,7 @@
 """The rules by which a course counts, from lab.toml's rubric and course.toml.
 
 What belongs here: turning choices into the record that marks are given by, its name, reading extensions. What does not:
-reading course.toml (labkit.lesson.course), giving marks (marks).
+reading course.toml (labkit.course.course), giving marks (marks).
 """
 
 import hashlib
@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from labkit.base.errors import LabError, UsageError
 from labkit.classroom import tables
 from labkit.classroom.marks import Late, Rules
 from labkit.classroom.roster import Roster
-from labkit.errors import LabError, UsageError
-from labkit.lesson import answers
-from labkit.lesson.course import Course, leaving
-from labkit.lesson.course import rubric as course_lines
-from labkit.lesson.course_file import GRACE, LATE
-from labkit.manifest import Manifest
+from labkit.course import answers
+from labkit.course.course import Course, leaving
+from labkit.course.course import rubric as course_lines
+from labkit.course.course_file import GRACE, LATE
+from labkit.course.manifest import Manifest
 
 _GRACE = {"m": "minutes", "h": "hours", "d": "days"}
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.errors import UsageError
+from labkit.base.errors import UsageError
 
 _DELIMITERS = ",;\t:"
 #: a table larger than this is none

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from labkit.base.errors import UsageError
 from labkit.classroom import roster, tables
 from labkit.classroom.handins import Times
 from labkit.classroom.places import utc
 from labkit.classroom.roster import Roster
-from labkit.errors import UsageError
 
 #: Moodle's worksheet, GitHub Classroom's and Classroom 50's tables, a plain one; Gradescope names the assignment in front
 _COLUMNS = (

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from labkit.cloud.records import (
+from labkit.aws.records import (
     Caller,
     Credentials,
     InstanceRecord,
@@ -17,7 +17,7 @@ from labkit.cloud.records import (
     Principal,
     PublicAccessBlock,
 )
-from labkit.errors import CloudError
+from labkit.base.errors import CloudError
 from labkit.sandbox.spec import Bind, SandboxSpec
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from labkit.base.errors import DeployError
 from labkit.deploy import inventory
+from labkit.deploy.targets import Clients
 from labkit.deploy.troubles import told
-from labkit.errors import DeployError
-from labkit.targets import Clients
 
 FILE = "aws-evidence.json"
 REQUESTS = 3
@@ -22,7 +22,7 @@ _LEFT_OUT = "UserData"
 
 
 class Own(Protocol):
-    """A student's own values, as labkit.variant makes them."""
+    """A student's own values, as labkit.course.variant makes them."""
 
     @property
     def student(self) -> str:

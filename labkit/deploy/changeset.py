@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.base.errors import DeployError
 from labkit.deploy.model import Action, Change
-from labkit.errors import DeployError
-from labkit.targets import Clients
+from labkit.deploy.targets import Clients
 
 NAME = "lab-plan"
 _ACTIONS: Mapping[str, Action] = {"Add": "create", "Modify": "update", "Remove": "delete", "Import": "create"}

@@ -1,7 +1,7 @@
 """The CloudFormation engine: create, change and delete one stack, and follow its events.
 
 What belongs here: what CloudFormation's API is asked, for the local cloud and AWS alike. What does not:
-how the template came to be (labkit.build), or how events are shown.
+how the template came to be (labkit.course.build), or how events are shown.
 """
 
 import dataclasses
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.base.errors import DeployError
+from labkit.base.events import Emit, Event, ignore
 from labkit.deploy import credentials, own_lines
 from labkit.deploy.changeset import ChangeSet, error_text
 from labkit.deploy.model import Deployment, Finding, Plan, Source
+from labkit.deploy.targets import Clients
 from labkit.deploy.troubles import known
-from labkit.errors import DeployError
-from labkit.events import Emit, Event, ignore
-from labkit.targets import Clients
 
 NAME = "cloudformation"
 FOLDER, TEMPLATE = "build", "cloudformation-template.yaml"

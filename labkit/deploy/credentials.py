@@ -17,10 +17,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
+from labkit.base.errors import DeployError
+from labkit.base.events import Emit, Event
+from labkit.deploy.targets import Clients, aws
 from labkit.deploy.troubles import FRESH, known, told
-from labkit.errors import DeployError
-from labkit.events import Emit, Event
-from labkit.targets import Clients, aws
 
 #: what is begun → seconds that it may take on AWS (a function's network interfaces: up to 45 minutes to go)
 NEEDED: Mapping[str, float] = {"validate": 60, "plan": 180, "apply": 600, "destroy": 3600}

@@ -5,14 +5,14 @@ What belongs here: the choice and its refusals. What does not: what an engine do
 
 from collections.abc import Sequence
 
-from labkit.deploy import survivors
+from labkit.base.errors import DeployError, UsageError
+from labkit.base.events import Emit
 from labkit.deploy.cloudformation import CloudFormation
 from labkit.deploy.model import Engine, Source
+from labkit.deploy.removing import survivors
+from labkit.deploy.targets import Clients
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import DeployError, UsageError
-from labkit.events import Emit
-from labkit.targets import Clients
 
 NAMES = ("cloudformation", "terraform")
 TITLES = {"cloudformation": "CloudFormation", "terraform": "Terraform"}

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.deploy.survivors import TAG
-from labkit.targets import Clients
+from labkit.deploy.removing.survivors import TAG
+from labkit.deploy.targets import Clients
 
 Properties = dict[str, Any]
 Inventory = dict[str, Properties]

@@ -1,6 +1,6 @@
 """Line numbers in the words of an engine, told as those of the student's file.
 
-What belongs here: from lines of a built file to lines of the one it was built from. What does not: building (labkit.build).
+What belongs here: from lines of a built file to lines of the one it was built from. What does not: building (labkit.course.build).
 """
 
 import difflib

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit import state
+from labkit.base import state
+from labkit.base.errors import DeployError
+from labkit.base.events import Emit, Event, ignore
+from labkit.base.processes import Completed
 from labkit.deploy import credentials, terraform_state, terraform_stream
 from labkit.deploy.model import Deployment, Finding, Plan, Source
+from labkit.deploy.targets import Clients
 from labkit.deploy.terraform_command import OWN, Commands, Setup, own_folder
 from labkit.deploy.terraform_errors import failed
 from labkit.deploy.terraform_stream import Stream
-from labkit.errors import DeployError
-from labkit.events import Emit, Event, ignore
-from labkit.processes import Completed
-from labkit.targets import Clients
 
 NAME = "terraform"
 _TAKEN_BACK = f"the one before it is taken ({terraform_state.BACKUP})."

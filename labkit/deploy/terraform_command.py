@@ -2,7 +2,7 @@
 
 What belongs here: arguments (built by python-terraform, which never runs them), the command line
 configuration, the environment, what must be true before a start, and what whoever starts it promises. What does not:
-running (labkit.processes) or reading what it says (labkit.deploy.terraform_stream).
+running (labkit.base.processes) or reading what it says (labkit.deploy.terraform_stream).
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from labkit import processes, state
-from labkit.errors import EngineError, EngineMissing
-from labkit.processes import Completed, run
-from labkit.targets import Keys, Target
+from labkit.base import processes, state
+from labkit.base.errors import EngineError, EngineMissing
+from labkit.base.processes import Completed, run
+from labkit.deploy.targets import Keys, Target
 
 #: `init -json` came with Terraform 1.9, with OpenTofu 1.7
 OLDEST = {"terraform": (1, 9), "tofu": (1, 7)}

@@ -5,9 +5,9 @@ What belongs here: from diagnostics to one DeployError. What does not: how the d
 
 from collections.abc import Sequence
 
+from labkit.base.errors import DeployError, EngineError, EngineMissing
 from labkit.deploy.terraform_stream import Diagnostic
 from labkit.deploy.troubles import COMMON, Trouble, known
-from labkit.errors import DeployError, EngineError, EngineMissing
 
 _UNREACHABLE = (
     "query available provider packages|Failed to install provider|registry service|provider registry"

@@ -9,7 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from labkit import state
+from labkit.base import state
 
 NAME, BACKUP = "terraform.tfstate", "terraform.tfstate.backup"
 

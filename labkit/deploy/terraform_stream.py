@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from labkit.base.errors import DeployError
+from labkit.base.events import Emit, Event
 from labkit.deploy.model import Action, Change, Finding
-from labkit.errors import DeployError
-from labkit.events import Emit, Event
 
 _ACTIONS: Mapping[str, Action] = {
     "create": "create", "update": "update", "replace": "replace", "delete": "delete",

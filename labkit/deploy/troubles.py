@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labkit.errors import DeployError
+from labkit.base.errors import DeployError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labkit.console import Console
-from labkit.errors import UsageError
-from labkit.events import Event, banner
+from labkit.base.errors import UsageError
+from labkit.base.events import Event, banner
+from labkit.cli.console import Console
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _mutants(arguments: argparse.Namespace, console: Console, places: Places) ->
 
 def _lines(wanted: Sequence[str], places: Places) -> Sequence[str]:
     """The lines asked for. Raises UsageError for one that there is not."""
-    from labkit.grading import rubric
+    from labkit.course import rubric
 
     known = [line.id for line in rubric.load(places.root).lines]
     if unknown := set(wanted) - set(known):

@@ -25,7 +25,7 @@ Verdicts
     returns 0.0 < x < 1.0          passed in part; better say why: raise Failed(..., fraction=x)
     raises Failed(reason, …)       failed (with fraction=x: that part of the points is earned all the same)
     raises Untried(…)      failed too: something else stood in the way of what the line is about
-    raises anything else           see labkit.grading.blame: what AWS refuses is failed; the rest is not judged, unless
+    raises anything else           see labkit.grading.judging.blame: what AWS refuses is failed; the rest is not judged, unless
                                    the same check comes to a verdict on the reference system
 
 So a check must turn everything that a *student* can cause (an AWS error, a time-out, a body that is no JSON, a
@@ -51,7 +51,7 @@ Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 
 A module may say SLOW = True: its check mostly waits, beside the other slow ones, so it must not use what they use. The rubric's `disturbs` says that it stops or kills something: it comes after the others.
 
 What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
-deployments come from (labkit.grading.labs), the order of checks and their verdicts (labkit.grading.session).
+deployments come from (labkit.grading.judging.labs), the order of checks and their verdicts (labkit.grading.judging.session).
 '''
 
 import contextlib
@@ -61,23 +61,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from labkit.cloud.image_requests import Behaviour, Visit
+from labkit.cloud.web.image_requests import Behaviour, Visit
+from labkit.course.variant import Variant
 from labkit.deploy.inventory import Inventory
 from labkit.deploy.model import Deployment
+from labkit.deploy.targets import Clients
 from labkit.deploy.template import Declared, declared
-from labkit.grading.clues import next_thing
-from labkit.grading.failure import Failed, Untried
-from labkit.grading.naming import cut
+from labkit.grading.judging.clues import next_thing
+from labkit.grading.judging.failure import Failed, Untried
+from labkit.grading.judging.naming import cut
 from labkit.grading.probes.function import Answer, Function
 from labkit.grading.probes.images import Images
 from labkit.grading.probes.packets import Packet, Packets
 from labkit.grading.probes.server import Boot, Program, Reply, Server, Unit
 from labkit.grading.probes.stores import Bucket, Stored, Table
-from labkit.targets import Clients
-from labkit.variant import Variant
 
 if TYPE_CHECKING:
-    from labkit.grading.system import System
+    from labkit.grading.systems.system import System
 
 __all__ = [
     "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "Packet",

@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import labkit
-from labkit import manifest
-from labkit.errors import LabError, UsageError
-from labkit.events import Emit, Event, ignore
-from labkit.grading import history, identity, intake, kept, refusal, rubric, runner, scratch, standing
+from labkit.base.errors import LabError, UsageError
+from labkit.base.events import Emit, Event, ignore
+from labkit.course import manifest, rubric
+from labkit.course.rubric import Rubric
+from labkit.course.variant import make_variant
+from labkit.grading import history
+from labkit.grading.intake import identity, intake, refusal
 from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
-from labkit.grading.rubric import Rubric
-from labkit.grading.starting import Warm, warm_parent
-from labkit.grading.task import Task
-from labkit.grading.terraform_sandbox import refuse_where_nothing_holds
+from labkit.grading.process import kept, runner, scratch, standing
+from labkit.grading.process.starting import Warm, warm_parent
+from labkit.grading.process.task import Task
+from labkit.grading.systems.terraform_sandbox import refuse_where_nothing_holds
 from labkit.sandbox import tiers
-from labkit.variant import make_variant
 
 #: at home, where the hidden inputs need not be secret
 SELF_CHECK_KEY = b"self-check"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labkit import state
-from labkit.errors import StateError
+from labkit.base import state
+from labkit.base.errors import StateError
 
 FOLDER = "history"
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
+from labkit.course.rubric import Line, Rubric
 from labkit.grading.mark import Mark
-from labkit.grading.rubric import Line, Rubric
 
 FORMAT = "hybrid-lab/result/v1"
 

@@ -6,18 +6,18 @@ What belongs here: putting collaborators together for one run of one step. What 
 import functools
 from dataclasses import dataclass
 
-from labkit import state
-from labkit.cloud.lifecycle import LocalCloud
+from labkit.base import state
+from labkit.base.errors import StepOrderError
+from labkit.base.events import Emit, Event
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course import course
+from labkit.course.manifest import Manifest
+from labkit.course.workspace import Workspace, Workspaces
 from labkit.deploy.engines import choose, make_engine, refuse_switch
 from labkit.deploy.model import Deployment, Engine, Source
+from labkit.deploy.targets import Clients
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import StepOrderError
-from labkit.events import Emit, Event
-from labkit.lesson import course
 from labkit.lesson.model import Options, Places
-from labkit.manifest import Manifest
-from labkit.targets import Clients
-from labkit.workspace import Workspace, Workspaces
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Step 00: is this machine fit for the lab? Runs on Python 3.8 with nothing installed, before set-up.
 
 What belongs here: looking at the machine, and the line that mends what is wrong, for each system. What
-does not: printing (steps/00_doctor.py, labkit.cli), setting up (the file `lab`). Standard library only,
+does not: printing (steps/00_doctor.py, labkit.cli.main), setting up (the file `lab`). Standard library only,
 and nothing of the kit's own: those parts need a newer Python.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Callable, Iterator, Mapping  # noqa: UP035 — collections.abc's need Python 3.9
 
-from labkit import wsl
+from labkit.base import wsl
 
 NUMBER = "00"
 OLDEST_PYTHON = (3, 11)

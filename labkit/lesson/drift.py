@@ -8,10 +8,10 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from labkit import state
+from labkit.base import state
+from labkit.base.events import Event
 from labkit.deploy import inventory
 from labkit.deploy.parity import compare, in_words
-from labkit.events import Event
 from labkit.lesson import freshness
 from labkit.lesson.context import Context
 

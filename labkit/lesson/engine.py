@@ -7,15 +7,15 @@ import importlib
 import keyword
 from typing import Protocol
 
+from labkit.base.errors import UsageError
+from labkit.base.events import Event, banner
+from labkit.base.state import exclusive
+from labkit.course.manifest import Step
 from labkit.deploy import troubles
-from labkit.errors import UsageError
-from labkit.events import Event, banner
 from labkit.lesson import doctor, freshness
 from labkit.lesson.context import Context
+from labkit.lesson.help.trouble import Trouble
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.trouble import Trouble
-from labkit.manifest import Step
-from labkit.state import exclusive
 
 #: the steps that judge what runs, not the files: always, and when they are only to look
 _JUDGING, _LOOKING = ("04", "05", "06", "07"), ("03", "09")

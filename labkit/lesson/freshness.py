@@ -6,9 +6,9 @@ What belongs here: these two comparisons and their warnings. What does not: depl
 from datetime import datetime
 from pathlib import Path
 
-from labkit.events import Emit, Event
+from labkit.base.events import Emit, Event
+from labkit.course.workspace import Workspace
 from labkit.lesson.context import Context
-from labkit.workspace import Workspace
 
 #: files that each engine deploys
 _DEPLOYED = {

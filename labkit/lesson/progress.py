@@ -5,8 +5,9 @@ What belongs here: reading the record of done steps. What does not: doing steps.
 
 from collections.abc import Iterator
 
-from labkit import state
-from labkit.lesson import course, doctor
+from labkit.base import state
+from labkit.course import course
+from labkit.lesson import doctor
 from labkit.lesson.context import Context
 
 

@@ -3,9 +3,9 @@
 What belongs here: the words that all steps share. What does not: a step's own words.
 """
 
-from labkit.lesson import gaps
+from labkit.course import gaps
+from labkit.course.markers import regions
 from labkit.lesson.context import Context
-from labkit.markers import regions
 
 
 def where(context: Context, gap: str, then: str = "./lab deploy") -> str:

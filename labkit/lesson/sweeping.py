@@ -1,19 +1,20 @@
 """The sweep of one target: which labs outlived their time to live, and their deletion when that is wanted.
 
-What belongs here: regions, choosing, the order. What does not: finding and deleting one lab (labkit.deploy.sweep).
+What belongs here: regions, choosing, the order. What does not: finding and deleting one lab (labkit.deploy.removing.sweep).
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.deploy import credentials, sweep
+from labkit.base.errors import UsageError
+from labkit.base.events import Emit, Event
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy import credentials
 from labkit.deploy.model import Survivor
-from labkit.deploy.sweep import Lab, State
-from labkit.errors import UsageError
-from labkit.events import Emit, Event
-from labkit.targets import Clients, Target, aws
+from labkit.deploy.removing import sweep
+from labkit.deploy.removing.sweep import Lab, State
+from labkit.deploy.targets import Clients, Target, aws
 
 
 @dataclass(frozen=True)

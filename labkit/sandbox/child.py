@@ -19,7 +19,9 @@ import traceback
 from collections.abc import Mapping
 from typing import NoReturn
 
-from labkit.sandbox import closing, limits, namespaces, rootfs, seccomp, syscalls, wire
+from labkit.sandbox.filesystem import rootfs
+from labkit.sandbox.forkserver import wire
+from labkit.sandbox.kernel import closing, limits, namespaces, seccomp, syscalls
 from labkit.sandbox.spec import SandboxSpec
 from labkit.sandbox.stages import COMMAND, FILES, FILTER, LIMITS, MOUNTS, NETWORK, Refused, stage
 

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from labkit.errors import SandboxError
+from labkit.base.errors import SandboxError
 from labkit.sandbox import capture
 from labkit.sandbox.spec import SandboxSpec
 

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from labkit.errors import SandboxError, SandboxUnavailable
-from labkit.sandbox import wire
+from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.diagnosis import explain, facts_of_this_machine
+from labkit.sandbox.filesystem.sources import detach
+from labkit.sandbox.forkserver import wire
 from labkit.sandbox.memory import Watcher
 from labkit.sandbox.process import SandboxProcess
-from labkit.sandbox.sources import detach
 from labkit.sandbox.spec import Limits, SandboxSpec
 from labkit.sandbox.stages import COMMAND, OWNER, Refused
 
@@ -117,7 +117,7 @@ class SandboxHost:
         self._simple("remove_disk", {"name": name}, f"disk {name}")
 
     def network(self, operation: str, /, **arguments: object) -> list[socket.socket]:
-        """Call `operation` of the network between sandboxes (labkit.sandbox.router) with JSON values.
+        """Call `operation` of the network between sandboxes (labkit.sandbox.kernel.router) with JSON values.
 
         Returns the sockets that it made; they live inside the network and belong to the caller. Raises
         SandboxError with the operation's own words.

@@ -7,7 +7,7 @@ cures (diagnosis.py).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from labkit.errors import SandboxError
+from labkit.base.errors import SandboxError
 from labkit.sandbox import stages
 from labkit.sandbox.diagnosis import explain, facts_of_this_machine
 from labkit.sandbox.host import SandboxHost

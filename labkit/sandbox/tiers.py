@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Union
 
-from labkit.errors import SandboxError, SandboxUnavailable, UsageError
+from labkit.base.errors import SandboxError, SandboxUnavailable, UsageError
 
 if TYPE_CHECKING:
     from labkit.sandbox.host import SandboxHost

@@ -19,14 +19,17 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol
 
-from labkit.sandbox import child, namespaces, rootfs, seccomp, syscalls, wire
-from labkit.sandbox.children import Children
-from labkit.sandbox.sources import Source
+from labkit.sandbox import child
+from labkit.sandbox.filesystem import rootfs
+from labkit.sandbox.filesystem.sources import Source
+from labkit.sandbox.filesystem.workshop import Workshop, detach_all, interpreter_folders
+from labkit.sandbox.forkserver import wire
+from labkit.sandbox.forkserver.children import Children
+from labkit.sandbox.kernel import namespaces, seccomp, syscalls
 from labkit.sandbox.spec import SandboxSpec
 from labkit.sandbox.stages import COMMAND, FILES, NETWORK, ROUTER, Refused, stage
-from labkit.sandbox.workshop import Workshop, detach_all, interpreter_folders
 
-_ROUTER_MODULE = "labkit.sandbox.router"
+_ROUTER_MODULE = "labkit.sandbox.kernel.router"
 
 
 class _Network(Protocol):

@@ -19,8 +19,8 @@ from typing import Any
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Clients, Keys
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy.targets import Clients, Keys
 
 REGION = "ap-south-1"
 ANYWHERE = "0.0.0.0/0"

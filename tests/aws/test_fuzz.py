@@ -84,8 +84,8 @@ def test_the_door_answers_whatever_comes(live: Any, many: int) -> None:
 
 
 def _metadata() -> Any:
-    from labkit.cloud.metadata import MetadataService
-    from labkit.cloud.records import Credentials, InstanceRecord
+    from labkit.aws.records import Credentials, InstanceRecord
+    from labkit.cloud.instances.metadata import MetadataService
 
     class Issuer:
         def issue(self, role_arn: str, session_name: str, *, seconds: int) -> Credentials:
@@ -102,7 +102,7 @@ def _metadata() -> Any:
 @pytest.mark.parametrize("many", [DEFAULT, pytest.param(ALL, marks=pytest.mark.verify)])
 def test_the_metadata_service_answers_whatever_comes(many: int) -> None:
     """EC2 user guide, "Use IMDS": 200, 400, 401, 403, 404 or 405, and nothing else."""
-    from labkit.cloud.serving import Server
+    from labkit.cloud.web.serving import Server
 
     listener = socket.create_server(("127.0.0.1", 0))
     port, server = listener.getsockname()[1], Server()

@@ -14,12 +14,12 @@ from botocore.client import Config
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from labkit.cloud.accounts import FULL
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.accounts import FULL
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import Caller, PolicyDocument, Principal, PublicAccessBlock
 from labkit.cloud.door import Door
-from labkit.cloud.owner import Owner
-from labkit.cloud.records import Caller, PolicyDocument, Principal, PublicAccessBlock
-from labkit.cloud.serving import Server
+from labkit.cloud.server.owner import Owner
+from labkit.cloud.web.serving import Server
 
 REGION = "ap-south-1"
 OWNER = Owner.make().keys

@@ -18,13 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.endpoints.access import access_for
-from labkit.cloud.fabrics import fabric_for
-from labkit.cloud.functions import errors
-from labkit.cloud.functions.environment import State
-from labkit.cloud.functions.pool import PoolLimits
-from labkit.cloud.functions.service import FunctionService
-from labkit.cloud.records import (
+from labkit.aws.records import (
     Caller,
     Credentials,
     FunctionRecord,
@@ -37,7 +31,13 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
-from labkit.cloud.serving import Server
+from labkit.cloud.endpoints.access import access_for
+from labkit.cloud.functions import errors
+from labkit.cloud.functions.environment import State
+from labkit.cloud.functions.pool import PoolLimits
+from labkit.cloud.functions.service import FunctionService
+from labkit.cloud.server.fabrics import fabric_for
+from labkit.cloud.web.serving import Server
 from labkit.sandbox.tiers import CHOICES, NAMESPACES, AnyHost, open_best, wanted_here
 
 ROLE = "arn:aws:iam::123456789012:role/lab-lambda"
@@ -155,7 +155,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[AnyHost]:
-    with open_best(["labkit.cloud.functions.preloaded"], wanted=wanted_here()[0]).host as host:
+    with open_best(["labkit.cloud.functions.runtime.preloaded"], wanted=wanted_here()[0]).host as host:
         yield host
 
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from labkit.cloud.addresses import IMAGE_HOST_ADDRESS
-from labkit.cloud.fabrics import fabric_for
-from labkit.cloud.network.fabric import Fabric
-from labkit.cloud.network.model import Flow
-from labkit.cloud.records import (
+from labkit.aws.addresses import IMAGE_HOST_ADDRESS
+from labkit.aws.network.model import Flow
+from labkit.aws.records import (
     GroupRecord,
     InterfaceRecord,
     NetworkState,
@@ -20,6 +18,8 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
+from labkit.cloud.network.fabric import Fabric
+from labkit.cloud.server.fabrics import fabric_for
 from labkit.sandbox.tiers import CHOICES, NAMESPACES, open_best, wanted_here
 
 PORT, CLOSED_PORT = 5417, 5418

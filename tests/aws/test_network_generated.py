@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from labkit.cloud.addresses import AWS, AWS_CIDR
-from labkit.cloud.network.decision import decide
+from labkit.aws.addresses import AWS, AWS_CIDR
+from labkit.aws.network.decision import decide
+from labkit.aws.network.model import Flow, Topology
+from labkit.aws.records import InterfaceRecord, NetworkState
 from labkit.cloud.network.fabric import Fabric
-from labkit.cloud.network.model import Flow, Topology
-from labkit.cloud.records import InterfaceRecord, NetworkState
 from labkit.sandbox.host import SandboxHost
-from tests.unit.cloud.network import worlds
+from tests.unit.aws.network import worlds
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 _LOST = 0.4

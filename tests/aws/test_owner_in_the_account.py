@@ -10,7 +10,7 @@ import pytest
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
-from labkit.targets import Clients, Keys
+from labkit.deploy.targets import Clients, Keys
 
 CALLS = {
     "sts": ("get_caller_identity", "InvalidClientTokenId", "SignatureDoesNotMatch"),

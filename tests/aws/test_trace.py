@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.descriptions import topology_of
-from labkit.cloud.trace import Trace, trace
-from labkit.errors import UsageError
+from labkit.aws.network.descriptions import topology_of
+from labkit.aws.network.trace import Trace, trace
+from labkit.base.errors import UsageError
 
 CONNECT = """
 import socket

@@ -14,7 +14,7 @@ import os
 import struct
 import sys
 
-from labkit.sandbox import syscalls
+from labkit.sandbox.kernel import syscalls
 
 _X86 = syscalls.X86_64
 _REFUSED = (

@@ -14,12 +14,12 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+from labkit.base.errors import LabError
+from labkit.deploy.targets import Target
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import LabError
-from labkit.grading import terraform_sandbox
+from labkit.grading.systems import terraform_sandbox
 from labkit.sandbox import capture, exchange, tiers
 from labkit.sandbox.spec import Limits
-from labkit.targets import Target
 
 MODULES = ("ctypes", "resource", "socket", "json", "contextlib", "encodings.idna", exchange.__name__)
 PROBES = Path(__file__).with_name("terraform_probes.py").read_text()

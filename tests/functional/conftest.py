@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Target
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy.targets import Target
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 

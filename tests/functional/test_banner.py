@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labkit.cli import STEPS, _parser
+from labkit.cli.main import STEPS, _parser
 
 SOLUTION = ("--student", "ada@uni.edu", "--solution")
 pytestmark = pytest.mark.slow

@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 
 import labkit
+from labkit.course.manifest import load
+from labkit.course.variant import make_variant
 from labkit.deploy import aws_evidence
-from labkit.manifest import load
-from labkit.targets import Clients
-from labkit.variant import make_variant
+from labkit.deploy.targets import Clients
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.lesson.texts import Texts, fill
-from labkit.manifest import load
+from labkit.course.manifest import load
+from labkit.lesson.help.texts import Texts, fill
 
 ROOT = Path(labkit.__file__).parent.parent
 SOLUTION = ("--student", "ada@uni.edu", "--solution")

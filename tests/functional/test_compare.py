@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labkit.lesson import comparison
+from labkit.lesson.compare import comparison
 
 SOLUTION = ("--student", "ada@uni.edu", "--solution")
 pytestmark = [pytest.mark.slow, pytest.mark.verify]

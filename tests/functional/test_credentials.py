@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.console import PlainConsole
+from labkit.base.errors import DeployError
+from labkit.base.events import Event
+from labkit.cli.console import PlainConsole
+from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.deploy import credentials
 from labkit.deploy.engines import NAMES, make_engine
 from labkit.deploy.model import Source
+from labkit.deploy.targets import Clients, Keys, Target
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import DeployError
-from labkit.events import Event
-from labkit.targets import Clients, Keys, Target
 
 REGION = "eu-west-1"
 pytestmark = pytest.mark.slow

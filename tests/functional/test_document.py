@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.manifest import load
+from labkit.course.manifest import load
 from tests.words import INNER_WORDS
 
 ROOT = Path(labkit.__file__).parent.parent

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.events import ignore
-from labkit.lesson import faults
+from labkit.base.events import ignore
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course.manifest import load
 from labkit.lesson.context import Context
-from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.faults import faults
+from labkit.lesson.measuring.pictures import collect
 from labkit.lesson.model import Options, Places
-from labkit.lesson.pictures import collect
-from labkit.manifest import load
+from labkit.lesson.path.invoking import Answer, invoke
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.manifest import load
+from labkit.course.manifest import load
 
 ADA = ("--student", "ada@uni.edu")
 ROOT = Path(labkit.__file__).parent.parent

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 import labkit
-from labkit.markers import bodies, with_bodies
+from labkit.course.markers import bodies, with_bodies
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent
@@ -228,6 +228,8 @@ def running(lab: Any) -> set[int]:
                 environment = Path(f"/proc/{entry}/environ").read_bytes().split(b"\0")
             except OSError:  # ended while we look, or not ours
                 continue
-            if home in environment and (b"lab-judging-" in command or b"labkit.grading.warm" in command):
+            if home in environment and (
+                b"lab-judging-" in command or b"labkit.grading.process.warm" in command
+            ):
                 found.add(int(entry))
     return found

@@ -19,12 +19,13 @@ import jsonschema
 import pytest
 
 import labkit
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.errors import StateError
-from labkit.grading import rubric, runner
+from labkit.base.errors import StateError
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course import rubric
 from labkit.grading.model import Result, empty
-from labkit.grading.starting import Warm, warm_parent
-from labkit.grading.task import Task
+from labkit.grading.process import runner
+from labkit.grading.process.starting import Warm, warm_parent
+from labkit.grading.process.task import Task
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = Path(labkit.__file__).resolve().parent.parent
@@ -32,7 +33,7 @@ SCHEMA = json.loads((ROOT / "labkit" / "grading" / "result.schema.json").read_te
 
 #: the cloud counts one failure of its own more each time it is asked
 _AFTER_A_FAULT = """import itertools
-    from labkit.cloud.lifecycle import LocalCloud
+    from labkit.cloud.client.lifecycle import LocalCloud
     asked, numbers = LocalCloud.ask, itertools.count()
     def ask(self, method, path, *rest, **named):
         return {'iam:GetRole answered 503': next(numbers)} if path == 'faults' else asked(self, method, path, *rest, **named)
@@ -247,7 +248,7 @@ def test_the_judging_process_ends_with_its_keeper(
     script.write_text(
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]\n"
         f"from pathlib import Path\nfrom test_grading_runner import Judging\n"
-        "from labkit.cloud.lifecycle import LocalCloud\n"
+        "from labkit.cloud.client.lifecycle import LocalCloud\n"
         f"root, cloud, result = map(Path, {[str(root), str(cloud.folder), str(tmp_path / 'r.json')]!r})\n"
         "Judging(root, LocalCloud(cloud), result).judged()\n"
     )
@@ -272,8 +273,8 @@ import os, signal, sys
 sys.path[:0] = [{folder!r}]
 from pathlib import Path
 from test_grading_runner import Judging
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.grading import runner
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.grading.process import runner
 
 root, cloud, result = map(Path, {places!r})
 judging = Judging(root, LocalCloud(cloud), result)

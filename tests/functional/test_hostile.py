@@ -17,8 +17,8 @@ import pytest
 import labkit
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result, to_json
+from labkit.grading.process.starting import Warm, warm_parent
 from labkit.grading.reports import html, markdown
-from labkit.grading.starting import Warm, warm_parent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(labkit.__file__).resolve().parent.parent

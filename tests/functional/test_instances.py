@@ -14,14 +14,8 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud import addresses
-from labkit.cloud.endpoints.access import access_for
-from labkit.cloud.fabrics import fabric_for
-from labkit.cloud.instances import image
-from labkit.cloud.instances.guest import Boot
-from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
-from labkit.cloud.network.fabric import Fabric
-from labkit.cloud.records import (
+from labkit.aws import addresses
+from labkit.aws.records import (
     Credentials,
     GroupRecord,
     InstanceRecord,
@@ -32,8 +26,14 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
-from labkit.cloud.serving import Server
-from labkit.errors import LabError
+from labkit.base.errors import LabError
+from labkit.cloud.endpoints.access import access_for
+from labkit.cloud.instances import image
+from labkit.cloud.instances.guest import Boot
+from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
+from labkit.cloud.network.fabric import Fabric
+from labkit.cloud.server.fabrics import fabric_for
+from labkit.cloud.web.serving import Server
 from labkit.sandbox.tiers import AnyHost, open_best, wanted_here
 
 OPEN = Permission("-1", -1, -1, cidr="0.0.0.0/0")

@@ -46,7 +46,7 @@ def below(pid):
 def chosen():
     if whom == "runner":
         return process.pid
-    own = [pid for pid in below(process.pid) if "labkit.grading.warm" in line_of(pid) or "labkit.grading.judge" in line_of(pid)]
+    own = [pid for pid in below(process.pid) if "labkit.grading.process.warm" in line_of(pid) or "labkit.grading.process.judge" in line_of(pid)]
     return own[0 if whom == "warm parent" else -1]
 
 seen, killed = 0, 0

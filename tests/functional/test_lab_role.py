@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.cli import main
-from labkit.cloud.lifecycle import LocalCloud
+from labkit.base.events import ignore
+from labkit.cli.main import main
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course.manifest import load
 from labkit.deploy import inventory
-from labkit.events import ignore
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
-from labkit.manifest import load
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow

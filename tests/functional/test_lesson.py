@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import urllib3
 
-from labkit.grading.intake import take_in
-from labkit.lesson.texts import Texts
-from labkit.manifest import load
-from labkit.targets import Clients
+from labkit.course.manifest import load
+from labkit.deploy.targets import Clients
+from labkit.grading.intake.intake import take_in
+from labkit.lesson.help.texts import Texts
 
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")
@@ -361,7 +361,7 @@ def test_an_edited_template_is_told_when_a_check_fails(lab: Any) -> None:
 
 def _copy_of_the_kit(folder: Path) -> None:
     root = _image().parent.parent
-    for name in ("labkit", "templates", "lesson", "images", "grader"):
+    for name in ("labkit", "templates", "texts", "images", "grader"):
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("lab.toml", "STEPS.md"):
         shutil.copy(root / name, folder)

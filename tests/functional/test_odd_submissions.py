@@ -16,8 +16,8 @@ import pytest
 
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import to_json
+from labkit.grading.process.starting import Warm, warm_parent
 from labkit.grading.reports import words
-from labkit.grading.starting import Warm, warm_parent
 from tests.conftest import SEED
 from tests.submissions import making
 

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 import labkit
+from labkit.base.events import ignore
+from labkit.course.manifest import load
 from labkit.deploy.inventory import Inventory
 from labkit.deploy.parity import compare, in_words, table
-from labkit.events import ignore
-from labkit.lesson import drift, parity
+from labkit.lesson import drift
+from labkit.lesson.compare import parity
 from labkit.lesson.context import Context
 from labkit.lesson.model import Places
-from labkit.manifest import load
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 pytestmark = pytest.mark.slow

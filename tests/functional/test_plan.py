@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labkit.targets import Clients
+from labkit.deploy.targets import Clients
 
 ADA = ("--student", "ada@uni.edu")
 SOLUTION = (*ADA, "--solution")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.events import ignore
+from labkit.base.events import ignore
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.course.manifest import load
 from labkit.lesson.context import Context
 from labkit.lesson.engine import run_step
 from labkit.lesson.model import Options, Places
-from labkit.manifest import load
 
 MEGABYTES = 20
 

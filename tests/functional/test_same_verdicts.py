@@ -7,7 +7,7 @@ import pytest
 
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result, Verdict
-from labkit.grading.starting import Warm, warm_parent
+from labkit.grading.process.starting import Warm, warm_parent
 from tests.conftest import SEED
 from tests.functional.test_odd_submissions import ADA, submission
 from tests.submissions.making import ROOT, files_of, write

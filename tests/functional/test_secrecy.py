@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from labkit.grading.gaps import bodies
+from labkit.grading.systems.gaps import bodies
 
 pytestmark = [pytest.mark.slow, pytest.mark.verify, pytest.mark.timeout(500)]
 ADA = ("--student", "ada@uni.edu")

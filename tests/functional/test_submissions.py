@@ -18,10 +18,10 @@ from types import ModuleType
 import pytest
 
 import labkit
-from labkit.grading import rubric
+from labkit.course import rubric
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result
-from labkit.grading.starting import Warm, warm_parent
+from labkit.grading.process.starting import Warm, warm_parent
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "submissions"

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.deploy import survivors, sweep
-from labkit.deploy.sweep import Lab
-from labkit.errors import UsageError
-from labkit.events import ignore
-from labkit.lesson import parity, sweeping
+from labkit.base.errors import UsageError
+from labkit.base.events import ignore
+from labkit.course.manifest import load
+from labkit.deploy.removing import survivors, sweep
+from labkit.deploy.removing.sweep import Lab
+from labkit.deploy.targets import Clients
+from labkit.lesson import sweeping
+from labkit.lesson.compare import parity
 from labkit.lesson.context import Context
 from labkit.lesson.model import Places
 from labkit.lesson.sweeping import Order, Swept
-from labkit.manifest import load
-from labkit.targets import Clients
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 HOUR, DAY = 3600.0, 86400.0

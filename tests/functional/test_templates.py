@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 import labkit
-from labkit.build import BOOT, BOOT_TEMPLATE, TEMPLATE, settings, user_data
+from labkit.base.processes import Completed, run
+from labkit.course.build import BOOT, BOOT_TEMPLATE, TEMPLATE, settings, user_data
+from labkit.course.manifest import Manifest, load
+from labkit.course.workspace import Workspace, Workspaces
 from labkit.deploy.model import OUTPUTS
-from labkit.manifest import Manifest, load
-from labkit.processes import Completed, run
-from labkit.workspace import Workspace, Workspaces
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 STUDENTS = ("ada@uni.edu", "bob", "c.3+x_y-z@a-b.example")
@@ -198,7 +198,7 @@ def test_everything_that_can_carry_tags_carries_them(workspace: Workspace) -> No
 
 def test_another_boot_script_gives_another_server(workspace: Workspace) -> None:
     """CloudFormation, AWS::EC2::Instance: UserData changes in place, NetworkInterfaces needs replacement."""
-    from labkit.build import build
+    from labkit.course.build import build
 
     def description(files: dict[str, bytes]) -> str:
         text = build(files, workspace.variant).files[TEMPLATE].decode()

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.lifecycle import LocalCloud, leashed
-from labkit.deploy import cleanup, survivors
+from labkit.base.errors import DeployError
+from labkit.base.events import Event, ignore
+from labkit.cloud.client.lifecycle import LocalCloud, leashed
 from labkit.deploy.model import Source
+from labkit.deploy.removing import cleanup, survivors
+from labkit.deploy.targets import Clients, Target
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import DeployError
-from labkit.events import Event, ignore
-from labkit.targets import Clients, Target
 
 PREFIX, CODE = "hybrid-killed", "killed"
 #: six resources, each begun and complete
@@ -77,8 +77,8 @@ from pathlib import Path
 from labkit.deploy.model import Source
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Clients
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy.targets import Clients
 folder, kit, cloud, word = sys.argv[1:]
 tell = lambda event: print(json.dumps({"text": event.text, **event.data}), flush=True)
 source = Source("hybrid-killed", Path(folder))

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from labkit.deploy.terraform_command import configuration
-from labkit.grading import refusal
+from labkit.grading.intake import refusal
 
 SEED = 20
 pytestmark = [

@@ -20,11 +20,7 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.endpoints.access import access_for
-from labkit.cloud.fabrics import fabric_for
-from labkit.cloud.instances import image
-from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
-from labkit.cloud.records import (
+from labkit.aws.records import (
     Credentials,
     GroupRecord,
     InstanceRecord,
@@ -34,8 +30,12 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
-from labkit.cloud.serving import Server
-from labkit.errors import SandboxUnavailable
+from labkit.base.errors import SandboxUnavailable
+from labkit.cloud.endpoints.access import access_for
+from labkit.cloud.instances import image
+from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
+from labkit.cloud.server.fabrics import fabric_for
+from labkit.cloud.web.serving import Server
 from labkit.sandbox import tiers
 from labkit.sandbox.diagnosis import CONTAINER_FLAGS
 from labkit.sandbox.portable import readable
@@ -256,7 +256,7 @@ def test_a_tier_that_is_not_enough_is_refused_and_the_one_in_use_is_told(lab: An
 @pytest.mark.verify
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives sandboxes users of their own")
 def test_the_readable_copy_of_python_is_whole_and_made_once() -> None:
-    check = "import boto3, flask, ssl, sqlite3, labkit.cloud.instances.init as i, sys; print(i.__file__, sys.prefix)"
+    check = "import boto3, flask, ssl, sqlite3, labkit.cloud.instances.system.init as i, sys; print(i.__file__, sys.prefix)"
     with tempfile.TemporaryDirectory(prefix="tiers-") as folder:  # pytest's are its user's alone
         os.chmod(folder, 0o755)
         program = readable.copy((folder,))

@@ -11,8 +11,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from grader.support.evidence import ANSWERS, BREAK, MEASUREMENT, faults_of
-from labkit.lesson import answers, measuring
-from labkit.variant import Variant
+from labkit.course import answers
+from labkit.course.variant import Variant
+from labkit.lesson.measuring import measuring
 
 _COUNT, _RATE, _INIT = 60, 2.0, 61.4
 #: an observation that shows each fault

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 
 import labkit
-from labkit import manifest
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
+from labkit.course import manifest
+from labkit.course.rendering import Renderer
+from labkit.course.variant import make_variant
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 FOLDER = ROOT / "tests" / "submissions"

@@ -13,14 +13,15 @@ import pytest
 
 import bench.__main__ as measuring
 import labkit
-from labkit.cli import _parser
-from labkit.lesson import course, course_file, faults
-from labkit.manifest import load
+from labkit.cli.main import _parser
+from labkit.course import course, course_file
+from labkit.course.manifest import load
+from labkit.lesson.faults import faults
 
 ROOT = Path(labkit.__file__).parent.parent
 MANIFEST = load(ROOT)
 DOCUMENTS = (
-    *("README.md", "STEPS.md", "CONTRIBUTING.md", "CHANGELOG.md", "lesson/README.handout.md"),
+    *("README.md", "STEPS.md", "CONTRIBUTING.md", "CHANGELOG.md", "texts/README.handout.md"),
     *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
 )
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -95,7 +96,7 @@ def test_every_file_that_is_linked_or_run_exists() -> None:
     for name in DOCUMENTS:
         text = (ROOT / name).read_text()
         beside = (
-            ROOT if name.startswith("lesson/") else (ROOT / name).parent
+            ROOT if name.startswith("texts/") else (ROOT / name).parent
         )  # the hand-out's stands at its top
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (beside / link).exists(), (name, link)

@@ -17,10 +17,10 @@ PACKAGE = Path(labkit.__file__).parent
 #: what the tiers that need Linux are made of
 LINUX_TIER = {
     *(f"labkit.sandbox.{name}" for name in (
-        "child", "host", "inside", "limits", "namespaces", "netlink", "nftables", "probe", "process", "rootfs",
-        "router", "seccomp", "stages", "syscalls", "warm", "wire", "workshop", "diagnosis", "closing",
+        "child", "host", "filesystem.inside", "kernel.limits", "kernel.namespaces", "kernel.netlink", "kernel.nftables", "probe", "process", "filesystem.rootfs",
+        "kernel.router", "kernel.seccomp", "stages", "kernel.syscalls", "warm", "forkserver.wire", "filesystem.workshop", "diagnosis", "kernel.closing",
     )),
-    *(f"labkit.sandbox.portable.{name}" for name in ("landlock", "linux", "spawning")), "labkit.grading.warm",
+    *(f"labkit.sandbox.portable.{name}" for name in ("landlock", "linux", "spawning")), "labkit.grading.process.warm",
 }  # fmt: skip
 #: what Python has on Linux alone, by module
 LINUX_ONLY = {
@@ -41,12 +41,12 @@ LINUX_ONLY = {
 }  # fmt: skip
 #: calls outside the Linux tier, each where the other systems go another way
 GUARDED = {
-    ("labkit.cloud.lifecycle", "pidfd_open"),  # hasattr
+    ("labkit.cloud.client.lifecycle", "pidfd_open"),  # hasattr
     ("labkit.cloud.endpoints.authority", "memfd_create"),  # sys.platform
-    ("labkit.cloud.instances.notices", "SCM_CREDENTIALS"),  # hasattr
-    ("labkit.cloud.looking", "pidfd_open"),
-    ("labkit.cloud.looking", "pidfd_send_signal"),
-    ("labkit.grading.starting", "pidfd_send_signal"),  # a warm parent is Linux's
+    ("labkit.cloud.instances.system.notices", "SCM_CREDENTIALS"),  # hasattr
+    ("labkit.cloud.server.looking", "pidfd_open"),
+    ("labkit.cloud.server.looking", "pidfd_send_signal"),
+    ("labkit.grading.process.starting", "pidfd_send_signal"),  # a warm parent is Linux's
 }
 
 IMPORT_ALL = """
@@ -129,7 +129,7 @@ def test_shell_that_the_kit_runs_asks_for_nothing_of_gnu(name: str) -> None:
 def test_what_the_kit_prints_asks_for_nothing_of_gnu() -> None:
     folders = (
         PACKAGE / "lesson",
-        PACKAGE.parent / "lesson",
+        PACKAGE.parent / "texts",
         PACKAGE.parent / "STEPS.md",
         PACKAGE.parent / "README.md",
     )
@@ -171,6 +171,6 @@ def test_unix_sockets_have_short_paths_where_temporary_folders_are_deep() -> Non
     """macOS: 104 bytes with the zero; its TMPDIR alone is 49."""
     deep = "/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/"
     assert len((deep + "lab-abcdefgh/fds").encode()) < 104
-    text = (PACKAGE / "cloud" / "lifecycle.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "cloud" / "client" / "lifecycle.py").read_text(encoding="utf-8")
     assert 'TemporaryDirectory(prefix="lab-")' in text
     assert 'f"{folder}/fds"' in text

@@ -12,9 +12,10 @@ from urllib.parse import unquote, urlparse
 
 from botocore.exceptions import ClientError
 
+from labkit.aws.templates.errors import ApiError, invalid, not_emulated
+from labkit.aws.templates.template import MAX_BODY_BYTES, Template
 from labkit.cloud.cloudformation import changesets, describe
 from labkit.cloud.cloudformation.engine import Engine
-from labkit.cloud.cloudformation.errors import ApiError, invalid, not_emulated
 from labkit.cloud.cloudformation.names import arn
 from labkit.cloud.cloudformation.operations import CreateStack, DeleteStack, OnFailure
 from labkit.cloud.cloudformation.plan import changes, outputs_differ
@@ -27,7 +28,6 @@ from labkit.cloud.cloudformation.prepare import (
     prepare,
 )
 from labkit.cloud.cloudformation.records import StackRecord, Store, now
-from labkit.cloud.cloudformation.template import MAX_BODY_BYTES, Template
 from labkit.cloud.cloudformation.update import UpdateStack
 from labkit.cloud.cloudformation.work import Tools, Worker
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from labkit.aws.templates.errors import ApiError, invalid
 from labkit.cloud.cloudformation.describe import parameter_list, tag_list
 from labkit.cloud.cloudformation.engine import Engine
-from labkit.cloud.cloudformation.errors import ApiError, invalid
 from labkit.cloud.cloudformation.names import arn
 from labkit.cloud.cloudformation.plan import changes, outputs_differ
 from labkit.cloud.cloudformation.prepare import Prepared

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.aws.templates.errors import at, invalid, names, not_emulated
+from labkit.aws.templates.references import function_of
+from labkit.aws.templates.source import Path
+from labkit.aws.templates.template import ResourceDeclaration, Template
 from labkit.cloud.cloudformation import schema
-from labkit.cloud.cloudformation.errors import at, invalid, names, not_emulated
-from labkit.cloud.cloudformation.references import function_of
 from labkit.cloud.cloudformation.resources.base import Handler
-from labkit.cloud.cloudformation.source import Path
-from labkit.cloud.cloudformation.template import ResourceDeclaration, Template
 
 _BOOLEANS = {"true": True, "false": False}
 _TYPE_NAMES = {

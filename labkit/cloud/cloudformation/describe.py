@@ -6,12 +6,12 @@ What belongs here: records in the shapes of the API. What does not: anything tha
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.cloudformation import parameters
-from labkit.cloud.cloudformation.errors import invalid
-from labkit.cloud.cloudformation.parameters import Parameter
+from labkit.aws.templates import parameters
+from labkit.aws.templates.errors import invalid
+from labkit.aws.templates.parameters import Parameter
+from labkit.aws.templates.template import Template
 from labkit.cloud.cloudformation.prepare import iam_types, needed_capabilities
 from labkit.cloud.cloudformation.records import StackEvent, StackRecord, StackResource, Store
-from labkit.cloud.cloudformation.template import Template
 
 Params = Mapping[str, Any]
 Answer = dict[str, Any]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.cloudformation.errors import Stopped
+from labkit.aws.templates.errors import Stopped
 from labkit.cloud.cloudformation.prepare import ClientFactory
 from labkit.cloud.cloudformation.records import StackRecord, Store
 from labkit.cloud.cloudformation.work import SystemTags, Tools

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events
 
 from typing import Literal
 
-from labkit.cloud.cloudformation.errors import ApiError, ResourceFailed, Stopped, names
+from labkit.aws.templates.errors import ApiError, ResourceFailed, Stopped, names
 from labkit.cloud.cloudformation.plan import deletion_order
 from labkit.cloud.cloudformation.prepare import Prepared, outputs
 from labkit.cloud.cloudformation.records import StackRecord, StackResource, Store, now

@@ -6,12 +6,12 @@ What belongs here: comparing what stands with what a template wants. What does n
 from collections.abc import Mapping
 from typing import Any
 
+from labkit.aws.templates.errors import invalid, names
+from labkit.aws.templates.intrinsics import contains_unknown
+from labkit.aws.templates.references import sort
 from labkit.cloud.cloudformation import schema
-from labkit.cloud.cloudformation.errors import invalid, names
-from labkit.cloud.cloudformation.intrinsics import contains_unknown
 from labkit.cloud.cloudformation.prepare import Prepared, outputs, resolved_properties
 from labkit.cloud.cloudformation.records import Change, StackRecord
-from labkit.cloud.cloudformation.references import sort
 from labkit.cloud.cloudformation.resources.base import Handler
 from labkit.cloud.cloudformation.work import Worker, changed_properties
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit.cloud.cloudformation import check, parameters, references, schema, template
-from labkit.cloud.cloudformation.errors import ApiError, ResourceFailed, invalid, names, not_emulated
-from labkit.cloud.cloudformation.intrinsics import (
+from labkit.aws.templates import parameters, references, template
+from labkit.aws.templates.errors import ApiError, ResourceFailed, invalid, names, not_emulated
+from labkit.aws.templates.intrinsics import (
     NO_VALUE,
     UNKNOWN,
     Environment,
@@ -22,11 +22,12 @@ from labkit.cloud.cloudformation.intrinsics import (
     contains_unknown,
     evaluate,
 )
-from labkit.cloud.cloudformation.parameters import ClientOf, Parameter
+from labkit.aws.templates.parameters import ClientOf, Parameter
+from labkit.aws.templates.template import ResourceDeclaration, Template
+from labkit.cloud.cloudformation import check, schema
 from labkit.cloud.cloudformation.records import Output, Store
 from labkit.cloud.cloudformation.resources.base import Handler
 from labkit.cloud.cloudformation.resources.registry import HANDLERS, attribute_problem
-from labkit.cloud.cloudformation.template import ResourceDeclaration, Template
 
 TEMPLATE_URL_LIMIT = 1_000_000
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.cloud.cloudformation.errors import ApiError, invalid
-from labkit.cloud.cloudformation.parameters import Parameter
-from labkit.cloud.cloudformation.template import ResourceDeclaration
+from labkit.aws.templates.errors import ApiError, invalid
+from labkit.aws.templates.parameters import Parameter
+from labkit.aws.templates.template import ResourceDeclaration
 
 STACK_TYPE = "AWS::CloudFormation::Stack"
 

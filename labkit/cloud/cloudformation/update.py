@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updatin
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from labkit.aws.templates.errors import ResourceFailed
+from labkit.aws.templates.intrinsics import Environment
 from labkit.cloud.cloudformation import schema
-from labkit.cloud.cloudformation.errors import ResourceFailed
-from labkit.cloud.cloudformation.intrinsics import Environment
 from labkit.cloud.cloudformation.operations import Operation, failure_reason, retained
 from labkit.cloud.cloudformation.plan import deletion_order, replacing_properties
 from labkit.cloud.cloudformation.prepare import Prepared

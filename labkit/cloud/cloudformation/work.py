@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from labkit.cloud.cloudformation.errors import (
-    CALL_ERRORS,
-    ApiError,
-    ResourceFailed,
-    Stopped,
-    code_of,
-    reason_of,
-)
-from labkit.cloud.cloudformation.intrinsics import UNKNOWN, Environment
+from labkit.aws.templates.errors import CALL_ERRORS, ApiError, ResourceFailed, Stopped, code_of, reason_of
+from labkit.aws.templates.intrinsics import UNKNOWN, Environment
 from labkit.cloud.cloudformation.prepare import (
     ClientFactory,
     Identity,

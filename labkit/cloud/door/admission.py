@@ -5,9 +5,9 @@ What belongs here: hosts and foreign pages. What does not: who signed what (auth
 
 from collections.abc import Mapping
 
-from labkit import origins
-from labkit.cloud.endpoints import names
-from labkit.cloud.http1 import BadRequest
+from labkit.aws.network import names
+from labkit.base import origins
+from labkit.cloud.web.http1 import BadRequest
 
 
 def admit(environ: Mapping[str, object]) -> None:

@@ -9,18 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.iam import Decision, Request, evaluate, passes_endpoint
+from labkit.aws.iam.actions import needs
+from labkit.aws.iam.calls import ApiCall, Need
+from labkit.aws.iam.public import is_public
+from labkit.aws.records import InstanceRecord, PolicyDocument, Principal
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
 from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Body, Environ
-from labkit.cloud.door.verification import check_scope, verify
-from labkit.cloud.iam import Decision, Request, evaluate, passes_endpoint
-from labkit.cloud.iam.actions import needs
-from labkit.cloud.iam.calls import ApiCall, Need
-from labkit.cloud.iam.public import is_public
+from labkit.cloud.door.signatures.verification import check_scope, verify
 from labkit.cloud.ports import Facts, Identities
-from labkit.cloud.records import InstanceRecord, PolicyDocument, Principal
 
 ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 

@@ -6,10 +6,10 @@ requests (contexts). AWS IAM: "AWS global condition context keys"; Service Autho
 
 from collections.abc import Callable, Mapping
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import InstanceRecord, Principal
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.ports import Facts
-from labkit.cloud.records import InstanceRecord, Principal
 
 #: absent in every request here, as on AWS in an account without an organization, of roles that nobody federates,
 #: tags or chains, and of calls that no service makes for its own reasons

@@ -1,7 +1,7 @@
 """The condition keys of a request, computed only when a policy asks for them.
 
 What belongs here: global keys (aws:…) and those of S3, DynamoDB, IAM and STS. What does not:
-comparing them (labkit.cloud.iam.conditions). AWS IAM: "AWS global condition context keys".
+comparing them (labkit.aws.iam.conditions). AWS IAM: "AWS global condition context keys".
 """
 
 import re
@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from labkit.aws.iam.calls import ApiCall
+from labkit.aws.iam.dynamodb import leading_keys
+from labkit.aws.records import Principal
 from labkit.cloud.door import condition_keys
 from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Environ
-from labkit.cloud.iam.calls import ApiCall
-from labkit.cloud.iam.dynamodb import leading_keys
 from labkit.cloud.ports import Facts
-from labkit.cloud.records import Principal
 
 _KINDS = {"root": "Account", "user": "User", "session": "AssumedRole", "anonymous": "Anonymous"}
 #: condition key → parameter of the request

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
-from labkit.targets import descriptions
+from labkit.deploy.targets import descriptions
 
 #: by signing name; the last row is what tools ask about on their way, and which only describes
 SERVICES = frozenset(

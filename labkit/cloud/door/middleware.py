@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from labkit.aws.records import Caller, Principal
 from labkit.cloud.door import emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
@@ -25,9 +26,8 @@ from labkit.cloud.door.routes import routes_of
 from labkit.cloud.door.s3_bodies import check_body
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
-from labkit.cloud.http1 import TRUSTED, UNDERSCORED, BadRequest, Disconnected
 from labkit.cloud.ports import Facts, Identities
-from labkit.cloud.records import Caller, Principal
+from labkit.cloud.web.http1 import TRUSTED, UNDERSCORED, BadRequest, Disconnected
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication

@@ -3,18 +3,18 @@
 A bucket's policy may refuse everybody but the server's role, the account's administrator too. What stands in such a
 bucket must still be seen, or a right stricter policy could not be judged. So the grader looks as AWS itself would.
 
-What belongs here: this key. What does not: who gets it (labkit.cloud.probing, for the holder of the token).
+What belongs here: this key. What does not: who gets it (labkit.cloud.server.probing, for the holder of the token).
 """
 
 import secrets
 import time
 from dataclasses import dataclass, field
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import Caller, Principal
 from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Body, Environ
-from labkit.cloud.door.verification import check_scope, verify
-from labkit.cloud.records import Caller, Principal
+from labkit.cloud.door.signatures.verification import check_scope, verify
 
 PRINCIPAL = Principal("root", f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID, ACCOUNT_ID)
 

@@ -12,10 +12,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from labkit.aws.iam import Decision
+from labkit.aws.records import Caller, Principal
 from labkit.cloud.door.credentials import Flaw
 from labkit.cloud.door.reading import Wire
-from labkit.cloud.iam import Decision
-from labkit.cloud.records import Caller, Principal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse

@@ -13,8 +13,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labkit.aws.records import Principal
 from labkit.cloud.door.reading import Asked, Environ
-from labkit.cloud.records import Principal
 
 #: answers kept, and bytes of the longest
 KEPT, LONGEST = 256, 64 * 1024

@@ -9,10 +9,10 @@ What belongs here: which exceptions do not mean that, and AWS's words for them. 
 
 from collections.abc import Mapping
 
+from labkit.base.errors import LabError
+from labkit.base.text import printable, shortened
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
-from labkit.errors import LabError
-from labkit.text import printable, shortened
 
 #: what the machine or the cloud itself fails in, whatever was asked for
 _OURS = (LabError, OSError, MemoryError, EOFError)

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from labkit.aws.records import Caller, Principal
 from labkit.cloud.door.reading import Asked
-from labkit.cloud.records import Caller, Principal
 
 SERVICES = ("s3", "dynamodb")
 #: writes remembered; the oldest go first

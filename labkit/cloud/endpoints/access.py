@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from labkit.cloud import addresses
-from labkit.cloud.endpoints import names
+from labkit.aws import addresses
+from labkit.aws.network import names
+from labkit.aws.records import Caller, InterfaceRecord
 from labkit.cloud.endpoints.dns import Lookup, Resolver
 from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.portable.fabric import PortableFabric
 from labkit.cloud.ports import Serving
-from labkit.cloud.records import Caller, InterfaceRecord
 from labkit.sandbox.spec import Bind
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from labkit.cloud.endpoints import names
+from labkit.aws.network import names
 from labkit.sandbox.spec import Bind
 
 _NAME = "local cloud root ca"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.addresses import RESOLVER_ADDRESS, RESOLVER_PORT
+from labkit.aws.addresses import RESOLVER_ADDRESS, RESOLVER_PORT
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from labkit.aws.records import FunctionRecord, InvocationResult
 from labkit.cloud.functions.errors import ServiceClosed, TooManyRequests
-from labkit.cloud.records import FunctionRecord, InvocationResult
 
 RETRY_SECONDS = (60.0, 120.0)
 _THROTTLE_FIRST, _THROTTLE_MOST, _THROTTLE_AGE = 1.0, 300.0, 6 * 3600.0

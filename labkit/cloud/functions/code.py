@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from labkit.aws.records import FunctionRecord
 from labkit.cloud.functions.zip import unpack
-from labkit.cloud.records import FunctionRecord
 
 #: gives a function's deployment package: (ARN, version) → zip
 Packages = Callable[[str, str], bytes]

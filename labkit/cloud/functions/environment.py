@@ -9,7 +9,7 @@ AWS Lambda, "Understanding the Lambda execution environment lifecycle".
 import threading
 from enum import Enum
 
-from labkit.cloud.records import FunctionRecord
+from labkit.aws.records import FunctionRecord
 
 
 class State(Enum):

@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.cloud.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.aws.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.aws.records import Caller, Credentials, FunctionRecord, InterfaceRecord
 from labkit.cloud.functions.code import CodeStore
 from labkit.cloud.functions.environment import Environment
 from labkit.cloud.functions.process import RuntimeProcess
 from labkit.cloud.functions.variables import sandbox_spec
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandboxes
-from labkit.cloud.records import Caller, Credentials, FunctionRecord, InterfaceRecord
 
 #: how long a role's credentials in an environment are good
 CREDENTIAL_SECONDS = 12 * 3600

@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from labkit.aws.records import FunctionRecord
 from labkit.cloud.functions.errors import ServiceClosed, TooManyRequests
 from labkit.cloud.functions.runner import Runner
-from labkit.cloud.records import FunctionRecord
 
 Key = tuple[str, str]
 

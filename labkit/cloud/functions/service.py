@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import events
+from labkit.aws.records import FunctionRecord, InvocationResult
+from labkit.base import events
+from labkit.base.events import Emit, Event
 from labkit.cloud.functions import report
 from labkit.cloud.functions.asynchronous import RETRY_SECONDS, EventQueue
 from labkit.cloud.functions.code import CodeStore, Packages
@@ -23,8 +25,6 @@ from labkit.cloud.functions.placement import Surroundings
 from labkit.cloud.functions.pool import Pool, PoolLimits
 from labkit.cloud.functions.runner import Runner
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, LogWriter, Sandboxes
-from labkit.cloud.records import FunctionRecord, InvocationResult
-from labkit.events import Emit, Event
 
 #: AWS Lambda, "Understanding the Lambda execution environment lifecycle": limit of the init phase
 INIT_SECONDS = 10.0

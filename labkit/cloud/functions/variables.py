@@ -9,9 +9,9 @@ AWS Lambda, "Using Lambda environment variables", "Lambda quotas" and "Lambda ru
 from collections.abc import Mapping
 from pathlib import Path
 
-from labkit.cloud.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.aws.addresses import RUNTIME_ADDRESS, RUNTIME_PORT
+from labkit.aws.records import Credentials, FunctionRecord
 from labkit.cloud.ports import AwsAccess
-from labkit.cloud.records import Credentials, FunctionRecord
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
 
 TASK_ROOT = "/var/task"
@@ -41,7 +41,7 @@ def sandbox_spec(
     """The sandbox of the environment `name`, which joins the interface of the same name."""
     return SandboxSpec(
         name=name,
-        entry="labkit.cloud.functions.bootstrap:main",
+        entry="labkit.cloud.functions.runtime.bootstrap:main",
         arguments={"handler": function.handler, "task_root": TASK_ROOT, "python": _python(function.runtime)},
         env=variables(function, log_stream=log_stream, credentials=credentials),
         cwd=TASK_ROOT,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from labkit.cloud.instances.messages import (
+from labkit.cloud.instances.system.messages import (
     Booted,
     Halt,
     JournalLines,

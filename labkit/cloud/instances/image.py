@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.cloud.metadata import private_name
-from labkit.cloud.records import InstanceRecord
+from labkit.aws.records import InstanceRecord
+from labkit.cloud.instances.metadata import private_name
 from labkit.sandbox.spec import Bind
 
 _FILES = Path(__file__).with_name("files")

@@ -14,21 +14,21 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from labkit.cloud import addresses
-from labkit.cloud.instances import messages
-from labkit.cloud.instances.environment import BASE
+from labkit.aws import addresses
+from labkit.aws.records import Caller, InstanceRecord, InterfaceRecord
+from labkit.base.errors import LabError
+from labkit.base.events import Emit, Event, ignore
 from labkit.cloud.instances.guest import Boot, Guest
 from labkit.cloud.instances.image import Image, skeleton
+from labkit.cloud.instances.metadata import MetadataService, private_name
+from labkit.cloud.instances.system import messages
+from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.watching import Watcher
-from labkit.cloud.metadata import MetadataService, private_name
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
-from labkit.cloud.records import Caller, InstanceRecord, InterfaceRecord
-from labkit.errors import LabError
-from labkit.events import Emit, Event, ignore
 from labkit.sandbox.spec import Limits, SandboxSpec
 
 #: what the warm parent must have imported before it forks instances
-ENTRY_MODULE = "labkit.cloud.instances.init"
+ENTRY_MODULE = "labkit.cloud.instances.system.init"
 _ENTRY = f"{ENTRY_MODULE}:main"
 _DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv")
 _METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)

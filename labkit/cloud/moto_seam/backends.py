@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
 
 #: services whose state is one for all regions
 GLOBAL = frozenset({"iam", "sts", "s3"})

@@ -1,17 +1,17 @@
 """What access control asks about resources, answered from moto's state.
 
-What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.door, labkit.cloud.iam).
+What belongs here: ports.Facts over moto. What does not: deciding (labkit.cloud.door, labkit.aws.iam).
 """
 
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import InstanceRecord, PolicyDocument
 from labkit.cloud.moto_seam.backends import backend, in_use
-from labkit.cloud.moto_seam.ec2_records import instances
-from labkit.cloud.moto_seam.ec2_templates import flat, template_data
-from labkit.cloud.records import InstanceRecord, PolicyDocument
+from labkit.cloud.moto_seam.ec2.ec2_records import instances
+from labkit.cloud.moto_seam.ec2.ec2_templates import flat, template_data
 
 #: where moto keeps what has a path
 _KEPT_IN = {"role": "roles", "user": "users", "group": "groups", "instance-profile": "instance_profiles"}

@@ -6,24 +6,24 @@ What belongs here: the list of corrections, and how they reach the data plane. W
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from labkit.cloud.accounts import FULL, Account
-from labkit.cloud.moto_seam.deleted_tags import correct_deleted_tags
-from labkit.cloud.moto_seam.ec2_addresses import correct_addresses
-from labkit.cloud.moto_seam.ec2_dependencies import correct_dependencies
-from labkit.cloud.moto_seam.ec2_lifecycle import correct_lifecycle, correct_reports
-from labkit.cloud.moto_seam.ec2_run import correct_run
-from labkit.cloud.moto_seam.ec2_templates import correct_launch_templates
-from labkit.cloud.moto_seam.lambda_functions import correct_functions
-from labkit.cloud.moto_seam.lambda_invoke import Invoke, correct_invoke
-from labkit.cloud.moto_seam.managed_policies import correct_managed_policies
+from labkit.aws.accounts import FULL, Account
+from labkit.cloud.moto_seam.ec2.deleted_tags import correct_deleted_tags
+from labkit.cloud.moto_seam.ec2.ec2_addresses import correct_addresses
+from labkit.cloud.moto_seam.ec2.ec2_dependencies import correct_dependencies
+from labkit.cloud.moto_seam.ec2.ec2_lifecycle import correct_lifecycle, correct_reports
+from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
+from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
+from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
+from labkit.cloud.moto_seam.functions.lambda_functions import correct_functions
+from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
+from labkit.cloud.moto_seam.identity.managed_policies import correct_managed_policies
+from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
 from labkit.cloud.moto_seam.one_at_a_time import correct_threads
-from labkit.cloud.moto_seam.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.s3_buckets import correct_buckets
 from labkit.cloud.moto_seam.speed import speed_up
 from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
-from labkit.cloud.moto_seam.sts_keys import correct_sts
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend
 
 Allowed = Callable[[str, str, str], bool]

@@ -1,7 +1,7 @@
 """The quotas of an account, which plain moto does not have.
 
 What belongs here: vCPUs and instances that run at once, and reserved concurrency. What does not: how large they
-are (labkit.cloud.accounts), and throttling of invocations (labkit.cloud.functions.pool).
+are (labkit.aws.accounts), and throttling of invocations (labkit.cloud.functions.pool).
 
 AWS: EC2 user guide, "Amazon EC2 instance quotas"; Lambda API reference, PutFunctionConcurrency.
 """
@@ -9,7 +9,7 @@ AWS: EC2 user guide, "Amazon EC2 instance quotas"; Lambda API reference, PutFunc
 from collections.abc import Iterable
 from typing import Any
 
-from labkit.cloud.accounts import Account
+from labkit.aws.accounts import Account
 from labkit.cloud.moto_seam.errors import ec2_error, lambda_error
 from labkit.cloud.moto_seam.replacing import Replacements
 

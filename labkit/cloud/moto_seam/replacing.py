@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from labkit.errors import CloudError
+from labkit.base.errors import CloudError
 
 Replacement = TypeVar("Replacement", bound=Callable[..., Any])
 

@@ -1,7 +1,7 @@
 """Buckets as AWS has made them since 2023: private, encrypted, without ACLs.
 
 What belongs here: a new bucket's defaults, and what then is refused. What does not: who may do what
-(labkit.cloud.iam).
+(labkit.aws.iam).
 
 AWS: Amazon S3 user guide, "Blocking public access to your Amazon S3 storage", "Controlling ownership of
 objects and disabling ACLs for your bucket", "Setting default server-side encryption", "Bucket naming rules".
@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any
 
-from labkit.cloud.iam.matching import matches
+from labkit.aws.iam.matching import matches
 from labkit.cloud.moto_seam.errors import s3_error
 from labkit.cloud.moto_seam.replacing import Replacements
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import TABLES, backend
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.targets import descriptions, endpoints
+from labkit.deploy.targets import descriptions, endpoints
 
 #: services whose endpoint prefix is their name, so that regions are known without their service model
 PLAIN_PREFIX = frozenset(

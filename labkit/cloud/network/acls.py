@@ -9,9 +9,9 @@ subnet of its own, so what it carries is asked there too, in and out. VPC user g
 
 from collections.abc import Iterator
 
-from labkit.cloud.network.model import Topology, acl_entries, both, service_of
-from labkit.cloud.records import AclEntry, Permission, SubnetRecord
-from labkit.sandbox.nftables import Chain, Rule
+from labkit.aws.network.model import Topology, acl_entries, both, service_of
+from labkit.aws.records import AclEntry, Permission, SubnetRecord
+from labkit.sandbox.kernel.nftables import Chain, Rule
 
 _OUT, _NAT_IN, _NAT_OUT, _IN = -15, -14, -13, -12
 

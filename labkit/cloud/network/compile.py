@@ -1,6 +1,6 @@
 """The network's records as packet rules for a router: what decision.py decides, said to the kernel.
 
-What belongs here: pure functions from the model to the rule sets of labkit.sandbox.nftables. What does
+What belongs here: pure functions from the model to the rule sets of labkit.sandbox.kernel.nftables. What does
 not: applying them (fabric.py).
 
 One rule per permission, not per pair: the members of a security group are a named set of addresses, so
@@ -9,11 +9,11 @@ an interface that comes or goes changes a set and no rule.
 
 from collections.abc import Iterator
 
-from labkit.cloud.addresses import AWS_CIDR, OUTSIDE_CIDR
+from labkit.aws.addresses import AWS_CIDR, OUTSIDE_CIDR
+from labkit.aws.network.model import LOCAL, Topology, both, network_of
+from labkit.aws.records import GroupRecord, Permission, RouteRecord, SubnetRecord
 from labkit.cloud.network.acls import compile_acls, service_rule
-from labkit.cloud.network.model import LOCAL, Topology, both, network_of
-from labkit.cloud.records import GroupRecord, Permission, RouteRecord, SubnetRecord
-from labkit.sandbox.nftables import Chain, Change, Rule, RuleSet, Translation
+from labkit.sandbox.kernel.nftables import Chain, Change, Rule, RuleSet, Translation
 
 # The stages' order on the way through a router; network ACLs (acls.py) stand between.
 _GATEWAY, _ROUTES, _EGRESS, _INGRESS = -30, -20, 0, 10

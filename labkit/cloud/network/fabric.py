@@ -1,7 +1,7 @@
 """The network that processes are attached to: the model, kept in force in the sandbox's routers.
 
 What belongs here: bringing what is applied in line with what the API says, and interfaces coming and
-going. What does not: deciding (decision.py), rules (compile.py), the kernel (labkit.sandbox.router).
+going. What does not: deciding (decision.py), rules (compile.py), the kernel (labkit.sandbox.kernel.router).
 """
 
 import contextlib
@@ -13,23 +13,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from labkit.cloud.addresses import AWS_CIDR, CARRIER_CIDR, OUTSIDE_CIDR
-from labkit.cloud.network import decision
+from labkit.aws.addresses import AWS_CIDR, CARRIER_CIDR, OUTSIDE_CIDR
+from labkit.aws.network import decision
+from labkit.aws.network.model import Flow, Topology, Verdict
+from labkit.aws.network.pool import free_address, gateway_of, prefix_length_of
+from labkit.aws.records import InterfaceRecord, NetworkState
+from labkit.base.errors import CloudDeclined, CloudError
 from labkit.cloud.network.compile import compile_internet, compile_vpc, membership_changes
-from labkit.cloud.network.model import Flow, Topology, Verdict
-from labkit.cloud.network.pool import free_address, gateway_of, prefix_length_of
-from labkit.cloud.records import InterfaceRecord, NetworkState
-from labkit.errors import CloudDeclined, CloudError
-from labkit.sandbox.nftables import RuleSet
+from labkit.sandbox.kernel.nftables import RuleSet
 
-#: the router that every other one is joined to (labkit.sandbox.router)
+#: the router that every other one is joined to (labkit.sandbox.kernel.router)
 _INTERNET_ROUTER = "internet"
 _OUTSIDE_PREFIX = 24
 _NOTHING: RuleSet = {"sets": {}, "chains": []}
 
 
 class NetworkCall(Protocol):
-    """Calls a method of labkit.sandbox.router.Network where it lives (SandboxHost.network)."""
+    """Calls a method of labkit.sandbox.kernel.router.Network where it lives (SandboxHost.network)."""
 
     def __call__(self, operation: str, /, **arguments: object) -> list[socket.socket]:
         """The sockets that the method returned; raises what it raised."""

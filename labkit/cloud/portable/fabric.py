@@ -1,16 +1,16 @@
 """The portable tiers' network: the same books and the same decision as the namespaces tier's fabric.
 
 What belongs here: the difference, which is that nothing is compiled and connections are asked about. What
-does not: deciding (labkit.cloud.network.decision), and who listens where (switchboard.py).
+does not: deciding (labkit.aws.network.decision), and who listens where (switchboard.py).
 """
 
 import socket
 from collections.abc import Callable, Sequence
 
-from labkit.cloud import addresses
+from labkit.aws import addresses
+from labkit.aws.network.decision import decide
+from labkit.aws.network.model import Flow, Topology
 from labkit.cloud.network import fabric
-from labkit.cloud.network.decision import decide
-from labkit.cloud.network.model import Flow, Topology
 from labkit.cloud.portable.switchboard import Lookup, Switchboard, no_names
 from labkit.sandbox.portable.inside.world import Network
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from labkit.base.errors import DeployError
 from labkit.deploy.stated import terraform as stated
 from labkit.deploy.stated.parts import Place
 from labkit.deploy.terraform import Terraform
-from labkit.errors import DeployError
 
 _FILE = "stated.tftest.hcl"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.errors import DeployError
+from labkit.base.errors import DeployError
 
 #: what Ref gives where there is nothing
 NO_VALUE = "AWS::NoValue"

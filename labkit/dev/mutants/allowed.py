@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from labkit.base.errors import ManifestError
 from labkit.dev.mutants.model import Mutant
-from labkit.errors import ManifestError
 
 PATH = Path(__file__).with_name("allowed.toml")
 

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
-from labkit import state
+from labkit.base import state
+from labkit.base.events import Event
+from labkit.course import rubric
 from labkit.dev.mutants.model import Mutant
-from labkit.events import Event
-from labkit.grading import rubric
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import Result
-from labkit.grading.starting import Warm, warm_parent
+from labkit.grading.process.starting import Warm, warm_parent
 
 STUDENT = "ada@uni.edu"
 #: hidden inputs are drawn as for a mark; these gradings are no marks, so the key is no secret
@@ -30,7 +30,7 @@ KEY = b"the mutants of the reference"
 _DECIDING = (
     "labkit",
     "grader",
-    "lesson",
+    "texts",
     "lab.toml",
     "templates",
     "solution",

@@ -1,14 +1,14 @@
 """A Terraform file as a tree.
 
-What belongs here: HCL's blocks and expressions to our nodes. What does not: lexing (labkit.grading.hcl).
+What belongs here: HCL's blocks and expressions to our nodes. What does not: lexing (labkit.grading.intake.hcl).
 """
 
 from collections.abc import Iterator, Sequence
 
 from labkit.dev.mutants.model import removal
 from labkit.dev.mutants.tree import Element, Node, Tree, below
-from labkit.grading import hcl
-from labkit.grading.hcl import Attribute, Block, Token
+from labkit.grading.intake import hcl
+from labkit.grading.intake.hcl import Attribute, Block, Token
 
 _PAIRS = {"{": "}", "[": "]", "(": ")"}
 

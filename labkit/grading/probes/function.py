@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.grading.naming import cut
-from labkit.targets import Clients
+from labkit.deploy.targets import Clients
+from labkit.grading.judging.naming import cut
 
 #: a function may run for 60 s; its client waits a little longer
 READ_SECONDS = 75.0

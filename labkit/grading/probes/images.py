@@ -1,6 +1,6 @@
 """The image host on the internet: pictures made for this run, served as the check wants them served.
 
-What belongs here: making bytes, publishing, asking who came. What does not: the host (labkit.cloud.image_host).
+What belongs here: making bytes, publishing, asking who came. What does not: the host (labkit.cloud.web.image_host).
 """
 
 import random
@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 from urllib.parse import quote, urlencode
 
-from labkit.cloud.image_requests import Behaviour, Visit
-from labkit.cloud.lifecycle import LocalCloud
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.cloud.web.image_requests import Behaviour, Visit
 
 Kind = Literal["jpg", "png", "gif", "webp"]
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Clients
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy.targets import Clients
 
 Sender = Literal["function", "stranger", "world"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from labkit.cloud.lifecycle import LocalCloud
-from labkit.targets import Clients
+from labkit.cloud.client.lifecycle import LocalCloud
+from labkit.deploy.targets import Clients
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.grading.failure import Failed
-from labkit.targets import Clients
+from labkit.deploy.targets import Clients
+from labkit.grading.judging.failure import Failed
 
 
 @dataclass(frozen=True)

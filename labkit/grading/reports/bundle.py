@@ -6,7 +6,7 @@ What belongs here: which files there are. What does not: what stands in them.
 import json
 from pathlib import Path
 
-from labkit import state
+from labkit.base import state
 from labkit.grading.model import Result, to_json
 from labkit.grading.reports import gradescope, html, junit, markdown, words
 

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from labkit.base.text import shortened
 from labkit.grading.model import LineResult, Result
 from labkit.grading.reports import words
-from labkit.text import shortened
 
 #: bytes of one line's output in the document: 44 lines stay below Gradescope's 1 MB
 _LONGEST = 20_000

@@ -1,6 +1,6 @@
 """The result for a terminal of 80 columns: the mark, what to know, losses first, then everything.
 
-What belongs here: lines of text, each with a style. What does not: printing (labkit.console).
+What belongs here: lines of text, each with a style. What does not: printing (labkit.cli.console).
 """
 
 import textwrap
@@ -13,7 +13,7 @@ WIDTH = 80
 _MARKS = {"passed": "✓", "failed": "✗", "not judged": "?"}
 _STYLES = {"✓": "good", "✗": "bad", "?": "warn"}
 
-#: (text, style of labkit.console)
+#: (text, style of labkit.cli.console)
 Row = tuple[str, str]
 
 

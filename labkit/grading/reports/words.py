@@ -5,8 +5,8 @@ What belongs here: pure functions from a result to sentences. What does not: lay
 
 from dataclasses import replace
 
+from labkit.base.text import printable, shortened
 from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
-from labkit.text import printable, shortened
 
 _TROUBLE = "The grading met trouble of its own. Tell your instructor, whose result names it."
 _OURS = "Not judged: our trouble, not yours"

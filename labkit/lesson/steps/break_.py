@@ -1,20 +1,24 @@
 """Step 06: the error contract, then two faults in the running system, then an attack on one's own lab.
 
-What belongs here: this step's course and checks. What does not: the faults (labkit.lesson.faults), the
-contract's cases (labkit.lesson.contract), the attempts (labkit.lesson.attack).
+What belongs here: this step's course and checks. What does not: the faults (labkit.lesson.faults.faults), the
+contract's cases (labkit.lesson.measuring.contract), the attempts (labkit.lesson.faults.attack).
 """
 
 from collections.abc import Mapping
 
-from labkit.errors import UsageError
-from labkit.events import Event
-from labkit.lesson import attack, breaking, byhand, contract, course, faults, path
-from labkit.lesson.breaking import Hunt, Hunts
+from labkit.base.errors import UsageError
+from labkit.base.events import Event
+from labkit.course import course
 from labkit.lesson.context import Context
-from labkit.lesson.faults import Bench
-from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.faults import attack, breaking, faults
+from labkit.lesson.faults.breaking import Hunt, Hunts
+from labkit.lesson.faults.faults import Bench
+from labkit.lesson.help import byhand
+from labkit.lesson.measuring import contract
+from labkit.lesson.measuring.pictures import collect
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.pictures import collect
+from labkit.lesson.path import path
+from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import where
 from labkit.lesson.steps import deploy
 

@@ -1,7 +1,7 @@
 """Step 08 (optional): the same lab with both engines, each on a cloud of its own; the student fills in a table.
 
-What belongs here: this step's work, checks and screen. What does not: a trial (labkit.lesson.trial), the table
-(labkit.lesson.comparison). What stands in the student's own cloud is not touched.
+What belongs here: this step's work, checks and screen. What does not: a trial (labkit.lesson.compare.trial), the table
+(labkit.lesson.compare.comparison). What stands in the student's own cloud is not touched.
 """
 
 import textwrap
@@ -9,16 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit import state
+from labkit.base import state
+from labkit.base.errors import UsageError
+from labkit.base.events import Emit
+from labkit.course import course, gaps
 from labkit.deploy.engines import NAMES, TITLES
 from labkit.deploy.parity import Difference, compare
-from labkit.errors import UsageError
-from labkit.events import Emit
-from labkit.lesson import beside, comparison, course, gaps
+from labkit.lesson.compare import comparison
+from labkit.lesson.compare.parity import alone
+from labkit.lesson.compare.trial import HAND, Trial, try_out
 from labkit.lesson.context import Context
+from labkit.lesson.measuring import beside
 from labkit.lesson.model import CheckResult, Options, StepResult
-from labkit.lesson.parity import alone
-from labkit.lesson.trial import HAND, Trial, try_out
 
 _NONE = CheckResult("both engines were tried", False, "not yet", hint="./lab compare")
 

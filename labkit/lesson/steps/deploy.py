@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
-from labkit.lesson import byhand, diagnosis, drift
+from labkit.lesson import drift
 from labkit.lesson.context import Context
+from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.path import diagnosis
 from labkit.lesson.screens import mend
 
 

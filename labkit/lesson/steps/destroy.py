@@ -6,13 +6,14 @@ leftovers are found (labkit.deploy).
 
 from collections.abc import Sequence
 
-from labkit import state
-from labkit.deploy import cleanup, survivors
+from labkit.base import state
+from labkit.base.errors import LabError
+from labkit.base.events import Event
 from labkit.deploy.model import Survivor
-from labkit.errors import LabError
-from labkit.events import Event
-from labkit.lesson import byhand, drift
+from labkit.deploy.removing import cleanup, survivors
+from labkit.lesson import drift
 from labkit.lesson.context import Context
+from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, StepResult
 
 #: what AWS lets go of late, and what cannot go before it

@@ -1,17 +1,17 @@
 """Step 01: the student's own files, made from the templates.
 
-What belongs here: this step's work and checks. What does not: how files are rendered (labkit.workspace).
+What belongs here: this step's work and checks. What does not: how files are rendered (labkit.course.workspace).
 """
 
-from labkit.build import build
+from labkit.base.errors import TemplateError, UsageError, WorkspaceError
+from labkit.base.events import Event
+from labkit.course.build import build
+from labkit.course.variant import student_id
+from labkit.course.workspace import folder_name
 from labkit.deploy.engines import TITLES
-from labkit.errors import TemplateError, UsageError, WorkspaceError
-from labkit.events import Event
-from labkit.lesson import prediction
 from labkit.lesson.context import Context
+from labkit.lesson.faults import prediction
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.variant import student_id
-from labkit.workspace import folder_name
 
 
 def run(context: Context) -> StepResult:

@@ -1,6 +1,6 @@
 """Step 07: measure how long an image takes, layer by layer, at a set rate.
 
-What belongs here: this step's course, its table and its checks. What does not: pacing (labkit.lesson.measuring).
+What belongs here: this step's course, its table and its checks. What does not: pacing (labkit.lesson.measuring.measuring).
 """
 
 import contextlib
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit import state
-from labkit.errors import UsageError
-from labkit.lesson import answers, beside, course, likeaws, measuring, plots
+from labkit.base import state
+from labkit.base.errors import UsageError
+from labkit.course import answers, course
 from labkit.lesson.context import Context
-from labkit.lesson.measuring import Plan, Request
+from labkit.lesson.measuring import beside, likeaws, measuring, plots
+from labkit.lesson.measuring.measuring import Plan, Request
+from labkit.lesson.measuring.pictures import collect
 from labkit.lesson.model import CheckResult, StepResult
-from labkit.lesson.pictures import collect
 
 #: the newest run at a set rate: it is the one that the questions and the mark are about
 FILE = "measurement.json"

@@ -6,15 +6,16 @@ What belongs here: this step's work and checks. What does not: planning (labkit.
 import re
 from collections.abc import Sequence
 
-from labkit.deploy import areas, policy, prices
+from labkit.base.errors import DeployError
+from labkit.base.events import Event
+from labkit.base.state import write_text
 from labkit.deploy.model import Finding, Plan
-from labkit.errors import DeployError
-from labkit.events import Event
-from labkit.lesson import byhand, drift
+from labkit.deploy.planning import areas, policy, prices
+from labkit.lesson import drift
 from labkit.lesson.context import Context
+from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, StepResult
 from labkit.lesson.screens import where
-from labkit.state import write_text
 
 PICTURE = "plan.svg"
 

@@ -1,6 +1,6 @@
 """Step 05: pictures through function, server, S3 and DynamoDB, and what stands there afterwards.
 
-What belongs here: this step's work and checks. What does not: explaining a failure (labkit.lesson.diagnosis).
+What belongs here: this step's work and checks. What does not: explaining a failure (labkit.lesson.path.diagnosis).
 """
 
 import hashlib
@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.lesson import byhand, diagnosis, likeaws, pictures
 from labkit.lesson.context import Context
-from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.help import byhand
+from labkit.lesson.measuring import likeaws, pictures
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.path import diagnosis
+from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 from labkit.lesson.steps import wire
 

@@ -3,8 +3,9 @@
 What belongs here: this step's work and checks. What does not: marking it.
 """
 
-from labkit.lesson import answers, course, pack
+from labkit.course import answers, course
 from labkit.lesson.context import Context
+from labkit.lesson.handing_in import pack
 from labkit.lesson.model import CheckResult, StepResult
 
 

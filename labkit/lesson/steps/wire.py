@@ -1,17 +1,19 @@
 """Step 04: a packet's way from the client to the server, hop by hop.
 
-What belongs here: this step's work and checks. What does not: what each hop needs (labkit.lesson.path).
+What belongs here: this step's work and checks. What does not: what each hop needs (labkit.lesson.path.path).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from labkit.lesson import breaking, byhand, diagnosis, path, prediction
+from labkit.base.text import shortened
 from labkit.lesson.context import Context
-from labkit.lesson.invoking import Answer, invoke
+from labkit.lesson.faults import breaking, prediction
+from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.path import diagnosis, path
+from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
-from labkit.text import shortened
 
 MEANING: Mapping[str, str] = {
     "silence": "Silence until the time is up: something on the way dropped the packet.",

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labkit.errors import SandboxError, SandboxUnavailable
+from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.memory import Watcher
 from labkit.sandbox.portable import keeper, readable, roots
 from labkit.sandbox.portable.handle import PortableProcess

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import replace
 
-from labkit.sandbox import closing, limits, seccomp, syscalls
+from labkit.sandbox.kernel import closing, limits, seccomp, syscalls
 from labkit.sandbox.portable import landlock, spawning
 from labkit.sandbox.spec import SandboxSpec
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import threading
 
-from labkit.errors import SandboxError, SandboxUnavailable
+from labkit.base.errors import SandboxError, SandboxUnavailable
 
 #: below 65536, which is all that many containers have
 _FIRST, _BLOCK, _BLOCKS = 61_200, 200, 20

@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import labkit
-from labkit import manifest
-from labkit.grading import rubric
+from labkit.course import manifest, rubric
+from labkit.course.course import Course
+from labkit.course.rendering import Renderer
+from labkit.course.variant import make_variant
 from labkit.grading.model import Result, Verdict, empty
-from labkit.lesson.course import Course
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 LAB = manifest.load(ROOT)

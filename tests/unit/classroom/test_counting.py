@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from labkit.base.errors import UsageError
 from labkit.classroom import counting
-from labkit.errors import UsageError
+from labkit.course import course
+from labkit.course.manifest import load
 from labkit.grading.model import Result, Verdict, to_json
 from labkit.grading.reports import gradescope, html, junit, markdown, terminal
-from labkit.lesson import course
-from labkit.manifest import load
 from tests.unit.classroom.rosters import ROOT, result
 
 SESSION = '[lab]\npreset = "session"\n[points]\nscale_to = 50\n'

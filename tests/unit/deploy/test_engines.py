@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from labkit.base.errors import DeployError, UsageError
+from labkit.base.events import ignore
 from labkit.deploy.cloudformation import CloudFormation, parameter_name
 from labkit.deploy.engines import NAMES, choose, make_engine, refuse_switch
 from labkit.deploy.model import Finding, Source
+from labkit.deploy.targets import Clients, Target
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
-from labkit.errors import DeployError, UsageError
-from labkit.events import ignore
-from labkit.targets import Clients, Target
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.build import TEMPLATE, build
+from labkit.base.errors import DeployError
+from labkit.course.build import TEMPLATE, build
+from labkit.course.manifest import load
+from labkit.course.rendering import Renderer
+from labkit.course.variant import make_variant
 from labkit.deploy.inventory import Inventory
 from labkit.deploy.parity import compare, table
 from labkit.deploy.stated import cloudformation, parts
 from labkit.deploy.stated.parts import Place
 from labkit.deploy.stated.resolving import Names, holds, resolve
 from labkit.deploy.stated.terraform import computed, resources
-from labkit.errors import DeployError
-from labkit.manifest import load
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from labkit.base.errors import DeployError
+from labkit.base.processes import Completed
+from labkit.deploy.targets import Target
 from labkit.deploy.terraform_command import Commands, Setup, available_memory, configuration, version_of
-from labkit.errors import DeployError
-from labkit.processes import Completed
-from labkit.targets import Target
 
 LOCAL = Target("local", "eu-west-1", "http://127.0.0.1:4566")
 COMMON = ["-json", "-input=false", "-no-color", "-lock-timeout=600s"]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from labkit.base.errors import DeployError
+from labkit.base.events import Event, ignore
 from labkit.deploy import terraform_stream
 from labkit.deploy.model import Change
 from labkit.deploy.terraform_errors import failed
 from labkit.deploy.terraform_stream import Diagnostic, Stream, changes, outputs, validated
-from labkit.errors import DeployError
-from labkit.events import Event, ignore
 
 
 def hook(address: str, action: str, **more: Any) -> dict[str, Any]:

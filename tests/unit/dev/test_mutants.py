@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import labkit
+from labkit.base.errors import ManifestError
 from labkit.dev.mutants import (
     allowed,
     configuration,
@@ -24,8 +25,7 @@ from labkit.dev.mutants.catalogue import mutants_of
 from labkit.dev.mutants.model import Mutant, mutant_of, removal, with_change
 from labkit.dev.mutants.sampling import sample
 from labkit.dev.mutants.verdicts import defects, outcome_of
-from labkit.errors import ManifestError
-from labkit.grading import hcl
+from labkit.grading.intake import hcl
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,7 +1,7 @@
 """Results as the tests of reports need them: one of each kind of line, with text that would like to escape."""
 
+from labkit.course.rubric import Line, Rubric
 from labkit.grading.model import Result, Verdict, empty
-from labkit.grading.rubric import Line, Rubric
 
 RUBRIC = Rubric(
     (

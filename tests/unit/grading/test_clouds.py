@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from labkit.errors import CloudError, EngineError, EngineMissing, LabError
-from labkit.grading.clouds import Clouds
+from labkit.base.errors import CloudError, EngineError, EngineMissing, LabError
+from labkit.grading.systems.clouds import Clouds
 
 
 class Told(Clouds):

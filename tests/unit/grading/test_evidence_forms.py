@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labkit import manifest
+from labkit.course import manifest
+from labkit.course.variant import make_variant
 from labkit.grading.api import Failed
-from labkit.variant import make_variant
 from tests.conftest import SEED
 from tests.submissions import making
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from grader.checks.check_log_reading import check
-from labkit.grading.failure import Failed
+from labkit.grading.judging.failure import Failed
 
 ID = "23fa9063-8c03-7ea8-be32-2d6293f71b95"
 COLD = f"REPORT RequestId: {ID}\tDuration: 31.20 ms\tBilled Duration: 93 ms\tMemory Size: 256 MB\tMax Memory Used: 61 MB"

@@ -20,7 +20,7 @@ from grader.checks import (
 from grader.support import rows, waiting
 from labkit.deploy.model import Deployment
 from labkit.grading.api import Answer, Boot, Failed, Lab, Program, Unit
-from tests.unit.grading.test_clues import CLOUD_INIT, JOURNAL
+from tests.unit.grading.judging.test_clues import CLOUD_INIT, JOURNAL
 
 VARIANT = SimpleNamespace(
     port=5417, lab_token="0123456789abcdef0123", prefix="hybrid-abc123", name="hybrid-abc123"

@@ -13,7 +13,8 @@ import pytest
 
 import labkit
 import labkit.grading
-from labkit.grading import lacking, rubric
+from labkit.course import rubric
+from labkit.grading.judging import lacking
 from labkit.grading.model import NO_CHECK, NOT_ASKED, Result, Verdict, empty, to_json
 from labkit.grading.reports import bundle, gradescope, html, junit, markdown, terminal, words
 from tests.unit.grading import results

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit.errors import SandboxError
+from labkit.base.errors import SandboxError
 from labkit.sandbox import exchange
 from labkit.sandbox.capture import run
 from labkit.sandbox.host import SandboxHost

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.errors import SandboxError
+from labkit.base.errors import SandboxError
 from labkit.sandbox.capture import Finished, run
 from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.process import SandboxProcess

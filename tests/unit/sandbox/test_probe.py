@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 PROBE = """
 import json
-from labkit.errors import SandboxUnavailable
+from labkit.base.errors import SandboxUnavailable
 from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.probe import probe
 verdict = probe()
@@ -30,7 +30,7 @@ print(json.dumps([verdict.ok, dict(verdict.tried), verdict.reason, verdict.fix, 
 # Answers EPERM to one system call, as a container's filter does.
 DENY = """
 import struct
-from labkit.sandbox import syscalls
+from labkit.sandbox.kernel import syscalls
 op = lambda code, value, yes=0, no=0: struct.pack("HBBI", code, yes, no, value)
 syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
 syscalls.install_filter(
@@ -39,7 +39,7 @@ syscalls.install_filter(
 
 # An own user namespace in which no further one may be made.
 NO_MORE_NAMESPACES = """
-from labkit.sandbox import namespaces
+from labkit.sandbox.kernel import namespaces
 namespaces._own_user_namespace(0)
 with open("/proc/sys/user/max_user_namespaces", "w") as file:
     file.write("0")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from labkit.errors import SandboxUnavailable, UsageError
+from labkit.base.errors import SandboxUnavailable, UsageError
 from labkit.sandbox.tiers import TIERS, open_best, suffices
 
 

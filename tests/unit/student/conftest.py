@@ -11,9 +11,9 @@ from types import ModuleType
 import pytest
 
 import labkit
-from labkit.manifest import load
-from labkit.rendering import Renderer
-from labkit.variant import make_variant
+from labkit.course.manifest import load
+from labkit.course.rendering import Renderer
+from labkit.course.variant import make_variant
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import jmespath  # type: ignore[import-untyped]
 
-from labkit.cloud.cloudformation.errors import ResourceFailed
+from labkit.aws.templates.errors import ResourceFailed
 from labkit.cloud.cloudformation.names import generated
 
 Properties = Mapping[str, Any]

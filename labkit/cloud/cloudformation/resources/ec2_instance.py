@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from labkit.cloud.cloudformation.errors import ResourceFailed
+from labkit.aws.templates.errors import ResourceFailed
 from labkit.cloud.cloudformation.resources.base import Context, Properties, same
 from labkit.cloud.cloudformation.resources.ec2 import Ec2Resource
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, unexpected
-from labkit.targets import descriptions
+from labkit.deploy.targets import descriptions
 
 #: so many mistakes of a request are told
 _SHOWN = 10

@@ -13,10 +13,10 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from labkit.aws.records import InvocationResult
 from labkit.cloud.cloudformation.engine import Engine
 from labkit.cloud.moto_seam import cloudformation as seam
 from labkit.cloud.moto_seam.install import Hooks, install
-from labkit.cloud.records import InvocationResult
 
 REGION = "ap-south-1"
 DATA = Path(__file__).parents[3] / "data" / "cloudformation"

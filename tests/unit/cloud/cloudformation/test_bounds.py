@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.cloudformation import patterns
-from labkit.cloud.cloudformation.errors import ApiError
-from labkit.cloud.cloudformation.intrinsics import MAX_EVALUATED, conditions, evaluate
-from labkit.cloud.cloudformation.parameters import resolve
+from labkit.aws.templates import patterns
+from labkit.aws.templates.errors import ApiError
+from labkit.aws.templates.intrinsics import MAX_EVALUATED, conditions, evaluate
+from labkit.aws.templates.parameters import resolve
+from labkit.aws.templates.template import parse
 from labkit.cloud.cloudformation.prepare import checked_template
-from labkit.cloud.cloudformation.template import parse
-from tests.unit.cloud.cloudformation.test_intrinsics import ENVIRONMENT
+from tests.unit.aws.templates.test_intrinsics import ENVIRONMENT
 
 GROUP = {"Type": "AWS::Logs::LogGroup"}
 TOO_MUCH = f"more than {MAX_EVALUATED} characters"

@@ -13,7 +13,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from labkit.cloud.http1 import HttpLimits, read_request
+from labkit.cloud.web.http1 import HttpLimits, read_request
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 KEY, SECRET, REGION = "AKIAOWNER", "sesame", "ap-south-1"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from labkit.cloud.door.admission import admit
-from labkit.cloud.http1 import BadRequest
+from labkit.cloud.web.http1 import BadRequest
 
 HOME = "127.0.0.1:4566"
 PRESIGNED = "X-Amz-Signature=ab"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.addresses import ACCOUNT_ID
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import Principal
 from labkit.cloud.door import condition_keys
 from labkit.cloud.door.authority import NoFacts
 from labkit.cloud.door.contexts import RequestContext, Source
 from labkit.cloud.door.reading import Asked
-from labkit.cloud.records import Principal
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/server"
 SERVER = Principal(

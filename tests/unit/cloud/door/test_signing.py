@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
-from labkit.cloud.door import verification
 from labkit.cloud.door.credentials import from_form, read_signature
 from labkit.cloud.door.reading import Asked, Body, read_call
 from labkit.cloud.door.refusals import Refused
+from labkit.cloud.door.signatures import verification
 from tests.unit.cloud.door import signed
 from tests.unit.cloud.door.signed import SECRET, SEED, Environ
 
@@ -196,8 +196,8 @@ def test_at_a_host_of_aws_the_scope_is_the_hosts() -> None:
 
 def chunked(*chunks: bytes, trailer: bytes = b"", signed_as: Mapping[int, bytes] | None = None) -> Environ:
     """A PutObject in signed chunks; `signed_as`: what was signed in the place of a chunk."""
-    from labkit.cloud.door import signing
-    from labkit.cloud.door.payloads import _CHUNKED, _TRAILED
+    from labkit.cloud.door.signatures import signing
+    from labkit.cloud.door.signatures.payloads import _CHUNKED, _TRAILED
 
     said = _TRAILED if trailer else _CHUNKED
 

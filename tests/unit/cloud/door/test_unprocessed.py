@@ -10,11 +10,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from labkit.cloud.accounts import FULL
+from labkit.aws.accounts import FULL
+from labkit.aws.records import Caller, Principal
+from labkit.base.errors import CloudError
 from labkit.cloud.door import Door
-from labkit.cloud.http1 import BadRequest
-from labkit.cloud.records import Caller, Principal
-from labkit.errors import CloudError
+from labkit.cloud.web.http1 import BadRequest
 
 _BROKEN = {
     "an undefined name": (KeyError("#status"), "can't read this request of UpdateItem"),

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from labkit.aws.records import Caller, Principal
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.writes import writes_of
-from labkit.cloud.records import Caller, Principal
 
 SERVER = Caller("instance", "i-1")
 ROLE = Principal("session", "arn:aws:sts::123456789012:assumed-role/server/i-1", "123456789012")

@@ -21,9 +21,9 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.aws.records import Caller, Credentials, FunctionRecord, InterfaceRecord
 from labkit.cloud.functions.pool import PoolLimits
 from labkit.cloud.functions.service import FunctionService
-from labkit.cloud.records import Caller, Credentials, FunctionRecord, InterfaceRecord
 from labkit.sandbox.spec import Bind, SandboxSpec
 
 ENTRY = """

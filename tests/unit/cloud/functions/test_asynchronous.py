@@ -1,9 +1,9 @@
 import threading
 from collections.abc import Callable
 
+from labkit.aws.records import FunctionRecord, InvocationResult
 from labkit.cloud.functions.asynchronous import EventQueue
 from labkit.cloud.functions.errors import TooManyRequests
-from labkit.cloud.records import FunctionRecord, InvocationResult
 
 OK, FAILED = InvocationResult(b"1"), InvocationResult(b"{}", "Unhandled")
 

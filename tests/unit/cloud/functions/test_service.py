@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from labkit.base.errors import SandboxError
 from labkit.cloud.functions.environment import State
 from labkit.cloud.functions.errors import InvalidCode, ServiceClosed
-from labkit.errors import SandboxError
 
 COUNT = """
 count = 0

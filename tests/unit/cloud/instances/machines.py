@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from labkit.cloud.instances.services import Run, SpawnError
-from labkit.cloud.instances.units import Command, Service
+from labkit.cloud.instances.system.services import Run, SpawnError
+from labkit.cloud.instances.system.units import Command, Service
 
 
 class Alarm:

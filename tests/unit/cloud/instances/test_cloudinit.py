@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.cloud.instances.cloudinit import failed, finished, plan
+from labkit.cloud.instances.system.cloudinit import failed, finished, plan
 
 
 def test_a_script_runs_exactly_as_given() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.instances.control import Answer, Surroundings, Systemctl
-from labkit.cloud.instances.outcome import Ending
-from labkit.cloud.instances.services import Services
-from labkit.cloud.instances.unitfiles import UnitFiles
+from labkit.cloud.instances.system.control import Answer, Surroundings, Systemctl
+from labkit.cloud.instances.system.outcome import Ending
+from labkit.cloud.instances.system.services import Services
+from labkit.cloud.instances.system.unitfiles import UnitFiles
 
 
 class Shell:

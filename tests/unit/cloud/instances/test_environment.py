@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.cloud.instances.environment import (
+from labkit.cloud.instances.system.environment import (
     BASE,
     MissingFile,
     UnknownUser,
@@ -11,7 +11,7 @@ from labkit.cloud.instances.environment import (
     environment_file,
     unit_environment,
 )
-from labkit.cloud.instances.units import Command, Service
+from labkit.cloud.instances.system.units import Command, Service
 
 PASSWD = accounts("root:x:0:0:root:/root:/bin/bash\nec2-user:x:1000:1000::/home/ec2-user:/bin/bash\n")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.instances.journal import (
+from labkit.cloud.instances.system.journal import (
     ROTATE_BYTES,
     Entry,
     Journal,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.cloud.instances.guest import CONSOLE_BYTES, Guest
-from labkit.cloud.instances.messages import (
+from labkit.cloud.instances.system.messages import (
     Booted,
     Halt,
     JournalLines,

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from labkit.cloud.instances.outcome import Ending, result_of, should_restart
-from labkit.cloud.instances.units import Service
+from labkit.cloud.instances.system.outcome import Ending, result_of, should_restart
+from labkit.cloud.instances.system.units import Service
 
 SIMPLE = Service("a.service")
 

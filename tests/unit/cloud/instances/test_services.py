@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.instances.outcome import Ending
-from labkit.cloud.instances.services import Run, Services, SpawnError
-from labkit.cloud.instances.units import Command, Service
+from labkit.cloud.instances.system.outcome import Ending
+from labkit.cloud.instances.system.services import Run, Services, SpawnError
+from labkit.cloud.instances.system.units import Command, Service
 
 
 def a_service(**changes: Any) -> Service:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.cloud.instances.unitfiles import Masked, NoUnit, UnitFiles
+from labkit.cloud.instances.system.unitfiles import Masked, NoUnit, UnitFiles
 
 ETC = "etc/systemd/system"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.cloud.instances.units import Command, UnitError, command, parse, seconds, service
+from labkit.cloud.instances.system.units import Command, UnitError, command, parse, seconds, service
 
 
 def test_comments_continuations_and_empty_assignments() -> None:

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from labkit.aws.records import FunctionRecord, InvocationResult
 from labkit.cloud.moto_seam.backends import forget_everything
 from labkit.cloud.moto_seam.install import Hooks, install
 from labkit.cloud.moto_seam.start_up import import_services
-from labkit.cloud.records import FunctionRecord, InvocationResult
 
 REGION = "ap-south-1"
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from labkit.cloud.moto_seam.identities import MotoIdentities
-from labkit.cloud.moto_seam.sts_keys import MotoCredentials
-from labkit.cloud.records import PublicAccessBlock
-from labkit.errors import CloudError
-from labkit.targets import Keys
+from labkit.aws.records import PublicAccessBlock
+from labkit.base.errors import CloudError
+from labkit.cloud.moto_seam.identity.identities import MotoIdentities
+from labkit.cloud.moto_seam.identity.sts_keys import MotoCredentials
+from labkit.deploy.targets import Keys
 
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from labkit.cloud.moto_seam.lambda_records import code_zip, functions
+from labkit.cloud.moto_seam.functions.lambda_records import code_zip, functions
 
 PREFIX = "InvalidParameterValueException: "
 

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
+from labkit.aws.records import InvocationResult
 from labkit.cloud.functions.errors import RequestTooLarge, TooManyRequests
-from labkit.cloud.records import InvocationResult
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from labkit.cloud.moto_seam.ec2_records import instances
-from labkit.cloud.moto_seam.network_records import network_state
-from labkit.cloud.records import Permission, RouteRecord
+from labkit.aws.records import Permission, RouteRecord
+from labkit.cloud.moto_seam.ec2.ec2_records import instances
+from labkit.cloud.moto_seam.ec2.network_records import network_state
 
 ANYWHERE = "0.0.0.0/0"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from labkit.base.errors import CloudError
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.errors import CloudError
 
 
 class Owner:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from labkit.cloud.moto_seam.trust import trusts
+from labkit.cloud.moto_seam.identity.trust import trusts
 
 ALLOW = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
 

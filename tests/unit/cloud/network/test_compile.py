@@ -8,11 +8,11 @@ from dataclasses import replace
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from labkit.aws.network.decision import decide
+from labkit.aws.network.model import Topology
+from labkit.aws.records import GroupRecord, InterfaceRecord, NetworkState, Permission, VpcRecord
 from labkit.cloud.network.compile import compile_internet, compile_vpc, membership_changes
-from labkit.cloud.network.decision import decide
-from labkit.cloud.network.model import Topology
-from labkit.cloud.records import GroupRecord, InterfaceRecord, NetworkState, Permission, VpcRecord
-from tests.unit.cloud.network import worlds
+from tests.unit.aws.network import worlds
 
 SEED = int(os.environ.get("LAB_TEST_SEED", "20261123"))
 GROUP = GroupRecord("sg-1", "web", "vpc-1", (Permission("tcp", 80, 80, group_id="sg-2"),), ())

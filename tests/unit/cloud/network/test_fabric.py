@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.addresses import IMAGE_HOST_ADDRESS
-from labkit.cloud.network.fabric import Fabric
-from labkit.cloud.network.model import Flow
-from labkit.cloud.records import (
+from labkit.aws.addresses import IMAGE_HOST_ADDRESS
+from labkit.aws.network.model import Flow
+from labkit.aws.records import (
     GroupRecord,
     InterfaceRecord,
     NetworkState,
@@ -21,7 +20,8 @@ from labkit.cloud.records import (
     SubnetRecord,
     VpcRecord,
 )
-from labkit.errors import CloudError, SandboxError
+from labkit.base.errors import CloudError, SandboxError
+from labkit.cloud.network.fabric import Fabric
 
 SUBNET = SubnetRecord("subnet-1", "vpc-1", "10.0.1.0/28", "a", (RouteRecord("0.0.0.0/0", "igw-1"),))
 GROUP = GroupRecord("sg-1", "web", "vpc-1", (Permission("tcp", 80, 80, "0.0.0.0/0"),), ())

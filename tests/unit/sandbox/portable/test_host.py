@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.errors import SandboxError
+from labkit.base.errors import SandboxError
 from labkit.sandbox.capture import run
 from labkit.sandbox.portable.host import PortableHost
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.errors import SandboxError, SandboxUnavailable
+from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.portable.users import Users
 
 

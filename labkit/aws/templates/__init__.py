@@ -1,0 +1,1 @@
+"""CloudFormation's template language: reading the source, parameters, references, intrinsic functions."""

@@ -1,0 +1,394 @@
+"""The command line: arguments in, exit status out. The only importer of labkit.cli.console.
+
+What belongs here: parsing, choosing the console, turning errors into messages. What does not: work.
+Everything heavy is imported by the command that needs it, so that `--help` is quick.
+"""
+
+import argparse
+import difflib
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import labkit
+from labkit.aws.accounts import ALL as ACCOUNTS
+from labkit.base.errors import CloudError, LabError, UsageError
+from labkit.base.events import banner
+from labkit.cli import cloud_commands, engines, grade_command, step_options, study
+from labkit.cli.console import Console, open_console
+from labkit.deploy import troubles
+from labkit.lesson.model import Options, Places, StepResult
+
+if TYPE_CHECKING:
+    from labkit.cloud.client.lifecycle import LocalCloud
+    from labkit.lesson.context import Context
+
+#: the exit status where the fault may be the kit's own (sysexits.h)
+EX_SOFTWARE = 70
+#: step names as they are typed, with their numbers
+STEPS = {
+    "generate": "01",
+    "plan": "02",
+    "deploy": "03",
+    "wire": "04",
+    "process": "05",
+    "break": "06",
+    "measure": "07",
+    "compare": "08",
+    "destroy": "10",
+    "submit": "11",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Never shows a traceback unless `--debug` is given."""
+    given = sys.argv[1:] if arguments is None else arguments
+    console = open_console(plain="--plain" in given, as_json="--json" in given)
+    try:
+        options, stray = _parser().parse_known_args(given)
+        if stray:
+            raise _not_taken(options, stray)
+        if getattr(options, "require_tier", ""):
+            os.environ["LAB_REQUIRE_TIER"] = options.require_tier
+        status: int = options.command(options, console)
+        return status
+    except KeyboardInterrupt:
+        console.error(LabError("Stopped.", hint="Run the same command again to go on."))
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        return _failed(error, console)
+    finally:
+        console.close()
+
+
+def _not_taken(options: argparse.Namespace, stray: Sequence[str]) -> UsageError:
+    """The refusal of words that the command does not take; an id is the one that is given most often."""
+    from labkit.base.text import printable
+
+    command = f"./lab {options.name}" if options.name else "./lab"
+    hint = f"What can be typed:  {command} --help"
+    if options.name == "generate" and not stray[0].startswith("-"):
+        hint = f"Perhaps:  {command} --student {printable(stray[0])}"
+    return UsageError(f"{command} does not take: {printable(' '.join(stray))}.", hint=hint)
+
+
+def _failed(error: Exception, console: Console) -> int:
+    """Say what went wrong, and whom to ask; returns the exit status."""
+    told = error if isinstance(error, LabError) else troubles.told(error)
+    console.error(told or _lost_cloud(error) or _unexpected(error))
+    _say_whom_to_ask(console)
+    return told.exit_status if told else EX_SOFTWARE
+
+
+def _say_whom_to_ask(console: Console) -> None:
+    """The course's contact, below every error."""
+    from labkit.base.text import printable
+    from labkit.course.course import contact
+
+    if asked := contact(_places().root):
+        console.line(f"  Still stuck? Ask {printable(asked)}")
+
+
+def _lost_cloud(error: Exception) -> LabError | None:
+    """What to say when the cloud ended, or fell silent, in the middle of a request; None for another error."""
+    if "botocore" not in sys.modules:
+        return None
+    from botocore import exceptions
+
+    if not isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError):
+        return None
+    return CloudError(
+        f"The cloud stopped answering in the middle of the work: {error}.",
+        hint="Your files are untouched. Run the same command again.",
+    )
+
+
+def _unexpected(error: Exception) -> LabError:
+    return LabError(
+        f"Something went wrong inside the kit ({type(error).__name__}: {error}). Your files are untouched.",
+        hint="Run the same command with --debug and show the output to your instructor.",
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose refusals look like all others: what is wrong, and what to type."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError; for a command that does not exist, with those that look like it."""
+        what, hint = f"{message[:1].upper()}{message[1:]}.", f"What can be typed:  ./{self.prog} --help"
+        if unknown := re.match(
+            r"argument COMMAND: invalid choice: (['\"])(.*)\1 \(choose from (.*)\)", message, re.DOTALL
+        ):
+            what = f"There is no command {unknown[2]}."
+            known = re.findall(r"[\w-]+", unknown[3])
+            if close := difflib.get_close_matches(unknown[2], known, 2):
+                hint = f"Perhaps:  {'   '.join(f'./lab {name}' for name in close)}      All:  ./lab --help"
+        raise UsageError(what, hint=hint)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="lab", description="The hybrid-cloud lab, step by step.")
+    parser.add_argument("--version", action="version", version=f"lab {labkit.__version__}")
+    _common(parser)
+    parser.set_defaults(command=_where)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
+    step = commands.add_parser("step", help="run a step by its number")
+    step.add_argument("number", help="for example 03")
+    _step_options(step)
+    for name, number in STEPS.items():
+        one = commands.add_parser(name, help=f"step {number}")
+        one.set_defaults(number=number)
+        _step_options(one)
+    _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
+    study.register(commands, _common, _own_context)
+    grade_command.register(commands, _common, _places)
+    demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
+    _common(demo)
+    _engine_option(demo)
+    demo.set_defaults(command=_demo)
+    engines.register(commands, _common, _places)
+    if importlib.util.find_spec("labkit.dev"):  # not in a hand-out
+        from labkit.dev import commands as dev
+
+        dev.register(commands, _common, _places)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    parser.add_argument("--plain", action="store_true", help="no colour, no movement")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.add_argument(
+        "--require-tier", choices=["namespaces", "landlock", "posix"], default="",
+        help="the least kind of sandbox that will do (see docs/tiers.md)",
+    )  # fmt: skip
+
+
+def _step_options(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--student", help="your id, for example ada@uni.edu (default: the current one)")
+    parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
+    parser.add_argument("--check", action="store_true", help="only check, change nothing")
+    parser.add_argument("--force", action="store_true", help="replace files you changed; keeps a backup")
+    parser.add_argument(
+        "--image", action="append", default=[], metavar="FILE|FOLDER|URL",
+        help="what to process (may be given more than once; default: three sample pictures)",
+    )  # fmt: skip
+    step_options.add(parser)
+    _engine_option(parser)
+    parser.add_argument(
+        "--lab-role", metavar="NAME", help="use this role of the account instead of creating roles"
+    )
+    parser.set_defaults(command=_step)
+
+
+def _engine_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--engine", choices=["cloudformation", "terraform"],
+        help="what deploys (default: what you used last, at first cloudformation)",
+    )  # fmt: skip
+
+
+def _cloud_parser(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument(
+        "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
+    )
+    parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
+    parser.add_argument(
+        "--aws", metavar="REGION", default="",
+        help="with trace: read the descriptions of your own AWS account in this region (looks only)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--account", choices=sorted(ACCOUNTS), default="",
+        help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
+    )  # fmt: skip
+    parser.set_defaults(command=_cloud)
+
+
+def _places() -> Places:
+    root = Path(labkit.__file__).resolve().parent.parent
+    return Places(root, Path(os.environ.get("LAB_BASE", root)))
+
+
+def _local_cloud(places: Places, account: str = "") -> "LocalCloud":
+    from labkit.cloud.client.lifecycle import LocalCloud
+
+    return LocalCloud(places.state / "cloud", wanted=account)
+
+
+def _context(arguments: argparse.Namespace, console: Console) -> "Context":
+    from labkit.course.manifest import load
+    from labkit.lesson.context import Context
+
+    places = _places()
+    options = Options(
+        student=arguments.student, solution=arguments.solution, force=arguments.force,
+        check_only=arguments.check, images=tuple(arguments.image), engine=arguments.engine,
+        lab_role=arguments.lab_role, extra=step_options.given(arguments),
+    )  # fmt: skip
+    return Context(places, load(places.root), options, console.event, _local_cloud(places))
+
+
+def _own_context(console: Console) -> "Context":
+    """The context of the current workspace, for commands that are no steps."""
+    from labkit.course.manifest import load
+    from labkit.lesson.context import Context
+
+    places = _places()
+    return Context(places, load(places.root), Options(), console.event, _local_cloud(places))
+
+
+# -- commands ----------------------------------------------------------------------------------------
+
+
+def _step(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.engine import following_steps, run_step
+
+    context = _context(arguments, console)
+    if arguments.watch:
+        return study.watch(lambda: _context(arguments, console), console, arguments.number)
+    result = run_step(context, arguments.number)
+    _show(result, console, context)
+    for following in following_steps(context, arguments.number) if result.passed else ():
+        console.line(
+            f"{'Optional' if following.optional else 'Next'}:  ./lab {following.name}", style="strong"
+        )
+    return 0 if result.passed else 1
+
+
+def _show(result: StepResult, console: Console, context: "Context") -> None:
+    width = max((len(label) for label, _ in result.facts), default=0)
+    for label, value in result.facts:
+        console.fact(label, value, width)
+    if result.commands:
+        console.line("By hand, in ./lab shell:", style="dim")
+    for command in result.commands:
+        console.line(f"  {command}")
+    failed = next((check for check in result.checks if not check.passed), None)
+    if failed is not None:
+        console.hint(failed.hint)
+    checks = [
+        {"name": c.name, "passed": c.passed, "reason": c.reason, "hint": c.hint, "gap": c.gap}
+        for c in result.checks
+    ]
+    endpoint = context.cloud.running()
+    console.result(
+        {
+            "passed": result.passed, "checks": checks, "facts": dict(result.facts),
+            "commands": list(result.commands),
+            "tier": endpoint.tier if endpoint else "", **result.data,
+        }
+    )  # fmt: skip
+
+
+def _where(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.progress import overview
+
+    context = _own_context(console)
+    lines = list(overview(context))
+    for text, style in lines:
+        console.line(text, style=style)
+    console.result({"lines": [text for text, _ in lines if text], "target": context.target_words})
+    return 0
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.course.manifest import load
+    from labkit.lesson.handing_in.demo import run_demo
+
+    places = _places()
+    passed = run_demo(places, load(places.root), console.event, arguments.engine or "cloudformation")
+    if passed:
+        console.line("Now you:  ./lab", style="strong")
+    return 0 if passed else 1
+
+
+def _cloud(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.action in cloud_commands.ACTIONS:
+        return cloud_commands.run(arguments, _own_context(console), console)
+    if arguments.account and arguments.action != "start":
+        raise UsageError(
+            "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"
+        )
+    if arguments.action == "stop":
+        grade_command.forget(_places(), console)
+    cloud = _local_cloud(_places(), arguments.account)
+    action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
+    return action[arguments.action](cloud, console)
+
+
+def _start(cloud: "LocalCloud", console: Console) -> int:
+    endpoint = cloud.ensure(console.event)
+    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    _say_account(endpoint.account, console)
+    console.line("  To work with it by hand:  ./lab cloud shell")
+    console.result(
+        {"url": endpoint.url, "pid": endpoint.pid, "tier": endpoint.tier, "account": endpoint.account}
+    )
+    return 0
+
+
+def _say_account(name: str, console: Console) -> None:
+    account = ACCOUNTS[name]
+    if account.regions:
+        where = " and ".join(account.regions)
+        console.line(f"  account   {name}: {where} only, no IAM writes, role {account.role}")
+
+
+def _status(cloud: "LocalCloud", console: Console) -> int:
+    endpoint = cloud.running()
+    if endpoint is None:
+        console.line("The local cloud is not running. Any step starts it, or: ./lab cloud start")
+        console.result({"running": False})
+        return 3
+    status = cloud.ask("GET", "status")
+    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
+    console.line(f"  sandbox   {endpoint.tier}")
+    _say_account(endpoint.account, console)
+    if endpoint.tier_text:
+        console.line(f"  {endpoint.tier_text}", style="warn")
+        console.hint(endpoint.tier_fix)
+    for name in ("instances", "functions"):
+        for entry in status[name]:
+            console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")
+    console.line(f"  memory    {status['memory_mb']} MB, processes {status['processes']}")
+    console.result(
+        {"running": True, "url": endpoint.url, "tier": endpoint.tier, "account": endpoint.account, **status}
+    )
+    return 0
+
+
+def _stop(cloud: "LocalCloud", console: Console) -> int:
+    stopped = cloud.stop(console.event)
+    console.line(
+        "✓ The local cloud is stopped; nothing of it is left."
+        if stopped
+        else "The local cloud was not running."
+    )
+    console.result({"stopped": stopped})
+    return 0
+
+
+def _logs(cloud: "LocalCloud", console: Console) -> int:
+    from labkit.base.text import printable
+
+    console.event(banner("Log", "local cloud"))
+    lines = cloud.log.read_text(errors="replace").splitlines() if cloud.log.exists() else []
+    for line in lines or ["The local cloud has not written a log yet."]:
+        console.line(printable(line))
+    console.result({"lines": lines})
+    return 0
+
+
+def _shell(cloud: "LocalCloud", console: Console) -> int:
+    return study.local_shell(_own_context(console), console)

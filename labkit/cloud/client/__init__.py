@@ -1,0 +1,1 @@
+"""The local cloud as its users see it: finding, starting, asking and stopping the server."""

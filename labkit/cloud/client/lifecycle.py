@@ -1,0 +1,481 @@
+"""The local cloud seen from outside: start it, find it, ask it, stop it.
+
+What belongs here: what steps and the command line do with the server process. What does not: what
+runs inside that process (labkit.cloud.server.server).
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import http.client
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+from urllib.parse import quote
+
+from labkit.aws.accounts import FULL, Account, by_name
+from labkit.base import wsl
+from labkit.base.errors import CloudDeclined, CloudError, StateError
+from labkit.base.events import Emit, Event, ignore
+from labkit.base.state import read_json, write_json
+from labkit.deploy.targets import Keys, Target
+from labkit.sandbox import tiers
+
+START_SECONDS = 60.0
+BOOT_SECONDS = 120.0
+STOP_SECONDS = 20.0
+_LOOK_SECONDS = 0.01
+#: answers of the control interface that say: it is not there, it can't be
+_DECLINED = (400, 404, 409)
+_REVIVED = (
+    "Windows stopped your local cloud; it is back, {seconds:.0f} s. What was deployed in it is gone; your files "
+    "are untouched. Deploy again:  ./lab deploy"
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running local cloud: where it answers, the token of its control requests, the keys of its account's owner,
+    its kind of sandbox.
+
+    `tier_text` says why it is not the best tier, and what it does not protect against; `tier_fix` how to get
+    the best one. Both are empty for that. `account`: its kind (labkit.aws.accounts).
+    """
+
+    port: int
+    pid: int
+    token: str = field(repr=False)
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    started_at: float
+    tier: str
+    tier_text: str = ""
+    tier_fix: str = ""
+    account: str = FULL.name
+
+    @property
+    def url(self) -> str:
+        """What AWS_ENDPOINT_URL is set to."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def target(self, region: str) -> Target:
+        """One of its regions, as the account's owner."""
+        return Target("local", region, self.url, Keys(self.access_key_id, self.secret_access_key))
+
+
+@dataclass(frozen=True)
+class LocalCloud:
+    """The local cloud whose state lies in `folder` (one server process for each folder).
+
+    `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
+    outlive its holder. -1: it outlives whoever starts it. `wanted`: the kind of account asked for; "" is the one
+    chosen last, or `full`. `read` gives the texts of /proc. `launch` starts the server's process.
+    """
+
+    folder: Path
+    leash: int = -1
+    wanted: str = ""
+    read: Callable[[str], str] = wsl.read
+    launch: "Launch" = field(default_factory=lambda: execute)
+
+    @property
+    def log(self) -> Path:
+        """The server's own log."""
+        return self.folder / "server.log"
+
+    def running(self) -> Endpoint | None:
+        """The endpoint of the running server, or None. Raises CloudError when its state file is broken."""
+        return self._endpoint() if self._held() else None
+
+    @property
+    def account(self) -> Account:
+        """The kind of account that runs here, or would be started. Raises UsageError for an unknown name."""
+        endpoint = self.running()
+        chosen: dict[str, str] = {} if self.wanted or endpoint else read_json(self._choice) or {}
+        return by_name(self.wanted or (endpoint.account if endpoint else chosen.get("account", FULL.name)))
+
+    @property
+    def _choice(self) -> Path:
+        return self.folder / "account.json"
+
+    def ensure(self, emit: Emit = ignore) -> Endpoint:
+        """The running server; started when there is none, after clearing what a killed one left.
+
+        Raises CloudError (or SandboxUnavailable's message in it) when it does not start.
+        """
+        endpoint = self.running()
+        if endpoint is not None:
+            return _good_enough(endpoint, os.environ.get(tiers.REQUIRED_VARIABLE, ""), self.account)
+        with self._alone():
+            endpoint = self._await_ready()
+            if endpoint is None:
+                revived, began = self._stopped_by_windows(), time.monotonic()
+                self._clear_remains(ignore if revived else emit)
+                endpoint = self._start(emit)
+                if revived:
+                    emit(Event("warning", _REVIVED.format(seconds=time.monotonic() - began)))
+                if endpoint.tier_text:
+                    emit(Event("warning", endpoint.tier_text, {"details": [endpoint.tier_fix]}))
+        return endpoint
+
+    def stop(self, emit: Emit = ignore) -> bool:
+        """Stop the server and wait until its process is gone; False when none was running.
+
+        Raises CloudError when it does not end within STOP_SECONDS.
+        """
+        if not self.folder.exists():
+            return False
+        with self._alone():
+            pid = self._holder()
+            if pid is not None:
+                _end(pid)
+            self._clear_remains(emit if pid is None else ignore)
+        return pid is not None
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def ask(self, method: str, path: str, body: bytes | None = None, *, timeout: float | None = 120) -> Any:
+        """One request to the control interface; returns the JSON answer.
+
+        Raises CloudDeclined when what is asked for is not there, CloudError when no cloud runs or it fails.
+        """
+        endpoint = self.running()
+        if endpoint is None:
+            raise CloudError("The local cloud is not running.", hint="Start it with: ./lab cloud start")
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=timeout)
+        try:
+            headers = {"X-Lab-Token": endpoint.token, "Content-Type": "application/json"}
+            connection.request(method, f"/_lab/{path}", body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        except OSError as error:
+            raise CloudError(
+                f"The local cloud stopped answering: {error}.",
+                hint="Your files are untouched. Run the same command again.",
+            ) from error
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            kind = CloudDeclined if answer.status in _DECLINED else CloudError
+            raise kind(f"The local cloud answered {answer.status}: {text.decode(errors='replace')}")
+        return json.loads(text)
+
+    def publish(self, name: str, data: bytes) -> str:
+        """Serve `data` on the image host (outside every VPC); returns its URL."""
+        return str(self.ask("PUT", f"images/{quote(name)}", data)["url"])
+
+    def delay_images(self, seconds: float) -> None:
+        """Let the image host wait so long before each answer."""
+        self.ask("PUT", "image-host", json.dumps({"delay": seconds}).encode())
+
+    def instance(self, instance_id: str) -> Mapping[str, Any]:
+        """Boot state, units and the last lines of the logs of one instance."""
+        answer: dict[str, Any] = self.ask("GET", f"instances/{quote(instance_id)}")
+        return answer
+
+    def await_boot(self, instance_id: str, seconds: float = BOOT_SECONDS) -> Mapping[str, Any]:
+        """As `instance`, once its user data has ended, or after `seconds`."""
+        answer: dict[str, Any] = self.ask(
+            "GET", f"instances/{quote(instance_id)}?wait={seconds}", timeout=seconds + 30
+        )
+        return answer
+
+    def run_inside(self, instance_id: str, words: Sequence[str], descriptors: Sequence[int]) -> int:
+        """Run a command as root inside an instance, on these three descriptors; returns its status.
+
+        No words: a login shell. Raises CloudError when no cloud, or no such instance, runs.
+        """
+        with tempfile.TemporaryDirectory(prefix="lab-") as folder, socket.socket(socket.AF_UNIX) as listener:
+            path = f"{folder}/fds"
+            listener.bind(path)
+            listener.listen(1)
+            hand = threading.Thread(target=_hand_over, args=(listener, list(descriptors)), daemon=True)
+            hand.start()
+            body = json.dumps({"socket": path, "words": list(words)}).encode()
+            answer = self.ask("POST", f"instances/{quote(instance_id)}/shell", body, timeout=None)
+            return int(answer["status"])
+
+    def output_inside(self, instance_id: str, words: Sequence[str]) -> tuple[int, str]:
+        """As run_inside, with nothing to read: the status, and what the command printed."""
+        with tempfile.TemporaryFile() as file, open(os.devnull, "rb") as nothing:
+            status = self.run_inside(instance_id, words, [nothing.fileno(), file.fileno(), file.fileno()])
+            file.seek(0)
+            return status, file.read().decode(errors="replace")
+
+    # -- the server process --------------------------------------------------------------------------
+
+    def _held(self) -> bool:
+        """Whether a live server holds the lock; the kernel drops it when the server dies."""
+        try:
+            with open(self.folder / "lock", "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no such file, or it is not ours: nothing of ours holds it
+            return False
+        return False
+
+    def _holder(self) -> int | None:
+        """The process that holds the lock, as it wrote itself; None where nobody does."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._held() and time.monotonic() < deadline:
+            written = (self.folder / "lock").read_bytes()
+            if written.endswith(b"\n"):
+                return int(written)
+            time.sleep(_LOOK_SECONDS)
+        return None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Only one command at a time starts or stops this cloud; the others wait.
+
+        Raises CloudError when the folder can't be written, also by the body.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with open(self.folder / "starting", "ab") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise CloudError(
+                f"{error.filename or self.folder} can't be written: {error.strerror or error}.",
+                hint="Free some disk space or fix the folder's permissions, then run the command again.",
+            ) from error
+
+    def _endpoint(self) -> Endpoint | None:
+        """What the state file says; None where there is none yet."""
+        hint = "Stop the cloud that runs, then run the command again:  ./lab cloud stop"
+        try:
+            state = read_json(self.folder / "state.json")
+        except StateError as error:
+            raise CloudError(error.message, hint=hint) from error
+        if state is None:
+            return None
+        wanted = {field.name: field.type for field in dataclasses.fields(Endpoint)}
+        if {name: type(value) for name, value in state.items()} != wanted:
+            raise CloudError(
+                f"{self.folder / 'state.json'} does not say where the local cloud is.", hint=hint
+            )
+        return Endpoint(**state)
+
+    def _await_ready(self) -> Endpoint | None:
+        """The endpoint of a server that is starting, or runs; None where there is none, or it gave up."""
+        deadline = time.monotonic() + START_SECONDS
+        while self._held():
+            endpoint = self._endpoint()
+            if endpoint is not None:
+                return endpoint
+            if time.monotonic() > deadline:
+                raise CloudError(
+                    f"The local cloud has been starting for {START_SECONDS:.0f} s. Its last words: "
+                    f"{self._last_words()}",
+                    hint="Stop it, then run the command again:  ./lab cloud stop",
+                )
+            time.sleep(_LOOK_SECONDS)  # whoever started it has its pipe; we have nothing to wait on
+        return None
+
+    def _clear_remains(self, emit: Emit) -> None:
+        """Remove what a server that was killed has left, and say so."""
+        if (self.folder / "state.json").exists():
+            emit(
+                Event(
+                    "warning",
+                    "The local cloud had ended without being stopped. "
+                    "What was deployed in it is gone; your files are untouched.",
+                )
+            )
+        (self.folder / "state.json").unlink(missing_ok=True)
+        (self.folder / "lock").write_bytes(b"")  # the dead one's process number may be another's by now
+        if (self.folder / "run").exists():
+            shutil.rmtree(self.folder / "run")
+
+    def _stopped_by_windows(self) -> bool:
+        """Whether a server ended with the virtual machine of WSL, which Windows stops with its last window."""
+        with contextlib.suppress(StateError):
+            state = read_json(self.folder / "state.json") or {}
+            started = state.get("started_at")
+            return isinstance(started, float) and wsl.stopped_by_windows(
+                started, self.read("/proc/version"), self.read("/proc/stat")
+            )
+        return False
+
+    def _start(self, emit: Emit) -> Endpoint:
+        account = self.account
+        emit(Event("note", "Starting the local cloud …"))
+        if self.wanted:  # it holds until another one is chosen
+            write_json(self._choice, {"account": account.name})
+        with _pipe() as (reader, writer), open(self.log, "wb") as log:
+            process = self.launch(Order(self.folder, account.name, writer.fileno(), self.leash, log.fileno()))
+            writer.close()
+            answer = _read_line(reader.fileno(), START_SECONDS)
+        if not answer:
+            process.kill()
+            process.wait()
+            raise CloudError(
+                f"The local cloud did not start. Its last words: {self._last_words()}",
+                hint=f"The whole log is in {self.log}.",
+            )
+        value = json.loads(answer)
+        if "error" in value:
+            process.wait()
+            raise CloudError(value["error"], hint=value.get("hint", ""))
+        process.let_go()
+        return Endpoint(**value)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return lines[-1] if lines else "none"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a server's process is started with: its folder and kind of account, and three descriptors.
+
+    ready: where it says that it serves; leash: see LocalCloud; log: its standard output and error.
+    """
+
+    folder: Path
+    account: str
+    ready: int
+    leash: int
+    log: int
+
+
+class Server(Protocol):
+    """A server's process that was started."""
+
+    def wait(self) -> object:
+        """Until it has ended."""
+
+    def kill(self) -> None:
+        """Kill -9."""
+
+    def let_go(self) -> None:
+        """It outlives us: nobody waits for it."""
+
+
+Launch = Callable[[Order], Server]
+
+
+class _Program(subprocess.Popen[bytes]):
+    def let_go(self) -> None:
+        self.returncode = 0
+
+
+def execute(order: Order) -> Server:
+    """The server as a program of its own."""
+    leash = [order.leash] if order.leash >= 0 else []
+    command = [
+        sys.executable, "-I", "-m", "labkit.cloud.server.server", str(order.folder), str(order.ready), order.account,
+        *map(str, leash),
+    ]  # fmt: skip
+    return _Program(
+        command, stdin=subprocess.DEVNULL, stdout=order.log, stderr=order.log, pass_fds=[order.ready, *leash],
+        start_new_session=True, cwd="/", env=_clean_environment(),
+    )  # fmt: skip
+
+
+def _hand_over(listener: socket.socket, descriptors: list[int]) -> None:
+    """Give the descriptors to the server, which connects; it may as well refuse and never come."""
+    with contextlib.suppress(OSError):
+        connection, _ = listener.accept()
+        with connection:
+            socket.send_fds(connection, [b"x"], descriptors)
+
+
+def _end(pid: int) -> None:
+    """Ask the process to end, and wait until it has."""
+    with contextlib.suppress(ProcessLookupError):  # it ended in this moment
+        os.kill(pid, signal.SIGTERM)
+        if not _gone(pid, STOP_SECONDS):
+            raise CloudError(
+                f"The local cloud (process {pid}) did not stop within {STOP_SECONDS:.0f} s.",
+                hint=f"End it, then run the command again:  kill -9 {pid}",
+            )
+
+
+def _gone(pid: int, seconds: float) -> bool:
+    """Whether the process ends within so many seconds. Raises ProcessLookupError when it had before."""
+    if hasattr(os, "pidfd_open"):
+        descriptor = os.pidfd_open(pid)
+        try:
+            return bool(select.select([descriptor], [], [], seconds)[0])
+        finally:
+            os.close(descriptor)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        os.kill(pid, 0)
+        time.sleep(_LOOK_SECONDS)  # no event for the end of another's child but on Linux
+    return False
+
+
+def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoint:
+    """The endpoint, whose sandbox is at least the one `required`, and its account the one asked for.
+
+    Raises CloudError, UsageError.
+    """
+    if endpoint.account != account.name:
+        raise CloudError(
+            f"The local cloud that runs is an account of the kind {endpoint.account}, not {account.name}.",
+            hint="Destroy what stands in it, then:\n"
+            f"  ./lab cloud stop && ./lab cloud start --account {account.name}",
+        )
+    if required and not tiers.suffices(endpoint.tier, required):
+        raise CloudError(
+            f"The local cloud runs with the sandbox {endpoint.tier}, and {required} is required.",
+            hint=f"./lab cloud stop   and again. {endpoint.tier_fix}",
+        )
+    return endpoint
+
+
+def _clean_environment() -> dict[str, str]:
+    """What the server gets of our environment: nothing that belongs to AWS or to Python."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_REQUIRE_TIER")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+@contextlib.contextmanager
+def leashed(folder: Path) -> Iterator[LocalCloud]:
+    """A local cloud for the body, not started yet; it ends with the body, and with us however we end."""
+    reader, writer = os.pipe()
+    cloud = LocalCloud(folder, leash=reader)
+    try:
+        yield cloud
+    finally:
+        cloud.stop()
+        os.close(writer)
+        os.close(reader)
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """The ends of a pipe as files, which may be closed twice; a number closed twice may be another's by then."""
+    reader, writer = os.pipe()
+    with open(reader, "rb", buffering=0) as reading, open(writer, "wb", buffering=0) as writing:
+        yield reading, writing
+
+
+def _read_line(descriptor: int, seconds: float) -> bytes:
+    """One line from a pipe; what came so far when it ends or the time is over."""
+    data, deadline = b"", time.monotonic() + seconds
+    while not data.endswith(b"\n"):
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+            return b""
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
+            return b""
+        data += chunk
+    return data

@@ -1,0 +1,1 @@
+"""What runs inside a function's own process: the runtime, its client, the SDK."""

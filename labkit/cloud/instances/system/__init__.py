@@ -1,0 +1,1 @@
+"""What runs inside an instance: pid 1, cloud-init, systemd's units, the journal."""

@@ -1,0 +1,1 @@
+"""Corrections of moto's EC2, and reading its records."""

@@ -1,0 +1,1 @@
+"""Corrections of moto's Lambda, and reading its records."""

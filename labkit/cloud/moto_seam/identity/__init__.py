@@ -1,0 +1,1 @@
+"""Corrections of moto's IAM and STS, and reading its records."""

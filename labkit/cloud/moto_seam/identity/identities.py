@@ -1,0 +1,153 @@
+"""Who is behind an access key, and the policies on users, roles and buckets, out of moto's state.
+
+What belongs here: reading them as plain records. What does not: deciding with them (labkit.aws.iam).
+"""
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.aws.accounts import FULL
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.records import PolicyDocument, Principal, PublicAccessBlock
+from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.moto_seam.identity.managed_policies import bring
+from labkit.cloud.moto_seam.identity.sts_keys import expires_at
+from labkit.deploy.targets import ANONYMOUS, Keys
+
+
+class MotoIdentities:
+    """The users, sessions and policies that moto holds (ports.Identities).
+
+    `owner`: the one key that moto does not know, whose holder is `holder`: the account's root user, or who the
+    account was given to.
+    """
+
+    def __init__(self, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder) -> None:
+        self._owner, self._holder = owner, holder
+
+    def principal(self, access_key_id: str) -> Principal | None:
+        """Who holds the key; None when it was never given out, is inactive, or has expired."""
+        if access_key_id and access_key_id == self._owner.access_key_id:
+            return self._holder
+        key = backend("iam").access_keys.get(access_key_id)
+        if key is None or key.status != "Active":
+            return None
+        if key.user_name is not None:
+            return _user_principal(key)
+        return self._session_principal(access_key_id)
+
+    def secret_key(self, access_key_id: str) -> str | None:
+        """The secret that signs the key's requests, or None for a key of nobody."""
+        if access_key_id and access_key_id == self._owner.access_key_id:
+            return self._owner.secret_access_key
+        key = backend("iam").access_keys.get(access_key_id)
+        return None if key is None else str(key.secret_access_key)
+
+    def session_token(self, access_key_id: str) -> str | None:
+        """The token that must come with a session's key; None for keys that need none."""
+        session = _session(access_key_id)
+        return None if session is None else str(session.session_token)
+
+    def expired(self, access_key_id: str) -> bool:
+        """Whether the key is that of a session which has ended (AWS answers ExpiredToken)."""
+        session = _session(access_key_id)
+        return session is not None and expires_at(session) <= datetime.now(UTC).timestamp()
+
+    def identity_policies(self, principal: Principal) -> Iterator[PolicyDocument]:
+        """Inline and managed policies of the user and its groups, or of the session's role."""
+        holder = _holder(principal)
+        if holder is not None:
+            groups = backend("iam").get_groups_for_user(holder.name) if principal.kind == "user" else ()
+            for each in (holder, *groups):
+                yield from _policies_of(each)
+
+    def boundary(self, principal: Principal) -> PolicyDocument | None:
+        """The permissions boundary of the user or of the session's role; one that is gone allows nothing."""
+        arn = getattr(_holder(principal), "permissions_boundary_arn", None)
+        if not arn:
+            return None
+        bring(backend("iam"), arn)
+        policy = backend("iam").managed_policies.get(arn)
+        return PolicyDocument(arn, _document_of(policy) if policy is not None else {})
+
+    def bucket_policy(self, bucket: str) -> PolicyDocument | None:
+        """The bucket's policy, or None where there is no bucket or no policy."""
+        found = backend("s3").buckets.get(bucket)
+        if found is None or not found.policy:
+            return None
+        text = found.policy.decode() if isinstance(found.policy, bytes) else str(found.policy)
+        return PolicyDocument(f"arn:aws:s3:::{bucket}", _parsed(text))
+
+    def public_access_block(self, bucket: str) -> PublicAccessBlock:
+        """The bucket's four settings; none set where there is no bucket or no configuration."""
+        found = backend("s3").buckets.get(bucket)
+        block = found.public_access_block if found is not None else None
+        if block is None:
+            return PublicAccessBlock()
+        return PublicAccessBlock(
+            bool(block.block_public_acls),
+            bool(block.ignore_public_acls),
+            bool(block.block_public_policy),
+            bool(block.restrict_public_buckets),
+        )
+
+    def trust_policy(self, role_arn: str) -> PolicyDocument | None:
+        """Who may assume the role, or None where there is no such role."""
+        role = _role(role_arn)
+        if role is None:
+            return None
+        return PolicyDocument(role_arn, _parsed(role.assume_role_policy_document))
+
+    def _session_principal(self, access_key_id: str) -> Principal | None:
+        session = _session(access_key_id)
+        if session is None or self.expired(access_key_id):
+            return None
+        return Principal("session", session.arn, ACCOUNT_ID, session.user_id, session.role_arn)
+
+
+def _user_principal(key: Any) -> Principal | None:
+    user = backend("iam").users.get(key.user_name)
+    if user is None or key not in user.access_keys:
+        return None
+    return Principal("user", user.arn, ACCOUNT_ID, user.id)
+
+
+def _session(access_key_id: str) -> Any | None:
+    # the newest first: nearly every request comes from the session issued last
+    for session in reversed(backend("sts").assumed_roles):
+        if session.access_key_id == access_key_id:
+            return session
+    return None
+
+
+def _role(role_arn: str) -> Any | None:
+    return next((role for role in list(backend("iam").roles.values()) if role.arn == role_arn), None)
+
+
+def _holder(principal: Principal) -> Any | None:
+    """The user, or the session's role, that policies hang on."""
+    if principal.kind == "user":
+        return backend("iam").users.get(principal.arn.rsplit("/", 1)[-1])
+    return _role(principal.role_arn) if principal.kind == "session" else None
+
+
+def _policies_of(holder: Any) -> Iterator[PolicyDocument]:
+    for name, text in list(holder.policies.items()):
+        yield PolicyDocument(name, _parsed(text))
+    for arn, policy in list(holder.managed_policies.items()):
+        yield PolicyDocument(arn, _document_of(policy))
+
+
+def _document_of(policy: Any) -> Mapping[str, object]:
+    """The default version of a managed policy."""
+    version = next((v for v in policy.versions if v.version_id == policy.default_version_id), None)
+    return _parsed(version.document) if version is not None else {}
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(text: str) -> Mapping[str, object]:
+    document: Mapping[str, object] = json.loads(text)
+    return document

@@ -1,0 +1,348 @@
+"""All parts of the local cloud, put together: the one module that knows them all.
+
+What belongs here: making the parts, in order, and ending them, in reverse. What does not: what any of
+them does, or the process they live in (labkit.cloud.server.server).
+"""
+
+import contextlib
+import functools
+import importlib
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.aws import addresses
+from labkit.aws.accounts import FULL, Account
+from labkit.aws.records import (
+    Caller,
+    FunctionRecord,
+    InstanceRecord,
+    InterfaceRecord,
+    InvocationResult,
+    Principal,
+)
+from labkit.base.events import Emit
+from labkit.cloud.server.control import Actions, Control
+from labkit.cloud.server.memory import usage
+from labkit.cloud.server.owner import Owner, listen_on_loopback
+from labkit.cloud.server.probing import Probing
+from labkit.cloud.server.reconciler import Reconciler, Wanted
+from labkit.cloud.web.image_host import ImageHost
+from labkit.cloud.web.latency import Latency
+from labkit.cloud.web.serving import Server
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+    from labkit.cloud.network.fabric import Fabric
+    from labkit.cloud.ports import AwsAccess
+    from labkit.cloud.stores.dynamodb.service import DynamoDB
+    from labkit.sandbox.tiers import AnyHost
+
+#: modules that the warm parent imports once, so that instances and functions start in milliseconds
+PRELOAD = ("labkit.cloud.functions.runtime.preloaded", "labkit.cloud.instances.system.init")
+#: what one machine bears at once, whatever the account's quota is
+CONCURRENCY = 100
+
+
+def import_parts() -> None:
+    """Import what a Cloud needs, above all moto: most of its start, and free to run beside other waits."""
+    from labkit.cloud.moto_seam import cloudformation, start_up
+
+    cloudformation.import_without_parser()
+    start_up.import_services()
+    for part in (
+        "cloudformation.engine",
+        "door",
+        "endpoints.access",
+        "functions.service",
+        "instances.manager",
+    ):
+        importlib.import_module(f"labkit.cloud.{part}")
+
+
+class Cloud:
+    """A running local cloud. `close()` ends everything in it; also used as a context manager."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sandboxes: "AnyHost",
+        emit: Emit,
+        account: Account = FULL,
+        owner: Owner | None = None,
+    ) -> None:
+        """`folder` holds pictures and the machine image; it is made empty by the caller.
+
+        `owner`: whose requests are the account's own, and where they came to before, None for the first time.
+        """
+        self._account, self._owner = account, owner or Owner.make()
+        self._ending = contextlib.ExitStack()
+        with contextlib.ExitStack() as undo:
+            undo.push(self._ending)
+            self._make(folder, sandboxes, emit)
+            undo.pop_all()
+
+    def _make(self, folder: Path, sandboxes: "AnyHost", emit: Emit) -> None:
+        from labkit.cloud.moto_seam import cloudformation, facts
+        from labkit.cloud.moto_seam.identity import identities, sts_keys
+
+        cloudformation.import_without_parser()
+
+        self._sandboxes, self._emit = sandboxes, emit
+        self._started = time.monotonic()
+        self._serving = Server()
+        self._ending.callback(self._serving.close)
+        self._identities = identities.MotoIdentities(self._owner.keys, self._account.holder)
+        self._credentials = sts_keys.MotoCredentials()
+        self._tables = self._make_tables()
+        self._door = self._make_door(facts.MotoFacts(self._tables.partition_key, self._tables.tables.tags_of))
+        self._fabric = self._make_fabric(sandboxes)
+        self._images = ImageHost(folder / "images")
+        self._latency = Latency()
+        self._ending.callback(self._images.close)
+        self._open_internet()
+        self._logs = self._make_logs()
+        self._access = self._make_access(folder)
+        self._instances = self._make_instances(folder)
+        self._functions = self._make_functions(folder)
+        self._install_seam()
+        self._reconciler = self._make_reconciler()
+        self._probing = self._make_probing()
+
+    # -- the parts, each from those before ----------------------------------------------------------
+
+    def _make_door(self, facts: Any) -> Any:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from labkit.cloud.door import Door
+        from labkit.cloud.stores.dynamodb_api import DynamoApi
+
+        def create_app(backend: str) -> Any:
+            """What moto breaks on goes on to the door, which knows what to answer."""
+            made = create_backend_app(backend)
+            made.config["PROPAGATE_EXCEPTIONS"] = True
+            return made
+
+        app = DomainDispatcherApplication(create_app)
+        stores = {"dynamodb": DynamoApi(self._tables)}
+        return Door(app, self._identities, on_change=self._changed, facts=facts, stores=stores)
+
+    def _make_tables(self) -> "DynamoDB":
+        from labkit.cloud.stores.dynamodb.service import DynamoDB
+
+        tables = DynamoDB(addresses.ACCOUNT_ID)
+        self._ending.callback(tables.close)
+        return tables
+
+    def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
+        from labkit.cloud.server.fabrics import fabric_for
+
+        fabric = fabric_for(sandboxes)
+        self._ending.callback(fabric.close)
+        return fabric
+
+    def _open_internet(self) -> None:
+        """The image host and the packages' index, outside every VPC, at a fixed address."""
+        from werkzeug.exceptions import NotFound
+
+        host = InterfaceRecord(addresses.INTERNET, "", "", addresses.IMAGE_HOST_ADDRESS, "", ())
+        ports = (addresses.IMAGE_HOST_PORT, addresses.PACKAGE_PORT)
+        place = [(addresses.IMAGE_HOST_ADDRESS, port) for port in ports]
+        listener, packages = self._fabric.attach(host, listen=place)
+        images = self._latency.before("images", self._images)
+        self._serving.serve(listener, images, name=addresses.IMAGE_HOST_NAME)
+        self._serving.serve(packages, NotFound(), name=addresses.PACKAGE_NAMES[0])
+
+    def _make_logs(self) -> Any:
+        from labkit.cloud.moto_seam.logs import MotoLogs
+
+        logs = MotoLogs(self._role_allows)
+        self._ending.callback(logs.close)
+        return logs
+
+    def _make_access(self, folder: Path) -> "AwsAccess":
+        """The way to AWS's API from inside: AWS's own names and addresses where packets are real."""
+        from labkit.cloud.endpoints.access import access_for
+
+        access = access_for(self._door_inside, self._serving, self._fabric, folder / "trust")
+        self._ending.callback(access.shut)
+        return access
+
+    def _door_inside(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
+        return self._latency.on_stores(self._door.for_caller(caller, secure_transport=secure_transport))
+
+    def _make_instances(self, folder: Path) -> Any:
+        from labkit.cloud.instances.image import build
+        from labkit.cloud.instances.manager import InstanceManager, Surroundings
+
+        (folder / "image").mkdir(parents=True)
+        manager = InstanceManager(
+            Surroundings(
+                self._sandboxes, self._fabric, self._credentials, self._serving,
+                self._access, build(folder / "image"), self._emit, self._powered_off,
+            )
+        )  # fmt: skip
+        self._ending.callback(manager.close)
+        return manager
+
+    def _make_functions(self, folder: Path) -> Any:
+        from labkit.cloud.functions.pool import PoolLimits
+        from labkit.cloud.functions.service import FunctionService
+        from labkit.cloud.moto_seam.functions.lambda_records import code_zip
+
+        service = FunctionService(
+            self._sandboxes, self._fabric, self._credentials, self._logs, self._access, code_zip,
+            emit=self._emit, folder=folder, before_init=lambda: self._latency.wait("cold"),
+            limits=PoolLimits(min(CONCURRENCY, self._account.concurrency)),
+        )  # fmt: skip
+        self._ending.callback(service.close)
+        return service
+
+    def _install_seam(self) -> None:
+        from labkit.cloud.cloudformation.engine import Engine
+        from labkit.cloud.moto_seam import cloudformation
+        from labkit.cloud.moto_seam.identity.account import furnish
+        from labkit.cloud.moto_seam.install import Hooks, install
+
+        hooks = Hooks(
+            invoke=self._invoke, console_output=self._instances.console_output,
+            instance_status=self._instance_status, role_allows=self._role_allows,
+        )  # fmt: skip
+        self._ending.callback(install(hooks, self._account).undo)
+        furnish(self._account)
+        engine = Engine(self._own_client)
+        self._ending.callback(engine.close)
+        self._ending.callback(cloudformation.install(engine))
+
+    def _make_reconciler(self) -> Reconciler:
+        from labkit.cloud.moto_seam.ec2.ec2_records import instances
+        from labkit.cloud.moto_seam.ec2.network_records import network_state
+        from labkit.cloud.moto_seam.functions.lambda_records import functions
+
+        wanted = Wanted(network_state, instances, functions)
+        reconciler = Reconciler(wanted, self._fabric, self._instances, self._functions, self._report)
+        self._ending.callback(reconciler.close)
+        return reconciler
+
+    def _make_probing(self) -> Probing:
+        return Probing(
+            self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
+            self._instances.process_id, self._reconciler.settle, lambda: self._door.faults,
+            lambda: (self._door.overseer.access_key_id, self._door.overseer.secret_access_key),
+            self._instances.metadata_requests,
+        )  # fmt: skip
+
+    # -- what the parts ask of each other -------------------------------------------------------------
+
+    def _changed(self, service: str, operation: str) -> None:
+        if service in ("ec2", "lambda"):
+            self._reconciler.wake()
+
+    def _invoke(
+        self, function: FunctionRecord, payload: bytes, *, invocation_type: str, request_id: str, tail: bool
+    ) -> InvocationResult:
+        self._reconciler.settle()
+        if invocation_type == "Event":
+            self._functions.invoke_event(function, payload, request_id=request_id)
+            return InvocationResult(b"")
+        result: InvocationResult = self._functions.invoke(function, payload, request_id=request_id, tail=tail)
+        return result
+
+    def _instance_status(self, instance_id: str) -> str:
+        state = self._instances.boot(instance_id).state
+        return {"ok": "ok", "failed": "ok", "pending": "initializing"}.get(state, "initializing")
+
+    def _powered_off(self, record: InstanceRecord) -> None:
+        """Shut down from inside: stopped or terminated, as InstanceInitiatedShutdownBehavior says."""
+        ec2 = self._own_client("ec2", record.region)
+        asked = {"InstanceId": record.instance_id, "Attribute": "instanceInitiatedShutdownBehavior"}
+        behaviour = ec2.describe_instance_attribute(**asked)["InstanceInitiatedShutdownBehavior"]["Value"]
+        end = ec2.terminate_instances if behaviour == "terminate" else ec2.stop_instances
+        end(InstanceIds=[record.instance_id])
+
+    def _role_allows(self, role_arn: str, action: str, resource: str, region: str = "") -> bool:
+        """Asked by services on a role's behalf; without `region` the resource's ARN names it."""
+        from labkit.aws.iam import Request, evaluate
+
+        session = Principal("session", role_arn, addresses.ACCOUNT_ID, role_arn=role_arn)
+        policies = list(self._identities.identity_policies(session))
+        context = {"aws:requestedregion": region or resource.split(":")[3]}
+        boundary = self._identities.boundary(session)
+        return evaluate(Request(session, action, (resource,), context), policies, boundary=boundary).allowed
+
+    def _report(self, text: str) -> None:
+        from labkit.base.events import Event
+
+        self._emit(Event("warning", text))
+
+    @functools.cached_property
+    def port(self) -> int:
+        """Where the AWS API answers on this machine's loopback; the listener is opened at the first look."""
+        from labkit.cloud.door.admission import admit
+
+        listener = listen_on_loopback(self._owner.port)
+        port: int = listener.getsockname()[1]
+        self._serving.serve(listener, self._on_this_machine(), name="host", admit=admit)
+        return port
+
+    @functools.cached_property
+    def token(self) -> str:
+        """What control requests must carry."""
+        return secrets.token_urlsafe(32)
+
+    def _on_this_machine(self) -> "WSGIApplication":
+        actions = Actions(
+            status=self._status, publish=self._images.publish, instance=self._describe_instance,
+            journal=lambda *asked: list(self._instances.journal(*asked)),
+            run_inside=self._instances.run_inside,
+            denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
+            further=self._probing.answer, delay=self._latency.answer,
+        )  # fmt: skip
+        return Control(actions, self.token, self._latency.on_invoke(self._door.for_caller(Caller("host"))))
+
+    def _own_client(self, service: str, region: str) -> Any:
+        """CloudFormation's clients: they come in through the door like everybody's."""
+        from labkit.deploy.targets import Clients, Target
+
+        url = f"http://127.0.0.1:{self.port}"
+        return Clients(Target("local", region, url, self._owner.keys)).client(service)
+
+    # -- questions of the kit -----------------------------------------------------------------------------
+
+    def _status(self) -> Mapping[str, Any]:
+        from labkit.cloud.moto_seam.ec2.ec2_records import instances
+
+        running = [{"id": r.instance_id, "state": r.state} for r in instances()]
+        environments = [{"id": e.name, "state": e.state.name} for e in self._functions.environments()]
+        memory, processes = usage()
+        return {
+            "instances": running, "functions": environments, "memory_mb": memory >> 20,
+            "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
+        }  # fmt: skip
+
+    def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
+        from labkit.cloud.moto_seam.ec2.ec2_records import instances
+
+        if instance_id not in {record.instance_id for record in instances()}:
+            return None
+        self._reconciler.settle()
+        boot = self._instances.wait_booted(instance_id, wait) if wait else self._instances.boot(instance_id)
+        units = {name: asdict(unit) for name, unit in self._instances.units(instance_id).items()}
+        return {
+            "state": boot.state, "exit_code": boot.exit_code, "seconds": boot.seconds,
+            "log": list(boot.tail), "units": units,
+        }  # fmt: skip
+
+    def close(self) -> None:
+        """End every part; the sandboxes' host is the caller's."""
+        self._ending.close()
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,1 @@
+"""Taking deployments away, and proving by listing that nothing survived."""

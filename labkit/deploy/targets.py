@@ -1,0 +1,167 @@
+"""Where a lab is deployed to: an endpoint, a region and credentials, as clients and as environment.
+
+What belongs here: the record and how AWS clients are made from it. What does not: starting the local
+cloud (labkit.cloud.client.lifecycle), or what is deployed (labkit.deploy).
+"""
+
+import difflib
+import functools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.base.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Somebody's credentials. `token` "" where there is none.
+
+    `ends`: when a session's keys expire, in seconds since the epoch; None: never, or nobody knows.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    ends: float | None = None
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables that make the AWS CLI, boto3 and Terraform sign with these keys."""
+        named = {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.token,
+        }
+        return {name: value for name, value in named.items() if value}
+
+
+#: nobody: requests are not signed
+ANONYMOUS = Keys("", "")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place to deploy to. `endpoint_url` "" is AWS itself, found as boto3 finds it.
+
+    `owner`: the credentials of the local cloud's account (lifecycle.Endpoint.target); on AWS boto3 finds them.
+    """
+
+    name: str
+    region: str
+    endpoint_url: str = ""
+    owner: Keys = ANONYMOUS
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the local cloud."""
+        return self.name == "local"
+
+    def environment(self) -> Mapping[str, str]:
+        """Variables that point the AWS CLI, boto3 and Terraform at this target."""
+        if not self.is_local:
+            return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            **self.owner.environment(),
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+
+def aws(region: str) -> Target:
+    """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
+    if region not in regions():
+        near = ", ".join(difflib.get_close_matches(region, sorted(regions()), 3)) or "us-east-1, eu-west-1"
+        raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
+    return Target("aws", region)
+
+
+@dataclass(frozen=True)
+class Clients:
+    """boto3 clients of a target, each made once, at first use. For any thread.
+
+    `keys`: whose they are; None is the owner of the local cloud's account, or whoever boto3 finds on AWS.
+    """
+
+    target: Target
+    keys: Keys | None = None
+    _making: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+
+    @property
+    def _signer(self) -> Keys | None:
+        """Whose keys sign; None: those that boto3 finds."""
+        return self.keys or (self.target.owner if self.target.is_local else None)
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        keys = self._signer
+        if keys is None:
+            return boto3.session.Session(region_name=self.target.region)
+        import botocore.session
+
+        core = botocore.session.Session(
+            {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
+        )
+        core.register_component("data_loader", descriptions())
+        return boto3.session.Session(
+            aws_access_key_id=keys.access_key_id or None,
+            aws_secret_access_key=keys.secret_access_key or None,
+            aws_session_token=keys.token or None,
+            region_name=self.target.region,
+            botocore_session=core,
+        )
+
+    @functools.cached_property
+    def _made(self) -> dict[tuple[str, float], Any]:
+        return {}
+
+    def client(self, service: str, *, read_timeout: float = 60) -> Any:
+        """The client of one AWS service; `read_timeout` in seconds."""
+        key = (service, read_timeout)
+        with self._making:
+            if key not in self._made:
+                self._made[key] = self._session.client(
+                    service, endpoint_url=self.target.endpoint_url or None, config=self._config(read_timeout)
+                )
+            return self._made[key]
+
+    def _config(self, read_timeout: float) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        return Config(
+            read_timeout=read_timeout,
+            retries={"max_attempts": 1 if self.target.is_local else 4},
+            proxies={} if self.target.is_local else None,
+            max_pool_connections=32,
+            signature_version=UNSIGNED if self._signer == ANONYMOUS else None,
+        )
+
+
+@functools.cache
+def regions() -> frozenset[str]:
+    """Every region of AWS, in all its partitions, as botocore knows them."""
+    parts = endpoints().get_available_partitions()
+    return frozenset(name for part in parts for name in endpoints().get_available_endpoints("ec2", part))
+
+
+@functools.cache
+def endpoints() -> Any:
+    """Botocore's resolver: partitions, and in which regions each service is."""
+    from botocore.regions import EndpointResolver
+
+    return EndpointResolver(descriptions().load_data("endpoints"))
+
+
+@functools.cache
+def descriptions() -> Any:
+    """What botocore knows of the services, read from disk once for all sessions."""
+    from botocore.loaders import create_loader
+
+    return create_loader()

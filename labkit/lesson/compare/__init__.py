@@ -1,0 +1,1 @@
+"""Comparing the two engines: trials, parity."""

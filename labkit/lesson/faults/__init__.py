@@ -1,0 +1,1 @@
+"""Breaking the deployed system on purpose, and mending it."""

@@ -1,0 +1,1 @@
+"""What the lesson says to who is stuck: hints, cards, tasks, commands by hand."""

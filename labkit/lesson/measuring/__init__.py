@@ -1,0 +1,1 @@
+"""Measuring the deployed system: repetitions, numbers, plots, delays like AWS's."""

@@ -1,0 +1,75 @@
+"""Calling the student's Lambda function and reading its answer with care.
+
+What belongs here: one invocation and what came back. What does not: judging it (the steps' checks).
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.deploy.targets import Clients
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an invocation gave: the status in its answer, the parsed body, AWS's own error, seconds.
+
+    `status` is 0 where the function gave no readable answer; `problem` then says what it gave.
+    """
+
+    status: int
+    body: Mapping[str, Any]
+    problem: str
+    request_id: str
+    seconds: float
+
+    @property
+    def message(self) -> str:
+        """The reason in the answer's own words."""
+        detail = self.body.get("result")
+        inner = detail.get("error") if isinstance(detail, Mapping) else None
+        said = self.body.get("error") or inner or self.body.get("message") or ""
+        return self.problem or str(said)
+
+
+def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
+    """Invoke `function` synchronously, waiting up to 70 s for its answer.
+
+    What AWS itself refuses (no such function, too many requests) is an answer without a status.
+    """
+    from botocore.exceptions import ClientError
+
+    started = time.monotonic()
+    api = clients.client("lambda", read_timeout=70)
+    try:
+        answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    except ClientError as error:
+        about, seconds = error.response["Error"], time.monotonic() - started
+        return Answer(0, {}, f"{about['Code']}: {about['Message']}", "", seconds)
+    payload = answer["Payload"].read()
+    seconds = time.monotonic() - started
+    request_id = answer["ResponseMetadata"].get("RequestId", "")
+    status, body, problem = read_payload(payload, bool(answer.get("FunctionError")))
+    return Answer(status, body, problem, request_id, seconds)
+
+
+def read_payload(payload: bytes, failed: bool) -> tuple[int, Mapping[str, Any], str]:
+    """Status, parsed body and AWS's own error ("" for none) of what a function gave back."""
+    try:
+        value = json.loads(payload)
+    except ValueError:
+        return 0, {}, f"no JSON: {payload[:200]!r}"
+    if failed and isinstance(value, dict):
+        return 0, {}, f"{value.get('errorType', 'error')}: {value.get('errorMessage', '')}"
+    if not isinstance(value, dict) or not isinstance(value.get("statusCode"), int):
+        return 0, {}, f"no statusCode in {json.dumps(value)[:200]}"
+    body = value.get("body")
+    if not isinstance(body, str):
+        return 0, {}, f'"body" must be text, yours is {type(body).__name__}'
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = {"message": body}
+    return value["statusCode"], parsed if isinstance(parsed, dict) else {"message": body}, ""

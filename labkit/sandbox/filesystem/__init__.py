@@ -1,0 +1,1 @@
+"""What a sandbox sees as its file system: roots, mounts, what is hidden."""

@@ -1,0 +1,1 @@
+"""What every parent that forks on request shares: its children and the messages to it."""

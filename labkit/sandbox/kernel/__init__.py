@@ -1,0 +1,1 @@
+"""What the sandbox asks of the Linux kernel: system calls, namespaces, limits, filters, netlink."""
