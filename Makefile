@@ -37,10 +37,11 @@ test: setup ## Run all tests
 verify: setup ## Run the long proofs as well (more than an hour)
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE) -m "verify or not verify"
 
-lint: setup ## Check style and types
+lint: setup ## Check style, types and who imports whom
 	@$(PYTHON_IN_VENV) -m ruff check .
 	@$(PYTHON_IN_VENV) -m ruff format --check .
 	@$(PYTHON_IN_VENV) -m mypy
+	@.venv/bin/lint-imports --no-logo --no-cache
 
 bench: setup ## Measure, against the floor in the same run
 	@$(PYTHON_IN_VENV) -m bench

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from labkit.course import answers
-from labkit.course.course_file import NAME, refuse_unknown, wrong
+from labkit.course.course_file import NAME, REPAIRABLE, refuse_unknown, wrong
 from labkit.course.manifest import ENGINES, Manifest
-from labkit.lesson.faults import faults
 
 #: gaps that the student writes; the others are given, that is: rendered solved
 PRESETS: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +50,7 @@ class Course:
     hint_tiers: int = 3
     hint_cost: float = 0.0
     tier3_after: int = 10
-    pool: tuple[str, ...] = faults.REPAIRABLE
+    pool: tuple[str, ...] = REPAIRABLE
     how_many: int = 2
     due: datetime | date | None = None
     questions: Path | None = None
@@ -151,7 +150,7 @@ def _given(manifest: Manifest, lab: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> None:
     _all_known("[lab] engines", course.engines, ENGINES)
-    _all_known("[break] pool", course.pool, faults.REPAIRABLE)
+    _all_known("[break] pool", course.pool, REPAIRABLE)
     if not course.engines:
         raise wrong("[lab] engines is empty: nothing could be deployed")
     if len(course.given) == len(manifest.gaps):

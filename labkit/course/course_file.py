@@ -13,6 +13,11 @@ from labkit.base.errors import ManifestError
 
 NAME = "course.toml"
 TIERS = ("namespaces", "landlock", "posix")
+#: faults of step 06 that may be in the pool: those that a student can mend (their making is in labkit.lesson.faults)
+REPAIRABLE = (
+    "rule-revoked", "route-gone", "answers-denied", "no-concurrency", "service-stopped", "not-enabled", "table-renamed",
+    "explicit-deny", "key-type",
+)  # fmt: skip
 #: "10 % a day, 3 days": what a late hand-in loses, and for how long one is taken
 LATE = re.compile(r"(\d+(?:\.\d+)?) ?% a day, (\d+) days?")
 GRACE = re.compile(r"(\d+) ?(min|minutes?|h|hours?|days?)")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.aws.services import descriptions
 from labkit.base.errors import UsageError
 
 
@@ -157,11 +158,3 @@ def endpoints() -> Any:
     from botocore.regions import EndpointResolver
 
     return EndpointResolver(descriptions().load_data("endpoints"))
-
-
-@functools.cache
-def descriptions() -> Any:
-    """What botocore knows of the services, read from disk once for all sessions."""
-    from botocore.loaders import create_loader
-
-    return create_loader()

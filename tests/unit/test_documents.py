@@ -15,6 +15,7 @@ import bench.__main__ as measuring
 import labkit
 from labkit.cli.main import _parser
 from labkit.course import course, course_file
+from labkit.course.course_file import REPAIRABLE
 from labkit.course.manifest import load
 from labkit.lesson.faults import faults
 
@@ -127,7 +128,8 @@ def test_the_instructors_table_of_presets_is_the_kits() -> None:
 
 def test_the_instructors_table_of_faults_is_the_kits() -> None:
     told = {name: (kind, stops) for name, kind, stops, _ in rows("docs/instructor.md", "fault")}
-    assert told == {name: (faults.by_name(name).kind, faults.by_name(name).hop) for name in faults.REPAIRABLE}
+    assert told == {name: (faults.by_name(name).kind, faults.by_name(name).hop) for name in REPAIRABLE}
+    assert set(REPAIRABLE) == {fault.name for fault in faults.ALL if fault.kind != "outside"}
 
 
 def test_the_instructors_table_of_lines_names_lines_that_exist() -> None:

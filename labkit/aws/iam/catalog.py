@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.aws.iam.matching import expand, matches
 from labkit.aws.iam.s3 import ACTIONS, VERSIONED
-from labkit.deploy.targets import descriptions
+from labkit.aws.services import descriptions
 
 _FIELD = re.compile(r"\$\{\w+\}")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labkit.aws.addresses import AWS_CIDR
-from labkit.deploy.targets import descriptions
+from labkit.aws.services import descriptions
 
 DOMAIN = ".amazonaws.com"
 GLOBAL_REGION = "us-east-1"

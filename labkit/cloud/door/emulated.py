@@ -7,9 +7,9 @@ itself would refuse.
 from collections.abc import Mapping
 from functools import lru_cache
 
+from labkit.aws.services import descriptions
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
-from labkit.deploy.targets import descriptions
 
 #: by signing name; the last row is what tools ask about on their way, and which only describes
 SERVICES = frozenset(

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from botocore.exceptions import UnknownServiceError
 
-from labkit.deploy.targets import descriptions
+from labkit.aws.services import descriptions
 
 #: signing names that differ from botocore's name of the service
 _BOTOCORE_NAMES = {

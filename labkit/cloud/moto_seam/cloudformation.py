@@ -12,11 +12,11 @@ import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from labkit.aws.services import descriptions
 from labkit.aws.templates.errors import ApiError
 from labkit.cloud.cloudformation.api import perform
 from labkit.cloud.cloudformation.engine import Engine
 from labkit.cloud.cloudformation.records import Store
-from labkit.deploy.targets import descriptions
 
 if TYPE_CHECKING:
     from moto.cloudformation.models import CloudFormationBackend

@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from labkit.aws.services import descriptions
 from labkit.cloud.moto_seam.backends import TABLES, backend
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.deploy.targets import descriptions, endpoints
+from labkit.deploy.targets import endpoints
 
 #: services whose endpoint prefix is their name, so that regions are known without their service model
 PLAIN_PREFIX = frozenset(

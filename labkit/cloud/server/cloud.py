@@ -55,13 +55,13 @@ def import_parts() -> None:
     cloudformation.import_without_parser()
     start_up.import_services()
     for part in (
-        "cloudformation.engine",
-        "door",
-        "endpoints.access",
-        "functions.service",
-        "instances.manager",
+        "labkit.cloud.cloudformation.engine",
+        "labkit.cloud.door",
+        "labkit.cloud.endpoints.access",
+        "labkit.cloud.functions.service",
+        "labkit.cloud.instances.manager",
     ):
-        importlib.import_module(f"labkit.cloud.{part}")
+        importlib.import_module(part)
 
 
 class Cloud:

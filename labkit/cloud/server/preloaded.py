@@ -13,12 +13,32 @@ from labkit.cloud.moto_seam.backends import TABLES
 from labkit.deploy.targets import Clients, Keys, Target
 
 _PARTS = (
-    "server.cloud", "cloudformation.engine", "cloudformation.api", "cloudformation.resources.registry", "server.control", "door",
-    "endpoints.access", "server.fabrics", "functions.service", "web.image_host", "instances.image", "instances.manager",
-    "moto_seam.ec2.ec2_records", "moto_seam.facts", "moto_seam.identity.identities", "moto_seam.install", "moto_seam.functions.lambda_records",
-    "moto_seam.logs", "moto_seam.identity.managed_policies", "moto_seam.ec2.network_records", "moto_seam.identity.sts_keys", "server.probing",
-    "server.reconciler", "server.server", "stores.dynamodb_api",
-)  # fmt: skip
+    "labkit.cloud.server.cloud",
+    "labkit.cloud.cloudformation.engine",
+    "labkit.cloud.cloudformation.api",
+    "labkit.cloud.cloudformation.resources.registry",
+    "labkit.cloud.server.control",
+    "labkit.cloud.door",
+    "labkit.cloud.endpoints.access",
+    "labkit.cloud.server.fabrics",
+    "labkit.cloud.functions.service",
+    "labkit.cloud.web.image_host",
+    "labkit.cloud.instances.image",
+    "labkit.cloud.instances.manager",
+    "labkit.cloud.moto_seam.ec2.ec2_records",
+    "labkit.cloud.moto_seam.facts",
+    "labkit.cloud.moto_seam.identity.identities",
+    "labkit.cloud.moto_seam.install",
+    "labkit.cloud.moto_seam.functions.lambda_records",
+    "labkit.cloud.moto_seam.logs",
+    "labkit.cloud.moto_seam.identity.managed_policies",
+    "labkit.cloud.moto_seam.ec2.network_records",
+    "labkit.cloud.moto_seam.identity.sts_keys",
+    "labkit.cloud.server.probing",
+    "labkit.cloud.server.reconciler",
+    "labkit.cloud.server.server",
+    "labkit.cloud.stores.dynamodb_api",
+)
 #: services that a lab's deployment and its checks call
 _CALLED = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "logs", "s3", "ssm", "sts")
 _NOWHERE = Target("local", "us-east-1", "http://127.0.0.1:1", Keys("nobody", "none"))
@@ -32,7 +52,7 @@ def load() -> None:
     for models, _ in TABLES.values():
         importlib.import_module(f"{models.rpartition('.')[0]}.urls")
     for part in _PARTS:
-        importlib.import_module(f"labkit.cloud.{part}")
+        importlib.import_module(part)
     clients = Clients(_NOWHERE)
     for service in _CALLED:
         clients.client(service)

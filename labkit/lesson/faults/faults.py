@@ -264,8 +264,6 @@ ALL: tuple[Fault, ...] = (
     Fault("slow-images", "outside", "store", "a ladder of time-outs: the innermost gives up first, and says why",
           r"took longer|slow|timed? ?out|40 ?s\b", _slow_images, _quick_images),
 )  # fmt: skip
-#: those that a student can find and repair: step 06 takes from these
-REPAIRABLE = tuple(fault.name for fault in ALL if fault.kind != "outside")
 
 
 def by_name(name: str) -> Fault:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labkit.aws.services import descriptions
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, unexpected
-from labkit.deploy.targets import descriptions
 
 #: so many mistakes of a request are told
 _SHOWN = 10
