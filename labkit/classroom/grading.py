@@ -6,6 +6,7 @@ What belongs here: the plan, and carrying it out. What does not: how gradings ru
 import hashlib
 import os
 import platform
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -162,7 +163,7 @@ def _progress(ended: int, total: int, minutes: float) -> Event:
 
 def _free(works: Sequence[Work], ledger: Ledger, elsewhere: dict[str, str]) -> Iterator[Work]:
     """The works that nobody else is at; taken one by one, so that two instructors share them."""
-    who = _who(os.getpid())
+    who = f"{platform.node()}:{os.getpid()}:{_began(os.getpid())}:{secrets.token_hex(4)}"
     for work in works:
         alive = {name: _is_alive(name) for name in ledger.at_it()}
         if other := ledger.take(work.key, who, alive, _UNDERWAY_SECONDS):
@@ -181,13 +182,9 @@ def _was_done(work: Work, ledger: Ledger) -> bool:
     )
 
 
-def _who(pid: int) -> str:
-    return f"{platform.node()}:{pid}:{_began(pid)}"
-
-
 def _is_alive(who: str) -> bool:
     """Whether that process still lives, if it is one of this machine; of others nobody knows."""
-    host, pid, began = who.rsplit(":", 2)
+    host, pid, began, _ = who.rsplit(":", 3)
     return host != platform.node() or _began(int(pid)) == began
 
 

@@ -60,12 +60,14 @@ class Times:
 
 @dataclass(frozen=True)
 class Rules:
-    """What the course takes: engines, kit versions ("" in front: any), which of several uploads counts ("": ask)."""
+    """What the course takes: engines, kit versions ("" in front: any), which of several uploads counts ("": ask),
+    whether groups hand in."""
 
     lab: Manifest
     engines: tuple[str, ...]
     kits: tuple[str, ...] = ()
     counts: str = ""
+    groups: bool = False
 
 
 def settle(
@@ -99,7 +101,7 @@ def _one(place: Place, roster: Roster, rules: Rules) -> HandIn:
     except LabError as error:
         return replace(bare, trouble=error.message, hint=error.hint)
     known = replace(
-        bare, student=whose.student, person=person.id if person else whose.student, engine=whose.engine,
+        bare, student=whose.student, person=_owner(person, rules) if person else whose.student, engine=whose.engine,
         kit=kit, sha256=digest,
     )  # fmt: skip
     return _refused(known, names, rules)
@@ -180,10 +182,14 @@ def _person(claimed: str, clues: Clues, roster: Roster) -> Person | None:
     return by_platform[0]
 
 
+def _owner(person: Person, rules: Rules) -> str:
+    """Under whose id it counts: the group's, where groups hand in."""
+    return folded(person.group) if rules.groups and person.group else person.id
+
+
 def _group_of(claimed: str, roster: Roster) -> Person | None:
     """A group that hands in under its own id, as somebody with that id."""
-    members = roster.members(claimed)
-    return Person(claimed, claimed, group=claimed) if members else None
+    return Person(folded(claimed), claimed, group=claimed) if roster.members(claimed) else None
 
 
 def _by_clues(clues: Clues, roster: Roster) -> list[Person]:

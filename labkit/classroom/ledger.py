@@ -8,6 +8,7 @@ is no place for it (SQLite's write-ahead log needs shared memory).
 """
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -114,7 +115,7 @@ class Ledger:
             )
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if not tables:
-                for statement in _SCHEMA.read_text(encoding="utf-8").split(";"):
+                for statement in re.sub("--.*", "", _SCHEMA.read_text(encoding="utf-8")).split(";"):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {VERSION}")
                 db.execute(f"PRAGMA application_id = {_APPLICATION}")

@@ -150,7 +150,7 @@ def _refuse_points(configured: int | None, places: Places) -> None:
 
 
 def _request(arguments: argparse.Namespace, places: Places) -> "Request":
-    from labkit.grading.grade import SELF_CHECK_KEY, Request
+    from labkit.grading.grade import Request
 
     whose, source, records = _whose(arguments, places)
     key = arguments.key or os.environ.get(KEY_VARIABLE)
@@ -164,7 +164,7 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
         root=places.root, student=whose.student, source=source, engine=whose.engine, how=whose.how,
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
         deployed=places.state / "cloud" if arguments.target == "deployed" else None,
-        key=_key(Path(key)) if key else SELF_CHECK_KEY,
+        key=grader_key(arguments.key),
         records=records, own=not arguments.submission,
     )  # fmt: skip
 
@@ -200,12 +200,21 @@ def _own_workspace(arguments: argparse.Namespace, places: Places) -> "Workspace"
     return workspaces.open(arguments.student, solution=arguments.solution)
 
 
+def grader_key(typed: str | None) -> bytes:
+    """The grader key in the file that was typed, or that the environment names; without one that of a self-check."""
+    from labkit.grading.grade import SELF_CHECK_KEY
+
+    name = typed or os.environ.get(KEY_VARIABLE)
+    return _key(Path(name)) if name else SELF_CHECK_KEY
+
+
 def _key(path: Path) -> bytes:
     try:
         key = path.read_bytes().strip()
     except OSError as error:
         raise UsageError(
-            f"The grader key {path} can't be read: {error.strerror}.", hint="Name another file."
+            f"The grader key {path} can't be read: {error.strerror}.",
+            hint="Name another file, or make one:  openssl rand -hex 32 > grader.key",
         ) from error
     if len(key) < 16:
         raise UsageError(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import labkit
+from labkit import class_command
 from labkit.aws.accounts import ALL as ACCOUNTS
 from labkit.base.errors import CloudError, LabError, UsageError
 from labkit.base.events import banner
@@ -151,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
     study.register(commands, _common, _own_context)
     grade_command.register(commands, _common, _places)
+    class_command.register(commands, _common, _places)
     demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
     _common(demo)
     _engine_option(demo)
