@@ -287,10 +287,8 @@ def _refuse_lines(names: Sequence[str], wanted: Any) -> None:
 
 def _require_tier(course: "Course") -> None:
     """[grading] tier: what protects less grades nobody."""
-    from labkit.sandbox import tiers
-
     if wanted := course.data.get("grading", {}).get("tier"):
-        os.environ.setdefault(tiers.REQUIRED_VARIABLE, wanted)
+        os.environ.setdefault("LAB_REQUIRE_TIER", wanted)
 
 
 @contextmanager

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import labkit
-from labkit import class_command
 from labkit.aws.accounts import ALL as ACCOUNTS
 from labkit.base.errors import CloudError, LabError, UsageError
 from labkit.base.events import banner
-from labkit.cli import cloud_commands, engines, grade_command, step_options, study
+from labkit.cli import class_command, cloud_commands, engines, grade_command, step_options, study
 from labkit.cli.console import Console, open_console
 from labkit.deploy import troubles
 from labkit.lesson.model import Options, Places, StepResult
