@@ -7,6 +7,7 @@ import pytest
 from labkit.aws.network.descriptions import topology_of
 from labkit.aws.network.trace import Trace, trace
 from labkit.base.errors import UsageError
+from labkit.lesson.path import path
 
 CONNECT = """
 import socket
@@ -119,3 +120,24 @@ def test_a_gateway_endpoint_shows_in_the_trace(live: Any) -> None:
     live.ec2.create_vpc_endpoint(VpcId=vpc.vpc, ServiceName=service, RouteTableIds=[vpc.private_table])
     assert trace(topology_of(live.clients), name, host, 443).verdict.arrives
     assert live.call(name, {"host": host, "port": 443}) == "answered"
+
+
+def test_step_04_names_the_rule_that_the_trace_names(world: World) -> None:
+    """VPC user guide, "Security groups": an outbound rule for another destination lets nothing out to this one."""
+    ec2, vpc = world.live.ec2, world.vpc
+    group = ec2.create_security_group(GroupName="callers", Description="c", VpcId=vpc.vpc)["GroupId"]
+    every = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.revoke_security_group_egress(GroupId=group, IpPermissions=every)
+    elsewhere = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 65535, "IpRanges": [{"CidrIp": "8.8.8.8/32"}]}
+    ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[elsewhere])
+    name = world.live.function(
+        CONNECT, VpcConfig={"SubnetIds": [vpc.private], "SecurityGroupIds": [group]},
+        Environment={"Variables": {"EC2_FLASK_URL": f"http://{world.address}:8002"}},
+    )  # fmt: skip
+    answer, found = world.call(name, world.address, 8002)
+    outputs = {"LambdaFunctionName": name, "InstanceId": world.instance}
+    scene = path.look(world.live.clients, outputs, 8002, {"state": "ok"})
+    stop = next(hop for hop in path.follow(scene, 504, answer, 5) if hop.state == "bad")
+    assert (answer, stop.name, stop.symptom) == ("timed out", "vpc", "egress")
+    assert (stop.seen, stop.needed) == (found.verdict.reason, found.fix)
+    assert group in stop.seen

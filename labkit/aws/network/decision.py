@@ -26,6 +26,7 @@ from labkit.aws.network.model import (
     acl_entries,
     contains,
     is_private,
+    permission_words,
     service_of,
 )
 from labkit.aws.records import (
@@ -36,6 +37,9 @@ from labkit.aws.records import (
     Permission,
     SubnetRecord,
 )
+
+#: the stage of the receiver's own groups
+INGRESS = "security group ingress"
 
 
 @dataclass(frozen=True)
@@ -199,11 +203,16 @@ def _grouped(
     groups = journey.topology.groups_of(interface)
     peers = journey.topology.groups_of(peer) if peer and journey.local else ()
     stage, flow = f"security group {direction}", journey.flow
+    side = "from" if direction == "ingress" else "to"
     for group in groups:
         for permission in group.ingress if direction == "ingress" else group.egress:
             if _permits(permission, flow, address, peers):
-                return Hop(stage, True, group.group_id, f"{group.group_id} permits {_words(permission)}")
-    side = "from" if direction == "ingress" else "to"
+                return Hop(
+                    stage,
+                    True,
+                    group.group_id,
+                    f"{group.group_id} permits {permission_words(permission, side)}",
+                )
     names = ", ".join(group.group_id for group in groups) or "no security group"
     rule = f"{names} permits no {flow.protocol} {flow.port} {side} {address}"
     return Hop(stage, False, groups[0].group_id if groups else interface.name, rule)
@@ -216,12 +225,6 @@ def _permits(permission: Permission, flow: Flow, address: str, peers: tuple[Grou
     if permission.group_id:
         return any(group.group_id == permission.group_id for group in peers)
     return contains(permission.cidr, address)
-
-
-def _words(permission: Permission) -> str:
-    ports = "" if permission.from_port < 0 else f" {permission.from_port}-{permission.to_port}"
-    protocol = "all traffic" if permission.protocol == "-1" else permission.protocol
-    return f"{protocol}{ports}, {permission.group_id or permission.cidr}"
 
 
 def _destination(journey: _Journey) -> Hop | None:

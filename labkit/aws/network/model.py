@@ -124,6 +124,14 @@ def service_of(permission: Permission | AclEntry) -> Service | None:
     return Service(number)
 
 
+def permission_words(permission: Permission, side: str = "from") -> str:
+    """A rule of a security group in words: "tcp 5000 from 0.0.0.0/0", "all traffic to sg-1"."""
+    low, high = permission.from_port, permission.to_port
+    ports = "" if low < 0 else f" {low}" if low == high else f" {low}-{high}"
+    protocol = "all traffic" if permission.protocol == "-1" else permission.protocol
+    return f"{protocol}{ports} {side} {permission.group_id or permission.cidr}"
+
+
 @lru_cache(maxsize=4096)
 def network_of(cidr: str) -> ipaddress.IPv4Network | None:
     """`cidr` as an IPv4 network; None for prefix lists and IPv6, which are not carried here."""

@@ -1,20 +1,29 @@
 """The seven hops from the client to the bucket: what each needs, read from the AWS API, and a drawing.
 
-What belongs here: one hop after the other, with what was needed and what was found. What does not: calling
-the function (invoking), what to do about a failing hop (hints, labkit.lesson.help.trouble).
+What belongs here: one hop after the other, with what was needed and what was found. What does not: what the network lets
+through (labkit.aws.network decides that), calling the function (invoking), what to do about a failing hop (hints,
+labkit.lesson.help.trouble).
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from labkit.aws.network.decision import INGRESS
+from labkit.aws.network.descriptions import topology_of
+from labkit.aws.network.model import Hop as Stage
+from labkit.aws.network.model import Topology, permission_words, service_of
+from labkit.aws.network.trace import Trace, trace
+from labkit.aws.records import Permission
 
 State = Literal["ok", "bad", "unknown"]
 
 #: the hops in the order of the way, as every screen names them
 NAMES = ("client", "function", "vpc", "door", "boot", "health", "store")
 _SILENT = re.compile(r"tim(?:e|ed)[ -]?out", re.IGNORECASE)
+#: beginnings of the network's stages → the mistake for the hints, and the word of the glossary
+_STAGES = (("security group egress", "egress", "security group"), ("network ACL", "acl", "network acl"))
 MARKS: Mapping[State, str] = {"ok": "✓", "bad": "✗", "unknown": "·"}
 
 
@@ -41,16 +50,20 @@ class Hop:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the AWS API says about the path. `boot` is the instance's boot as the local cloud tells it."""
+    """What the AWS API says about the path. `boot` is the instance's boot as the local cloud tells it.
+
+    `trace` is the network's decision from the function to the server's port; None where either end is missing: a function
+    outside the network, a server that does not run.
+    """
 
     function: Mapping[str, Any]
     instance: Mapping[str, Any]
-    function_groups: Sequence[Mapping[str, Any]]
-    server_groups: Sequence[Mapping[str, Any]]
-    subnets: Mapping[str, Mapping[str, Any]]
-    acls: Mapping[str, Mapping[str, Any]]  # by subnet
     port: int
     boot: Mapping[str, Any]
+    trace: Trace | None
+    #: what the server's groups let in
+    rules: tuple[Permission, ...] = ()
+    server_groups: tuple[str, ...] = ()
 
     @property
     def flask_url(self) -> str:
@@ -67,33 +80,42 @@ class Scene:
         """Where the server really is."""
         return f"http://{self.address}:{self.port}"
 
+    @property
+    def network(self) -> Mapping[str, Any]:
+        """The function's VpcConfig; empty outside any network."""
+        return self.function.get("VpcConfig") or {}
+
+    @property
+    def function_groups(self) -> tuple[str, ...]:
+        """The ids of the function's security groups."""
+        return tuple(self.network.get("SecurityGroupIds", ()))
+
 
 def look(clients: Any, outputs: Mapping[str, str], port: int, boot: Mapping[str, Any]) -> Scene:
     """Read the scene. Raises botocore's ClientError when function or instance are gone."""
-    ec2 = clients.client("ec2")
-    function = clients.client("lambda").get_function_configuration(FunctionName=outputs["LambdaFunctionName"])
-    answer = ec2.describe_instances(InstanceIds=[outputs["InstanceId"]])
+    answer = clients.client("ec2").describe_instances(InstanceIds=[outputs["InstanceId"]])
     instance = answer["Reservations"][0]["Instances"][0]
-    network = function.get("VpcConfig", {})
-    names = [*network.get("SubnetIds", []), instance.get("SubnetId", "")]
-    subnets = ec2.describe_subnets(SubnetIds=sorted({n for n in names if n}))["Subnets"]
+    function = clients.client("lambda").get_function_configuration(FunctionName=outputs["LambdaFunctionName"])
+    return scene_of(topology_of(clients), function, instance, port, boot)
+
+
+def scene_of(
+    topology: Topology,
+    function: Mapping[str, Any],
+    instance: Mapping[str, Any],
+    port: int,
+    boot: Mapping[str, Any],
+) -> Scene:
+    """The scene in a network that was read."""
+    caller = topology.by_name.get(function["FunctionName"])
+    server = topology.by_name.get(instance["InstanceId"])
+    if not caller or not caller.vpc_id or not server:
+        return Scene(function, instance, port, boot, None)
+    groups = topology.groups_of(server)
     return Scene(
-        function=function, instance=instance,
-        function_groups=_groups(ec2, network.get("SecurityGroupIds", [])),
-        server_groups=_groups(ec2, [g["GroupId"] for g in instance.get("SecurityGroups", [])]),
-        subnets={s["SubnetId"]: s for s in subnets},
-        acls=_acls(ec2, {s["VpcId"] for s in subnets}), port=port, boot=boot,
+        function, instance, port, boot, trace(topology, caller.name, server.address, port),
+        tuple(rule for group in groups for rule in group.ingress), tuple(group.group_id for group in groups),
     )  # fmt: skip
-
-
-def _groups(ec2: Any, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-    return list(ec2.describe_security_groups(GroupIds=list(names))["SecurityGroups"]) if names else []
-
-
-def _acls(ec2: Any, vpcs: set[str]) -> dict[str, Mapping[str, Any]]:
-    wanted = [{"Name": "vpc-id", "Values": sorted(vpcs)}]
-    found = ec2.describe_network_acls(Filters=wanted)["NetworkAcls"] if vpcs else []
-    return {a["SubnetId"]: acl for acl in found for a in acl.get("Associations", [])}
 
 
 # ---- The hops ---------------------------------------------------------------------------------------
@@ -128,8 +150,7 @@ def _client(scene: Scene) -> Hop | None:
 
 
 def _function(scene: Scene) -> Hop | None:
-    network = scene.function.get("VpcConfig", {})
-    if not network.get("SubnetIds"):
+    if not scene.network.get("SubnetIds"):
         return Hop(
             "function", "bad", "your function is not inside your network", "your subnet, and the function's own group",
             "lambda-network", "outside", "vpc",
@@ -143,100 +164,43 @@ def _function(scene: Scene) -> Hop | None:
 
 
 def _vpc(scene: Scene) -> Hop | None:
-    mine = [scene.subnets[s] for s in scene.function["VpcConfig"]["SubnetIds"] if s in scene.subnets]
+    """All of the network's decision but the server's own groups, which are the next hop."""
     vpc = scene.instance.get("VpcId", "")
-    if any(subnet["VpcId"] != vpc for subnet in mine):
-        return Hop(
-            "vpc", "bad", "function and server are in different networks", vpc, "lambda-network", "", "vpc"
-        )
-    if not _lets_out(scene):
-        return Hop(
-            "vpc", "bad", "the function's own group lets nothing out", f"outgoing tcp {scene.port}", "", "egress",
-            "security group",
-        )  # fmt: skip
-    blocked = _acl_refusal(scene, mine)
-    return (
-        Hop("vpc", "bad", blocked, "both directions allowed", "", "acl", "network acl") if blocked else None
+    if scene.network.get("VpcId", vpc) != vpc:
+        seen = "function and server are in different networks"
+        return Hop("vpc", "bad", seen, vpc, "lambda-network", "", "vpc")
+    stop = _stopped(scene)
+    if not scene.trace:
+        return Hop("vpc", "unknown", "")
+    if not stop or stop.stage == INGRESS:
+        return None
+    symptom, term = next(
+        (kind for stage, *kind in _STAGES if stop.stage.startswith(stage)), ("", "route table")
     )
+    return Hop("vpc", "bad", f"{stop.stage}: {stop.rule}", scene.trace.fix, "", symptom, term)
 
 
-def _lets_out(scene: Scene) -> bool:
-    rules = [rule for group in scene.function_groups for rule in group.get("IpPermissionsEgress", [])]
-    return any(_covers(rule, scene.port) for rule in rules)
-
-
-def _acl_refusal(scene: Scene, mine: Sequence[Mapping[str, Any]]) -> str:
-    """The network ACL that drops the packet or its answer; "" when none does."""
-    server = str(scene.instance.get("SubnetId", ""))
-    ends = [(s["SubnetId"], s["CidrBlock"]) for s in mine]
-    for subnet, cidr in ends:
-        if subnet == server:
-            continue  # inside one subnet no ACL is asked
-        tests = (
-            (subnet, True, scene.port, scene.address), (server, False, scene.port, _first(cidr)),
-            (server, True, 40000, _first(cidr)), (subnet, False, 40000, scene.address),
-        )  # fmt: skip
-        for where, egress, port, peer in tests:
-            acl = scene.acls.get(where)
-            if acl and not acl_allows(acl.get("Entries", []), egress=egress, port=port, peer=peer):
-                way = "out of" if egress else "into"
-                return f"network ACL {acl['NetworkAclId']} drops tcp {port} {way} {where}"
-    return ""
-
-
-def _first(cidr: str) -> str:
-    return str(ipaddress.ip_network(cidr)[10])
-
-
-def acl_allows(entries: Sequence[Mapping[str, Any]], *, egress: bool, port: int, peer: str) -> bool:
-    """Whether the first rule that fits lets TCP to `port` pass. AWS: VPC, "Network ACLs"."""
-    for entry in sorted(entries, key=lambda e: int(e["RuleNumber"])):
-        ports = entry.get("PortRange", {"From": 0, "To": 65535})
-        fits = entry["Protocol"] in ("-1", "6") and ports["From"] <= port <= ports["To"]
-        if entry["Egress"] == egress and fits and _inside(peer, str(entry.get("CidrBlock", ""))):
-            return bool(entry["RuleAction"] == "allow")
-    return False
-
-
-def _inside(address: str, cidr: str) -> bool:
-    return bool(cidr) and ipaddress.ip_address(address) in ipaddress.ip_network(cidr)
-
-
-def _covers(rule: Mapping[str, Any], port: int) -> bool:
-    if rule.get("IpProtocol") not in ("tcp", "6", "-1"):
-        return False
-    return rule.get("IpProtocol") == "-1" or rule.get("FromPort", 0) <= port <= rule.get("ToPort", 65535)
+def _stopped(scene: Scene) -> Stage | None:
+    """The stage of the network that stops the packet or its answer."""
+    return scene.trace.verdict.decisive if scene.trace and not scene.trace.verdict.arrives else None
 
 
 def _door(scene: Scene) -> Hop | None:
-    rules = [rule for group in scene.server_groups for rule in group.get("IpPermissions", [])]
-    mine = {group["GroupId"] for group in scene.function_groups}
-    for rule in rules:
-        named = {pair["GroupId"] for pair in rule.get("UserIdGroupPairs", [])}
-        ranges = [r["CidrIp"] for r in rule.get("IpRanges", [])]
-        if _covers(rule, scene.port) and (named & mine or any(_reaches(scene, cidr) for cidr in ranges)):
-            return None
-    if mine & {group["GroupId"] for group in scene.server_groups}:
-        seen = f"your function is in {', '.join(sorted(mine))}, the server's own group"
+    stop = _stopped(scene)
+    if not scene.trace:
+        return Hop("door", "unknown", "")
+    if not stop:
+        return None
+    mine = ", ".join(sorted(scene.function_groups))
+    if set(scene.function_groups) & set(scene.server_groups):
+        seen = f"your function is in {mine}, the server's own group"
         return Hop("door", "bad", seen, "a group of its own", "lambda-network", "group", "security group")
-    found = "; ".join(map(rule_words, rules)) or "no rule at all"
-    symptom = "empty" if not rules else "port" if not any(_covers(r, scene.port) for r in rules) else "source"
-    needed = f"tcp {scene.port} from {', '.join(sorted(mine))} (your function's group)"
+    found = "; ".join(map(permission_words, scene.rules)) or "no rule at all"
+    services = [service for rule in scene.rules if (service := service_of(rule))]
+    open_at_all = any(service.covers("tcp", scene.port) for service in services)
+    symptom = "empty" if not scene.rules else "source" if open_at_all else "port"
+    needed = f"tcp {scene.port} from {mine} (your function's group)"
     return Hop("door", "bad", found, needed, "server-door", symptom, "security group")
-
-
-def _reaches(scene: Scene, cidr: str) -> bool:
-    ranges = (str(s["CidrBlock"]) for s in scene.subnets.values())
-    return any(ipaddress.ip_network(r).subnet_of(ipaddress.ip_network(cidr)) for r in ranges)  # type: ignore[arg-type]
-
-
-def rule_words(rule: Mapping[str, Any]) -> str:
-    """A rule of a security group in words: "tcp 5000 from 0.0.0.0/0"."""
-    sources = [pair["GroupId"] for pair in rule.get("UserIdGroupPairs", [])]
-    sources += [r["CidrIp"] for r in rule.get("IpRanges", [])]
-    low, high = rule.get("FromPort", "all"), rule.get("ToPort", "all")
-    ports = str(low) if low == high else f"{low}-{high}"
-    return f"{rule.get('IpProtocol', '?').replace('-1', 'all')} {ports} from {', '.join(sources) or 'nobody'}"
 
 
 def _boot(scene: Scene) -> Hop | None:
@@ -266,7 +230,7 @@ def _health(scene: Scene, status: int, message: str, seconds: float) -> Hop:
         seen = f"refused at once: the packet arrived, and no program listens on port {scene.port}"
         return Hop("health", "bad", seen, f"flask-app on 0.0.0.0:{scene.port}", "unit", "refused", "refused")
     if status == 504:
-        seen = f"{seconds:.0f} s of silence, and every rule is right: look at routes and the server"
+        seen = f"{seconds:.0f} s of silence, and the network lets it through: look at the server"
         return Hop("health", "bad", seen, "an answer", "", "silence", "time-out")
     return Hop(
         "health",

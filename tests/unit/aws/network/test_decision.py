@@ -36,7 +36,7 @@ def test_every_hop_is_told_with_the_rule_that_let_it_pass() -> None:
         ("security group ingress", "sg-web"),
         ("route back", "subnet-1"),
     ]
-    assert verdict.hops[2].rule == "sg-web permits tcp 5000-5000, sg-fn"
+    assert verdict.hops[2].rule == "sg-web permits tcp 5000 from sg-fn"
 
 
 @pytest.mark.parametrize(
