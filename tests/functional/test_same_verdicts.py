@@ -14,9 +14,10 @@ from tests.submissions.making import ROOT, files_of, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Grade = Callable[..., Result]
-#: by default one; `make verify` takes those that lose many lines, in several ways, and one that nobody has thought out
-DEFAULT = "M14-bucket-arn"
-MORE = ("solution", "N53-name-not-defined", "M12-listens-on-loopback", "odd 1", "odd 2")
+#: by default some lines of one; `make verify` takes whole ones: with many losses, in several ways, and not thought out
+SOME = ("server-writes", "path-image", "key-and-type", "crash-restart")
+DEFAULT = ("M14-bucket-arn", SOME)
+MORE = ("solution", "M14-bucket-arn", "N53-name-not-defined", "M12-listens-on-loopback", "odd 1", "odd 2")
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +26,28 @@ def warm() -> Iterator[Warm]:
         yield parent
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.verify) for name in (DEFAULT, *MORE)])
-def graded(request: pytest.FixtureRequest, warm: Warm, tmp_path: Path) -> Grade:
-    """Grades the submission: with `only` some lines, in another `order`."""
-    source, kind = tmp_path / "source", str(request.param)
-    if kind.startswith("odd"):
-        submission(kind, source)
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [DEFAULT, *(pytest.param(name, (), marks=pytest.mark.verify) for name in MORE)],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value) or 'all'} lines",
+)
+def test_a_verdict_hangs_on_no_other_line(
+    name: str, lines: tuple[str, ...], warm: Warm, tmp_path: Path
+) -> None:
+    if name.startswith("odd"):
+        submission(name, tmp_path)
     else:
-        write(files_of(ADA, kind), source)
-    return lambda **how: grade(Request(ROOT, ADA, source, **how), warm=warm)
+        write(files_of(ADA, name), tmp_path)
 
+    def graded(only: tuple[str, ...], order: str = "") -> Result:
+        return grade(Request(ROOT, ADA, tmp_path, only=only, order=order), warm=warm)
 
-def test_a_verdict_hangs_on_no_other_line(graded: Grade) -> None:
-    first, order = graded(), f"{SEED}/order"
+    first, order = graded(lines), f"{SEED}/order"
     print(f"the other order is drawn by {order!r}")
-    assert told(graded(order=order)) == told(first)
+    assert told(graded(lines, order)) == told(first)
     for line in first.all:
-        if not line.verdict.passed:
-            alone = graded(only=(line.id,))
-            assert (line.id, alone.line(line.id).verdict) == (line.id, line.verdict)
+        if line.verdict.outcome == "failed":
+            assert told(graded((line.id,)))[line.id] == line.verdict
 
 
 def told(result: Result) -> dict[str, Verdict]:

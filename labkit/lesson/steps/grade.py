@@ -40,12 +40,24 @@ def _step(context: Context, *, deployed: bool) -> StepResult:
 
 
 def _checks(result: Result) -> tuple[CheckResult, ...]:
-    judged = CheckResult(
-        "every line was judged", words.whole(result),
-        "" if words.whole(result) else f"{len(result.not_judged)} lines were not: that is not your fault",
-        hint="" if words.whole(result) else "Run the step again:  ./lab grade",
-    )  # fmt: skip
-    return (judged, *(_failed(line) for line in worst_first(words.without_hidden(result).lines)))
+    return (_judged(result), *(_failed(line) for line in worst_first(words.without_hidden(result).lines)))
+
+
+def _judged(result: Result) -> CheckResult:
+    what = "every line was judged"
+    if words.whole(result):
+        return CheckResult(what, True)
+    if words.needs_a_person(result):
+        return CheckResult(
+            what, False, f"{words.lacks(result)} That costs nothing.", hint="Ask your instructor to look."
+        )
+    count = len(words.unjudged(result))
+    return CheckResult(
+        what,
+        False,
+        f"{count} lines were not: that is not your fault",
+        hint="Run the step again:  ./lab grade",
+    )
 
 
 def _failed(line: LineResult) -> CheckResult:
