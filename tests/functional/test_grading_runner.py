@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,21 @@ def test_a_check_that_never_ends_is_ended_and_the_others_go_on(tmp_path: Path, c
     checks = {"hangs": "import time; time.sleep(600)", "passes": "return 1.0"}
     result = Judging(kit(tmp_path, checks), cloud, tmp_path / "result.json").judged(line_seconds=4.0)
     assert [line.verdict.outcome for line in result.lines] == ["not judged", "passed"]
+
+
+def test_a_line_that_others_need_and_that_never_ends_keeps_none_of_them_from_being_judged(
+    tmp_path: Path, cloud: LocalCloud
+) -> None:
+    others = [f"passes-{number}" for number in range(5)]
+    root = kit(tmp_path, {"hangs": "import time; time.sleep(600)", **dict.fromkeys(others, "return 1.0")})
+    toml = (root / "lab.toml").read_text()
+    for name in others:
+        toml = toml.replace(f'id = "{name}"', f'id = "{name}"\nneeds = ["hangs"]')
+    (root / "lab.toml").write_text(toml)
+    judging = Judging(root, cloud, tmp_path / "result.json")
+    judging.task = replace(judging.task, lines=(*others, "hangs"))
+    result = judging.judged(line_seconds=4.0)
+    assert [line.verdict.outcome for line in result.lines] == ["not judged", *["passed"] * 5]
 
 
 def test_a_line_without_a_check_is_not_judged(tmp_path: Path, cloud: LocalCloud) -> None:

@@ -71,9 +71,11 @@ class GradingPlugin:
         self.lines = {line.module: line for line in lines}
         self._slow: list[Attempt] = []
         self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
+        given_up = session.task.given_up
         self._foundations = [
-            (line, path) for line in session.rubric.foundations if (path := found(session.task.checks, line))
-        ]
+            (line, path) for line in session.rubric.foundations
+            if line.id not in given_up and (path := found(session.task.checks, line))
+        ]  # fmt: skip
         self._settled: dict[str, tuple[Verdict, float]] = {}
         self._order = {line.id: number for number, line in enumerate(in_order(session))}
 
@@ -112,9 +114,10 @@ class GradingPlugin:
         self.report("verdict", _told(line, attempt.why, verdict, seconds))
 
     def _settle(self, attempt: Attempt) -> None:
-        """Judge first what this attempt, and every other as submitted, stands on; a sign of life after each."""
+        """Judge first what this attempt, and every other as submitted, stands on."""
         while self._foundations:
             line, path = self._foundations.pop(0)
+            self.report("begin", {"line": line.id, "way": SUBMITTED})
             started = time.monotonic()
             verdict = self.session.as_submitted(line, _load_or_raise_later(path)[0])
             self._settled[line.id] = verdict, time.monotonic() - started

@@ -107,24 +107,25 @@ def judge(
         last_words = _one_process(run, remaining, line_seconds, warm, place)
         if last_words is None:
             break
-        _after_death(run, last_words)
+        died_in = _after_death(run, last_words)
         left = tuple(name for name in remaining.lines if name not in run.attempts)
         if not left:
             break
-        remaining = replace(remaining, lines=left)
+        remaining = replace(remaining, lines=left, given_up=(*remaining.given_up, *died_in))
     timing = {**run.result.timing, "judging_seconds": round(time.monotonic() - started, 2)}
     run.result = replace(run.result, complete=True, timing=timing)
     run.keep()
     return run.result
 
 
-def _after_death(run: Run, last_words: str) -> None:
-    """The process ended in the middle: what it was at is not judged, and that is our trouble."""
-    if run.current:
-        run.not_judged(run.current, "the judging process ended or stalled in this line")
-        run.current = ""
-    else:
+def _after_death(run: Run, last_words: str) -> list[str]:
+    """The process ended in the middle: what it was at is not judged, and that is our trouble; that line, if any."""
+    died_in, run.current = run.current, ""
+    if not died_in:
         run.trouble(f"the judging process ended before its time: {last_words or 'it said nothing'}")
+        return []
+    run.not_judged(died_in, "the judging process ended or stalled in this line")
+    return [died_in]
 
 
 def _one_process(

@@ -19,7 +19,7 @@ class Task:
     own. kept: folder of a cloud that is kept between judgings of a gap, "" for a new one. lines: ids to judge, in any order. seed: hex, from grader key and submission hash. checks: folders with
     check_*.py, public ones first. deployed: folder of the cloud in which the lab stands already, "" to deploy it.
     region: the student's own. abroad: another one, in which the submission is deployed ("": in its own).
-    own: whether the files are those of whoever runs this. order: draws another order of the lines than the rubric's; no verdict hangs on it. attempts: "both", "submitted" (only as submitted) or "alone" (only in the reference system).
+    own: whether the files are those of whoever runs this. given_up: lines in which an earlier judging process ended. order: draws another order of the lines than the rubric's; no verdict hangs on it. attempts: "both", "submitted" (only as submitted) or "alone" (only in the reference system).
     """
 
     root: str
@@ -36,6 +36,7 @@ class Task:
     kept: str = ""
     attempts: str = "both"
     own: bool = False
+    given_up: tuple[str, ...] = ()
     order: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -52,4 +53,5 @@ def write(task: Task, path: Path) -> None:
 def read(path: Path) -> Task:
     """The task in `path`."""
     value = json.loads(path.read_text(encoding="utf-8"))
-    return Task(**{**value, "lines": tuple(value["lines"]), "checks": tuple(value["checks"])})
+    lists = {name: tuple(value[name]) for name in ("lines", "checks", "given_up")}
+    return Task(**{**value, **lists})

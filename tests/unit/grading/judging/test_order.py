@@ -19,7 +19,7 @@ DISTURBING = ("comes-back", "crash-restart", "dead-server-504")
 @pytest.mark.parametrize("order", ["", "another"])
 def test_hidden_lines_come_after_the_others_and_what_deletes_comes_last(order: str) -> None:
     known = rubric.load(ROOT)
-    session: Any = SimpleNamespace(rubric=known, task=SimpleNamespace(checks=(), order=order))
+    session: Any = SimpleNamespace(rubric=known, task=SimpleNamespace(checks=(), given_up=(), order=order))
     plugin = GradingPlugin(session, known.lines, [], lambda *_: None)
     attempts: list[Any] = [
         SimpleNamespace(line=line, way=way)
