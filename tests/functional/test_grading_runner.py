@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,19 +176,15 @@ def test_a_check_that_never_ends_is_ended_and_the_others_go_on(tmp_path: Path, c
     assert [line.verdict.outcome for line in result.lines] == ["not judged", "passed"]
 
 
-def test_a_line_that_others_need_and_that_never_ends_keeps_none_of_them_from_being_judged(
+def test_a_line_on_which_others_stand_and_that_never_ends_keeps_none_of_them_from_being_judged(
     tmp_path: Path, cloud: LocalCloud
 ) -> None:
     others = [f"passes-{number}" for number in range(5)]
-    root = kit(tmp_path, {"hangs": "import time; time.sleep(600)", **dict.fromkeys(others, "return 1.0")})
-    toml = (root / "lab.toml").read_text()
-    for name in others:
-        toml = toml.replace(f'id = "{name}"', f'id = "{name}"\nneeds = ["hangs"]')
-    (root / "lab.toml").write_text(toml)
-    judging = Judging(root, cloud, tmp_path / "result.json")
-    judging.task = replace(judging.task, lines=(*others, "hangs"))
-    result = judging.judged(line_seconds=4.0)
-    assert [line.verdict.outcome for line in result.lines] == ["not judged", *["passed"] * 5]
+    root = kit(tmp_path, {**dict.fromkeys(others, "return 1.0"), "hangs": "import time; time.sleep(600)"})
+    toml = (root / "lab.toml").read_text() + '\n[[bonus]]\nid = "needs-it"\ntitle = "it does"\n'
+    (root / "lab.toml").write_text(toml + 'points = 1\nstep = "03"\nneeds = ["hangs"]\n')
+    result = Judging(root, cloud, tmp_path / "result.json").judged(line_seconds=4.0)
+    assert [line.verdict.outcome for line in result.lines] == [*["passed"] * 5, "not judged"]
 
 
 def test_a_line_without_a_check_is_not_judged(tmp_path: Path, cloud: LocalCloud) -> None:
