@@ -168,6 +168,16 @@ class Serving(Protocol):
     def stop(self, name: str) -> None: ...
 
 
+class Buckets(Protocol):
+    """What access control must know about S3's buckets."""
+
+    def bucket_policy(self, bucket: str) -> PolicyDocument | None: ...
+
+    def acl_policy(self, bucket: str, key: str) -> PolicyDocument | None: ...
+
+    def public_access_block(self, bucket: str) -> PublicAccessBlock: ...
+
+
 class Identities(Protocol):
     """Who is behind an access key, and which policies hang on whom and what."""
 
@@ -186,6 +196,10 @@ class Identities(Protocol):
         ...
 
     def bucket_policy(self, bucket: str) -> PolicyDocument | None: ...
+
+    def acl_policy(self, bucket: str, key: str) -> PolicyDocument | None:
+        """What the ACLs of a bucket and an object allow, as a policy; None where they allow nothing."""
+        ...
 
     def public_access_block(self, bucket: str) -> PublicAccessBlock: ...
 

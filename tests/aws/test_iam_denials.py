@@ -1,4 +1,4 @@
-"""IAM as AWS's clients see it: boto3 over HTTP, through the door, against moto."""
+"""IAM as AWS's clients see it: boto3 over HTTP, through the door."""
 
 import json
 import socket
@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,6 +20,8 @@ from labkit.aws.addresses import ACCOUNT_ID
 from labkit.aws.records import Caller, PolicyDocument, Principal, PublicAccessBlock
 from labkit.cloud.door import Door
 from labkit.cloud.server.owner import Owner
+from labkit.cloud.stores.s3.service import S3
+from labkit.cloud.stores.s3_api import S3Api
 from labkit.cloud.web.serving import Server
 
 REGION = "ap-south-1"
@@ -76,6 +79,9 @@ class FakeIdentities:
     def bucket_policy(self, bucket: str) -> PolicyDocument | None:
         return self.buckets.get(bucket)
 
+    def acl_policy(self, bucket: str, key: str) -> PolicyDocument | None:
+        return None
+
     def public_access_block(self, bucket: str) -> PublicAccessBlock:
         return self.blocks.get(bucket, PublicAccessBlock())
 
@@ -97,7 +103,7 @@ class FakeIdentities:
 
 @dataclass
 class Cloud:
-    """moto behind the door: one endpoint for this machine, one as seen from inside an instance."""
+    """moto and S3 behind the door: one endpoint for this machine, one as seen from inside an instance."""
 
     identities: FakeIdentities
     door: Door
@@ -125,10 +131,9 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
     import moto.backends
 
-    moto.backends.get_backend("s3").reset()
     moto.backends.get_backend("dynamodb").reset()
     identities, changes = FakeIdentities(), []
     door = Door(
@@ -136,6 +141,7 @@ def cloud() -> Iterator[Cloud]:
         identities,
         facts=identities,
         on_change=lambda service, operation: changes.append((service, operation)),
+        stores={"s3": S3Api(buckets := S3(ACCOUNT_ID, tmp_path))},
     )
     server = Server()
     endpoints = []
@@ -145,6 +151,7 @@ def cloud() -> Iterator[Cloud]:
         server.serve(listener, door.for_caller(Caller(place)), name=place)  # type: ignore[arg-type]
     yield Cloud(identities, door, changes, *endpoints)
     server.close()
+    buckets.close()
 
 
 @pytest.fixture
@@ -254,7 +261,7 @@ def test_bucket_policy_denies_even_the_administrator(cloud: Cloud, bucket: str) 
     code, message, _ = error_of(cloud.admin("s3").put_object, Bucket=bucket, Key="k", Body=b"x")
     assert code == "AccessDenied"
     assert message.endswith("with an explicit deny in a resource-based policy")
-    cloud.admin("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": []}))
+    cloud.admin("s3").delete_bucket_policy(Bucket=bucket)
 
 
 def test_policy_that_refuses_plain_http_lets_the_endpoint_pass(cloud: Cloud, bucket: str) -> None:

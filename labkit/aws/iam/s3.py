@@ -110,4 +110,5 @@ _SPECIAL: dict[str, Callable[[ApiCall], list[Need]]] = {
     "UploadPartCopy": _copy,
     "DeleteObjects": _delete_many,
     "GetObjectAttributes": _attributes,
+    "Preflight": lambda _: [],
 }

@@ -133,5 +133,5 @@ def _failed_status(status: str) -> str:
     return status.removesuffix("_IN_PROGRESS").removesuffix("_COMPLETE_CLEANUP") + "_FAILED"
 
 
-def _no_system_tags(_: str, __: str, ___: Mapping[str, str]) -> None:
+def _no_system_tags(_: str, __: Mapping[str, str]) -> None:
     """Nobody can put them: they are left out."""

@@ -30,8 +30,8 @@ WAIT_SECONDS = 600.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
 
-SystemTags = Callable[[str, str, Mapping[str, str]], None]
-"""(account, bucket, tags): tags that only AWS itself may put on a bucket."""
+SystemTags = Callable[[str, Mapping[str, str]], None]
+"""(bucket, tags): tags that only AWS itself may put on a bucket."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Tools:
             stack_name=identity.name,
             logical_id=logical_id,
             until=self.until,
-            system_tags=partial(self.system_tags, identity.account_id),
+            system_tags=self.system_tags,
         )
 
     def until(self, condition: Callable[[], bool], what: str) -> None:

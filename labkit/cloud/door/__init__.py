@@ -4,7 +4,7 @@ What belongs here: reading a request of the AWS API far enough to know who asks 
 with labkit.aws.iam, refusing in AWS's words. What does not: answering requests (moto).
 """
 
-from labkit.cloud.door.middleware import Door
+from labkit.cloud.door.middleware import Door, Store
 from labkit.cloud.door.refusals import Refusal
 
-__all__ = ["Door", "Refusal"]
+__all__ = ["Door", "Refusal", "Store"]

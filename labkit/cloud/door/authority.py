@@ -19,6 +19,7 @@ from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
 from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.reading import Asked, Body, Environ
+from labkit.cloud.door.signatures.payloads import unpack
 from labkit.cloud.door.signatures.verification import check_scope, verify
 from labkit.cloud.ports import Facts, Identities
 
@@ -78,7 +79,10 @@ class Authority:
         signatures that are not genuine, not for here, or not for now.
         """
         if signature is None:
-            if asked.service == "s3" or asked.operation == "AssumeRoleWithWebIdentity":
+            if asked.service == "s3":
+                unpack(environ)
+                return ANONYMOUS
+            if asked.operation == "AssumeRoleWithWebIdentity":
                 return ANONYMOUS
             raise refusals.missing_key(asked.wire)
         check_scope(signature, asked, environ)
@@ -164,6 +168,8 @@ class Authority:
             found = self._identities.trust_policy(need.resources[0])
         elif need.action.startswith("s3:") and need.resources[0] != "*":
             found = self._identities.bucket_policy(_bucket(need))
+            listed = self._identities.acl_policy(_bucket(need), need.resources[0].partition("/")[2])
+            return [each for each in (found, listed) if each]
         else:
             return ()
         return [found] if found else ()

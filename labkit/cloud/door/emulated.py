@@ -37,6 +37,7 @@ _NOT_HERE: Mapping[str, frozenset[str]] = {
     ),
     "lambda": frozenset({"CreateEventSourceMapping", "CreateFunctionUrlConfig", "PublishLayerVersion"}),
     "events": frozenset({"PutTargets"}),
+    "logs": frozenset({"CreateExportTask"}),
 }
 #: (service, operation) → parameters that would be ignored, with the values that need nothing
 _IGNORED: Mapping[tuple[str, str], Mapping[str, tuple[object, ...]]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of an upload, names in lower case, and what its file is called and how many bytes it has.
+    """The fields of an upload, names in lower case, and what its file is called, how many bytes it has, and they.
 
     `size` is -1 where there is no file.
     """
@@ -18,6 +18,7 @@ class Form:
     fields: Mapping[str, str]
     file_name: str
     size: int
+    content: bytes = b""
 
     @property
     def key(self) -> str:
@@ -35,8 +36,12 @@ def read_form(kind: str, data: bytes) -> Form:
     named = {name.lower(): value for name, value in fields.items()}
     text = named.get("file")
     with contextlib.ExitStack() as closing:
-        for each in files.values():
+        for name, each in files.items(multi=True):
             closing.callback(each.close)
+            if name.lower() != "file":  # some clients give every field a file name
+                named.setdefault(name.lower(), each.read().decode("utf-8", "replace"))
         if (file := files.get("file")) is not None:
-            return Form(named, file.filename or "", len(file.read()))
-    return Form(named, "", -1 if text is None else len(text.encode()))
+            content = file.read()
+            return Form(named, file.filename or "", len(content), content)
+    content = (text or "").encode()
+    return Form(named, "", -1 if text is None else len(content), content)

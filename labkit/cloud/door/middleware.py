@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,9 +22,9 @@ from labkit.cloud.door.documents import Unreadable
 from labkit.cloud.door.overseer import PRINCIPAL, Overseer
 from labkit.cloud.door.reading import Asked, Body, Environ, Wire, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
-from labkit.cloud.door.retries import Answer, Answered, key_of
+from labkit.cloud.door.retries import Answered, key_of
 from labkit.cloud.door.routes import routes_of
-from labkit.cloud.door.s3_bodies import check_body
+from labkit.cloud.door.s3_forms import check_form
 from labkit.cloud.door.writes import REMEMBERED as WRITES_REMEMBERED
 from labkit.cloud.door.writes import Write, writes_of
 from labkit.cloud.ports import Facts, Identities
@@ -40,15 +41,22 @@ _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 #: raised where the rest of a body does not come as it was said to: the connection answers, or ends
 _OF_THE_CONNECTION = (BadRequest, Disconnected)
-#: where moto wants to find the spelling of headers that WSGI can't tell apart
-_SPELLINGS = "moto.preserved_header_names"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a store answers; the parts of a body may be closed before they are all read."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    parts: Iterable[bytes]
 
 
 class Store(Protocol):
     """An engine that answers for one service."""
 
-    def answer(self, asked: Asked) -> Answer:
-        """The answer to a request that was let pass."""
+    def answer(self, source: Source) -> Told:
+        """The answer to a request that was let pass. Raises Refused for a body that is not what was signed."""
         ...
 
 
@@ -115,7 +123,7 @@ class Door:
             source = Source(environ, asked, principal, self._facts, secure, signature, overseen)
             self._authority.check(source)
             emulated.check(asked)
-            check_body(asked, environ, body)
+            check_form(asked, environ)
             return self._pass(source, signature, caller, request_id, start)
         except Refused as refused:
             self._remember(refused, caller, principal, asked, request_id, source.lacking if source else ())
@@ -149,7 +157,9 @@ class Door:
             raise
         except Exception as error:
             raise self._broken(error, asked, caller) or error from error
-        if answer.status.startswith("5"):
+        if answer.status.startswith("5") and not answer.status.startswith(
+            "501"
+        ):  # that says what is not here
             self._fault(asked, caller, f"answered {answer.status[:3]}")
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
@@ -165,9 +175,9 @@ class Door:
         """Have a store answer, or the application."""
         store = self._stores.get(source.asked.service)
         if store is not None:
-            told = store.answer(source.asked)
-            answer.start(told.status, list(told.headers))
-            return [told.body]
+            told = store.answer(source)
+            answer.start(told.status, told.headers)
+            return told.parts
         _prepare(source.environ, source.asked, signature)
         parts = self._app(source.environ, answer.start)
         return parts if answer.status else list(parts)
@@ -254,20 +264,7 @@ def _prepare(environ: Environ, asked: Asked, signature: Signature | None) -> Non
         environ["HTTP_AUTHORIZATION"] = (
             f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
         )
-    spelled = environ.pop(UNDERSCORED, None)
-    if spelled and asked.service == "s3":
-        environ[_SPELLINGS] = _spell(environ, spelled)
-
-
-def _spell(environ: Environ, headers: object) -> dict[str, str]:
-    """Add S3 metadata whose names hold an underscore; S3 tells them from those with a dash."""
-    names: dict[str, str] = {}
-    for name, value in headers if isinstance(headers, list) else ():
-        key = "HTTP_" + name.upper().replace("-", "_")
-        if name.lower().startswith("x-amz-meta-") and key not in environ:
-            environ[key] = value
-            names[key] = name
-    return names
+    environ.pop(UNDERSCORED, None)
 
 
 def _with_request_id(headers: list[tuple[str, str]], service: str, request_id: str) -> list[tuple[str, str]]:

@@ -25,11 +25,13 @@ _CBOR_PATH = re.compile(r"/service/[^/]+/operation/([A-Za-z0-9]+)/?").fullmatch
 #: bytes of a call; S3's objects and Lambda's packages are larger
 LONGEST = 16 << 20
 _FORM = "application/x-www-form-urlencoded"
+#: S3's answer to a page of another origin that asks whether it may ask; like PostObject, botocore describes it not
+PREFLIGHT = "Preflight"
 #: operations whose body is their caller's own
 _BLOBS = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")
 #: operations that change nothing that has to be brought to life
 _READS = re.compile(
-    r"(Get|List|Describe|Head|BatchGet|TransactGet|Query|Scan|Select|Search|Lookup|Filter|Invoke|Validate"
+    r"(Get|List|Describe|Head|Preflight|BatchGet|TransactGet|Query|Scan|Select|Search|Lookup|Filter|Invoke|Validate"
     r"|Simulate|Estimate|Test)"
 ).match
 
@@ -47,8 +49,6 @@ class Asked:
     operation: str
     region: str
     parameters: Mapping[str, object] = field(default_factory=dict)
-    #: the XML element that the body is, "" for none
-    document: str = ""
     #: S3's upload form, where the body is one
     form: Form | None = None
 
@@ -181,16 +181,16 @@ def _read_s3(environ: Environ, region: str, body: Body) -> Asked:
     if matched is None:
         return _read_post_object(environ, method, region, body)
     parameters: dict[str, object] = dict(matched.parameters)
-    if matched.operation == "DeleteObjects":
-        parameters["Keys"] = _keys_to_delete(body.read())
-    if matched.operation == "PutBucketPolicy":
-        parameters["Policy"] = body.read()
-    return Asked("rest-xml", "s3", matched.operation, region, parameters, matched.document)
+    if matched.operation in ("DeleteObjects", "PutBucketPolicy") and _length(environ) <= LONGEST:
+        parameters |= _about_body(matched.operation, body.read())
+    return Asked("rest-xml", "s3", matched.operation, region, parameters)
 
 
 def _read_post_object(environ: Environ, method: str, region: str, body: Body) -> Asked:
     """An upload by an HTML form, the one operation that botocore does not describe."""
-    bucket, _, key = _decoded_path(environ).strip("/").partition("/")
+    bucket, _, key = _decoded_path(environ).lstrip("/").partition("/")
+    if method == "OPTIONS" and bucket:
+        return Asked("rest-xml", "s3", PREFLIGHT, region, {"Bucket": bucket})
     if method != "POST" or not bucket or key:
         parameters = {"Bucket": bucket} | ({"Key": key} if key else {})
         return Asked("rest-xml", "s3", "", region, parameters)
@@ -200,6 +200,16 @@ def _read_post_object(environ: Environ, method: str, region: str, body: Body) ->
             form = read_form(kind, body.read())
     parameters = {"Bucket": bucket, "Key": (form.key if form else "") or "*"}
     return Asked("rest-xml", "s3", "PostObject", region, parameters, form=form)
+
+
+def _about_body(operation: str, data: bytes) -> dict[str, object]:
+    """What policies are asked about, from a body."""
+    return {"Keys": _keys_to_delete(data)} if operation == "DeleteObjects" else {"Policy": data}
+
+
+def _length(environ: Environ) -> int:
+    length = str(environ.get("CONTENT_LENGTH") or "0")
+    return int(length) if length.isdigit() else 0
 
 
 def _keys_to_delete(document: bytes) -> list[str]:

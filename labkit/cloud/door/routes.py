@@ -39,7 +39,6 @@ class Route:
     needed_query: frozenset[str]
     needed_headers: Mapping[str, str]
     query: Mapping[str, str]
-    document: str
     deprecated: bool
 
     def score(self, query: Mapping[str, str], headers: Callable[[str], str]) -> int:
@@ -56,14 +55,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Matched:
-    """The operation of a request and its input from path, query and required headers, by parameter.
-
-    `document` is the name of the XML element that its body is, "" for none.
-    """
+    """The operation of a request and its input from path, query and required headers, by parameter."""
 
     operation: str
     parameters: Mapping[str, str]
-    document: str = ""
 
 
 class Routes:
@@ -94,7 +89,7 @@ class Routes:
         parameters = dict(zip(route.labels, found.groups(), strict=True))
         parameters |= {member: query[name] for name, member in route.query.items() if name in query}
         parameters |= {member: headers(name) for name, member in route.needed_headers.items()}
-        return Matched(route.operation, parameters, route.document)
+        return Matched(route.operation, parameters)
 
 
 @lru_cache(maxsize=64)
@@ -127,16 +122,8 @@ def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
         needed_query=frozenset(name for name, member in in_query.items() if member in required),
         needed_headers={name: member for name, member in in_headers.items() if member in required},
         query=in_query,
-        document=_document(shape, shapes),
         deprecated=bool(operation.get("deprecated")),
     )
-
-
-def _document(shape: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
-    """The element that the whole body is; "" where the body is data, or several parameters."""
-    payload = shape.get("members", {}).get(shape.get("payload", ""), {})
-    whole = shapes.get(payload.get("shape", ""), {}).get("type") == "structure"
-    return str(payload.get("locationName", "")) if whole else ""
 
 
 def _located(members: Mapping[str, Any], location: str) -> dict[str, str]:

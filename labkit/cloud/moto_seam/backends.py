@@ -11,12 +11,11 @@ from typing import Any
 from labkit.aws.addresses import ACCOUNT_ID
 
 #: services whose state is one for all regions
-GLOBAL = frozenset({"iam", "sts", "s3"})
+GLOBAL = frozenset({"iam", "sts"})
 #: service → (moto's module, its table of backends), in an order that imports each part once
 TABLES = {
     "iam": ("moto.iam.models", "iam_backends"),
     "sts": ("moto.sts.models", "sts_backends"),
-    "s3": ("moto.s3.models", "s3_backends"),
     "logs": ("moto.logs.models", "logs_backends"),
     "ec2": ("moto.ec2.models", "ec2_backends"),
     "ssm": ("moto.ssm.models", "ssm_backends"),
@@ -42,7 +41,6 @@ def forget_everything() -> None:
     from moto.core.base_backend import BackendDict
 
     BackendDict.reset()
-    _table("s3").bucket_accounts.clear()
 
 
 @functools.cache

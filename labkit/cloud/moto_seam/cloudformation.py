@@ -9,7 +9,7 @@ What belongs here: every private name of moto that this needs. What does not: ho
 import importlib
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from labkit.aws.services import descriptions
@@ -60,7 +60,6 @@ def install(engine: Engine) -> Callable[[], None]:
     before = dict(vars(CloudFormationResponse))
     for name, value in ours.items():
         setattr(CloudFormationResponse, name, value)
-    engine.use_system_tags(_put_bucket_tags)
 
     def undo() -> None:
         for name in ours:
@@ -112,12 +111,3 @@ def _store(backend: "CloudFormationBackend") -> Store:
         deleted=backend.deleted_stacks,
         change_sets=backend.change_sets,
     )
-
-
-def _put_bucket_tags(account_id: str, bucket: str, tags: Mapping[str, str]) -> None:
-    """Put AWS's own tags beside a bucket's: S3 refuses them from clients, moto included."""
-    from moto.s3.models import s3_backends
-
-    backend: Any = s3_backends[account_id]["aws"]
-    found = backend.head_bucket(bucket)
-    backend.tagger.tag_resource(found.arn, [{"Key": key, "Value": value} for key, value in tags.items()])

@@ -25,11 +25,3 @@ def lambda_error(code: str, message: str, status: int = 400) -> Exception:
             self.description = json.dumps({"Type": "User", "message": message, "__type": code})
 
     return Refused()
-
-
-def s3_error(code: str, message: str) -> Exception:
-    """An error of S3; its HTTP status is what moto's model of S3 says for the code, or 400."""
-    from moto.s3.exceptions import S3ClientError
-
-    error: Exception = S3ClientError(code, message)
-    return error

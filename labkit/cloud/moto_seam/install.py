@@ -14,14 +14,13 @@ from labkit.cloud.moto_seam.ec2.ec2_lifecycle import correct_lifecycle, correct_
 from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
 from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
-from labkit.cloud.moto_seam.functions.lambda_functions import correct_functions
+from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correct_functions, no_objects
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.identity.managed_policies import correct_managed_policies
 from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
 from labkit.cloud.moto_seam.one_at_a_time import correct_threads
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
-from labkit.cloud.moto_seam.s3_buckets import correct_buckets
 from labkit.cloud.moto_seam.speed import speed_up
 from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
 
@@ -33,12 +32,14 @@ class Hooks:
     `invoke` runs a function (see lambda_invoke.Invoke). `console_output` is an instance's boot log.
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
     `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
+    `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
     """
 
     invoke: Invoke
     console_output: Callable[[str], bytes]
     instance_status: Callable[[str], str]
     role_allows: Callable[[str, str, str, str], bool] = lambda role, action, resource, region: True
+    read_object: ReadObject = no_objects
 
 
 def install(hooks: Hooks, account: Account = FULL) -> Replacements:
@@ -53,7 +54,6 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_threads(replacements)
     correct_sts(replacements, account.holder)
     correct_managed_policies(replacements)
-    correct_buckets(replacements)
     correct_deleted_tags(replacements)
     correct_run(replacements)
     correct_launch_templates(replacements)
@@ -62,7 +62,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_lifecycle(replacements)
     correct_reports(replacements, hooks.console_output, hooks.instance_status)
     correct_dependencies(replacements)
-    correct_functions(replacements, hooks.role_allows)
+    correct_functions(replacements, hooks.role_allows, hooks.read_object)
     correct_invoke(replacements, hooks.invoke)
     correct_quotas(replacements, account)
     return replacements

@@ -15,17 +15,11 @@ from labkit.cloud.moto_seam.replacing import Replacements
 
 #: services whose handlers wait for nobody: their requests are whole in memory before they begin
 LOCKED = frozenset({"ec2", "iam", "logs", "ssm", "sts"})
-#: what changes the names in a bucket or goes through them; the bytes of a body are there by then
-_S3 = (
-    "create_bucket", "delete_bucket", "list_buckets", "put_object", "copy_object", "delete_object",
-    "list_objects", "list_object_versions",
-)  # fmt: skip
 
 
 def correct_threads(replacements: Replacements) -> None:
     """Take a service's lock around each of its actions."""
     from moto.core.responses import BaseResponse
-    from moto.s3.models import S3Backend
 
     locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
@@ -36,13 +30,3 @@ def correct_threads(replacements: Replacements) -> None:
             return original(self)
         with locks[service]:
             return original(self)
-
-    for name in _S3:
-        _lock(replacements, S3Backend, name, locks["s3"])
-
-
-def _lock(replacements: Replacements, owner: Any, name: str, lock: threading.RLock) -> None:
-    @replacements.around(owner, name)
-    def alone(original: Any, *args: Any, **kwargs: Any) -> Any:
-        with lock:
-            return original(*args, **kwargs)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from labkit.cloud.network.fabric import Fabric
     from labkit.cloud.ports import AwsAccess
     from labkit.cloud.stores.dynamodb.service import DynamoDB
+    from labkit.cloud.stores.s3.service import S3
     from labkit.sandbox.tiers import AnyHost
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
@@ -89,6 +90,7 @@ class Cloud:
     def _make(self, folder: Path, sandboxes: "AnyHost", emit: Emit) -> None:
         from labkit.cloud.moto_seam import cloudformation, facts
         from labkit.cloud.moto_seam.identity import identities, sts_keys
+        from labkit.cloud.stores.s3_api import S3Api
 
         cloudformation.import_without_parser()
 
@@ -96,7 +98,11 @@ class Cloud:
         self._started = time.monotonic()
         self._serving = Server()
         self._ending.callback(self._serving.close)
-        self._identities = identities.MotoIdentities(self._owner.keys, self._account.holder)
+        self._buckets = self._make_buckets(folder)
+        self._buckets_api = S3Api(self._buckets)
+        self._identities = identities.MotoIdentities(
+            self._buckets_api, self._owner.keys, self._account.holder
+        )
         self._credentials = sts_keys.MotoCredentials()
         self._tables = self._make_tables()
         self._door = self._make_door(facts.MotoFacts(self._tables.partition_key, self._tables.tables.tags_of))
@@ -118,7 +124,7 @@ class Cloud:
     def _make_door(self, facts: Any) -> Any:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        from labkit.cloud.door import Door
+        from labkit.cloud.door import Door, Store
         from labkit.cloud.stores.dynamodb_api import DynamoApi
 
         def create_app(backend: str) -> Any:
@@ -128,7 +134,7 @@ class Cloud:
             return made
 
         app = DomainDispatcherApplication(create_app)
-        stores = {"dynamodb": DynamoApi(self._tables)}
+        stores: dict[str, Store] = {"dynamodb": DynamoApi(self._tables), "s3": self._buckets_api}
         return Door(app, self._identities, on_change=self._changed, facts=facts, stores=stores)
 
     def _make_tables(self) -> "DynamoDB":
@@ -137,6 +143,16 @@ class Cloud:
         tables = DynamoDB(addresses.ACCOUNT_ID)
         self._ending.callback(tables.close)
         return tables
+
+    def _make_buckets(self, folder: Path) -> "S3":
+        from labkit.cloud.stores.s3.service import S3
+        from labkit.cloud.stores.s3_functions import Functions
+
+        functions = Functions(self._own_client)
+        buckets = S3(addresses.ACCOUNT_ID, folder / "s3", receiver=functions)
+        self._ending.callback(buckets.close)
+        self._ending.callback(functions.close)
+        return buckets
 
     def _make_fabric(self, sandboxes: "AnyHost") -> "Fabric":
         from labkit.cloud.server.fabrics import fabric_for
@@ -211,11 +227,13 @@ class Cloud:
         hooks = Hooks(
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
+            read_object=self._buckets.read_object,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)
         furnish(self._account)
         engine = Engine(self._own_client)
         self._ending.callback(engine.close)
+        engine.use_system_tags(self._buckets.put_system_tags)
         self._ending.callback(cloudformation.install(engine))
 
     def _make_reconciler(self) -> Reconciler:

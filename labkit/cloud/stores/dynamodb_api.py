@@ -8,8 +8,8 @@ import json
 import zlib
 from typing import Any
 
-from labkit.cloud.door.reading import Asked
-from labkit.cloud.door.retries import Answer
+from labkit.cloud.door.contexts import Source
+from labkit.cloud.door.middleware import Told
 from labkit.cloud.stores.dynamodb.errors import DynamoError
 from labkit.cloud.stores.dynamodb.service import DynamoDB
 
@@ -25,8 +25,9 @@ class DynamoApi:
     def __init__(self, service: DynamoDB) -> None:
         self._service = service
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, source: Source) -> Told:
         """The answer to one request; what DynamoDB refuses is one too."""
+        asked = source.asked
         try:
             return _told(200, self._service.answer(asked.operation, asked.region, asked.parameters))
         except DynamoError as error:
@@ -39,12 +40,12 @@ class DynamoApi:
             return _told(400, {"__type": kind, words: error.message, **error.members})
 
 
-def _told(status: int, answer: dict[str, Any]) -> Answer:
+def _told(status: int, answer: dict[str, Any]) -> Told:
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":")) if answer else ""
     body = text.encode("utf-8", "surrogatepass")
-    headers = (
+    headers = [
         ("Content-Type", "application/x-amz-json-1.0"),
         ("Content-Length", str(len(body))),
         ("x-amz-crc32", str(zlib.crc32(body))),
-    )
-    return Answer("200 OK" if status == 200 else "400 Bad Request", headers, body)
+    ]
+    return Told("200 OK" if status == 200 else "400 Bad Request", headers, [body])

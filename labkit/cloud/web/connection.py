@@ -17,7 +17,16 @@ from email.utils import formatdate
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
-from labkit.cloud.web.http1 import TRUSTED, Admit, BadRequest, Disconnected, HttpLimits, Request, read_request
+from labkit.cloud.web.http1 import (
+    TRUSTED,
+    Admit,
+    BadRequest,
+    Disconnected,
+    HttpLimits,
+    Request,
+    StreamedBody,
+    read_request,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,6 +42,8 @@ SLOW_READER = 5.0
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 #: up to this size, head and body leave in one packet
 _JOINED = 64 * 1024
+#: bytes of a body that are read though nobody wants them, so that the connection can go on
+_PASSED_OVER = 256 * 1024
 
 
 class Connection:
@@ -151,9 +162,17 @@ class Connection:
         except Exception:  # the edge of the application: its fault is not the server's
             _log.exception("%s %s", request.environ["REQUEST_METHOD"], request.environ["PATH_INFO"])
             return response.fail()
-        if request.expected is not None and not request.expected.asked:
-            self._linger()  # its body may be under way
+        if request.streamed is not None and request.streamed.left:
+            return self._pass_over(request.streamed) and response.keep_alive
         return response.keep_alive
+
+    def _pass_over(self, body: StreamedBody) -> bool:
+        """Nobody wanted the rest of a body, which may be under way; whether another request may follow it."""
+        if body.asked and body.left <= _PASSED_OVER:
+            body.read()
+            return True
+        self._linger()
+        return False
 
     def _refuse(self, bad: BadRequest) -> None:
         body = f"{bad.reason}\n".encode()
@@ -305,7 +324,8 @@ class Response:
         lines = [f"{self._request.version} {self._status}"]
         lines += [f"{name}: {value}" for name, value in self._headers]
         names = {name.lower(): value for name, value in self._headers}
-        if self._request.expected is not None and not self._request.expected.asked:
+        body = self._request.streamed
+        if body is not None and body.left and (not body.asked or body.left > _PASSED_OVER):
             self.keep_alive = False
         if "date" not in names:
             lines.append(f"Date: {_date()}")

@@ -32,6 +32,10 @@ class HttpLimits:
     headers: int = 64 * 1024
     header_count: int = 200
     body: int = 256 * 1024 * 1024
+    #: of a body that is read piece by piece: S3 takes 5 GB, and its chunks some more
+    streamed: int = 6 * 1024 * 1024 * 1024
+    #: bodies up to this size are read before the application begins
+    ahead: int = 1024 * 1024
     #: a connection that says nothing between two requests is closed after this time
     idle: float = 120.0
     #: a request that stops half-way, or a client that reads no answer
@@ -63,43 +67,58 @@ class Request:
     environ: dict[str, object]
     version: str
     keep_alive: bool
-    expected: "ExpectedBody | None" = None
+    streamed: "StreamedBody | None" = None
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class ExpectedBody:
-    """A body that the client sends only when asked (Expect: 100-continue): asked for at first touch."""
+class StreamedBody:
+    """A body that is read from the connection as the application reads it, and asked for at first touch where the
+    client waits for that (Expect: 100-continue).
+    """
 
-    def __init__(self, ask: Callable[[], None], load: Callable[[], bytes]) -> None:
-        self._ask = ask
-        self._load = load
-        self._file: io.BytesIO | None = None
+    def __init__(
+        self, file: BinaryIO, length: int, limits: HttpLimits, ask: Callable[[], None] | None
+    ) -> None:
+        """`ask` is called once before the first byte is read."""
+        self._file, self._limits, self._ask = file, limits, ask
+        #: bytes that nobody has read yet
+        self.left = length
 
     @property
     def asked(self) -> bool:
-        """Whether the application wanted the body."""
-        return self._file is not None
+        """Whether the client sends the body: it was not told to wait, or the application has wanted it."""
+        return self._ask is None
 
-    def _body(self) -> io.BytesIO:
-        if self._file is None:
-            self._ask()
-            self._file = io.BytesIO(self._load())
-        return self._file
+    def _room(self, size: int | None) -> int:
+        """How many bytes to read. Raises BadRequest where they were too many to be held at once."""
+        if self._ask is not None:
+            ask, self._ask = self._ask, None
+            ask()
+        wanted = self.left if size is None or size < 0 else min(size, self.left)
+        if wanted > self._limits.body:
+            raise BadRequest("413 Content Too Large", f"a body may have {self._limits.body} bytes")
+        return wanted
 
     def read(self, size: int | None = -1) -> bytes:
-        """As the read of a binary file."""
-        return self._body().read(size)
+        """As the read of a binary file. Raises Disconnected where the client ends before the body does."""
+        data = _read_exactly(self._file, self._room(size))
+        self.left -= len(data)
+        return data
 
     def readline(self, size: int | None = -1) -> bytes:
         """As the readline of a binary file."""
-        return self._body().readline(size)
+        data = self._file.readline(self._room(size))
+        if not data and self.left:
+            raise Disconnected
+        self.left -= len(data)
+        return data
 
     def readlines(self, hint: int = -1) -> list[bytes]:
         """As the readlines of a binary file."""
-        return self._body().readlines(hint)
+        return list(self)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body())
+        return iter(self.readline, b"")
 
 
 def read_request(
@@ -110,7 +129,7 @@ def read_request(
     ask: Callable[[], None],
     admit: Admit = lambda _: None,
 ) -> Request:
-    """The next request of a connection; its body is read unless the client waits to be asked for it.
+    """The next request of a connection; its body is read unless it is large or the client waits to be asked for it.
 
     `started` is called when the first line is there, `admit` before the body is read (it raises BadRequest for what
     is not to be served), `ask` when a waiting client is to send its body. Raises BadRequest for what is no request, Disconnected where the client has gone.
@@ -214,27 +233,28 @@ def _keeps_alive(version: str, headers: dict[str, str]) -> bool:
 
 
 def _attach_body(request: Request, file: BinaryIO, limits: HttpLimits, ask: Callable[[], None]) -> None:
-    load = _body_loader(request, file, limits)
     expectation = request.headers.get("expect", "").lower()
     if expectation not in ("", "100-continue"):
         raise BadRequest("417 Expectation Failed", "only 100-continue can be expected")
     waits = expectation == "100-continue" and request.version == "HTTP/1.1"
-    if request.headers.get("transfer-encoding"):
+    length = _body_length(request, limits)
+    if length is None:
         # The length of a chunked body is known at its end, and applications want to be told it.
         if waits:
             ask()
-        body = load()
+        body = _read_chunked(file, limits)
         request.environ["CONTENT_LENGTH"] = str(len(body))
         request.environ.pop("HTTP_TRANSFER_ENCODING", None)
         request.environ["wsgi.input"] = io.BytesIO(body)
-    elif waits:
-        request.expected = ExpectedBody(ask, load)
-        request.environ["wsgi.input"] = request.expected
+    elif waits or length > min(limits.ahead, limits.body):
+        request.streamed = StreamedBody(file, length, limits, ask if waits else None)
+        request.environ["wsgi.input"] = request.streamed
     else:
-        request.environ["wsgi.input"] = io.BytesIO(load())
+        request.environ["wsgi.input"] = io.BytesIO(_read_exactly(file, length))
 
 
-def _body_loader(request: Request, file: BinaryIO, limits: HttpLimits) -> Callable[[], bytes]:
+def _body_length(request: Request, limits: HttpLimits) -> int | None:
+    """The length of a body; None for one that is chunked."""
     coding = request.headers.get("transfer-encoding", "").lower()
     length = request.headers.get("content-length", "")
     if coding:
@@ -242,18 +262,18 @@ def _body_loader(request: Request, file: BinaryIO, limits: HttpLimits) -> Callab
             raise BadRequest("400 Bad Request", "a body has a length or is chunked, not both")
         if coding != "chunked":
             raise BadRequest("501 Not Implemented", "only the transfer coding chunked is known")
-        return lambda: _read_chunked(file, limits)
+        return None
     if not length:
-        return bytes
+        return 0
     if not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise BadRequest("400 Bad Request", "the header Content-Length is malformed")
-    if int(length) > limits.body:
-        raise BadRequest("413 Content Too Large", f"a body may have {limits.body} bytes")
-    return lambda: _read_exactly(file, int(length))
+    if int(length) > limits.streamed:
+        raise BadRequest("413 Content Too Large", f"a body may have {limits.streamed} bytes")
+    return int(length)
 
 
 def _read_exactly(file: BinaryIO, size: int) -> bytes:
-    data = file.read(size)
+    data = file.read(size) if size else b""
     if len(data) < size:
         raise Disconnected
     return data

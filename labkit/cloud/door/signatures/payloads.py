@@ -1,23 +1,26 @@
 """What a signature says about the body: its hash, nothing, or a chain of signed chunks.
 
-What belongs here: finding it, and holding the body against it. What does not: the signature of the request (signing).
+What belongs here: finding it, and having the body held against it. What does not: the signature of the request
+(signing), reading the body (chunks).
 S3 API reference: "Authenticating requests: using the Authorization header", "Signature calculations for … multiple chunks".
 """
 
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import parse_qsl
 
-from labkit.cloud.door.credentials import Environ, Signature
+from labkit.cloud.door.chunks import AwsChunked, Hashed, Source
+from labkit.cloud.door.credentials import Signature
+from labkit.cloud.door.reading import Environ
 from labkit.cloud.door.refusals import Refused
 from labkit.cloud.door.signatures.signing import UNSIGNED, digest_of, sign
 
+#: where the function stands that gives what came behind a body of chunks
+TRAILERS = "lab.trailers"
 _CHUNKED, _TRAILED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-_UNCHECKED = (UNSIGNED, "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+_UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 _HASH = re.compile(r"[0-9a-f]{64}").fullmatch
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,10});chunk-signature=([0-9a-f]{64})\r\n")
-_SIGNED_TRAILER = re.compile(rb"x-amz-trailer-signature:([0-9a-f]{64})").fullmatch
-_TRAILER = re.compile(rb"[\w-]+:[^\r\n]*").fullmatch
 
 Read = Callable[[], bytes]
 
@@ -35,49 +38,41 @@ def stated(signature: Signature, environ: Environ, read: Read) -> str:
     if not given:
         words = "Missing required header for this request: x-amz-content-sha256"
         raise Refused(400, "InvalidRequest", words)
-    if given not in (_CHUNKED, _TRAILED, *_UNCHECKED) and not _HASH(given):
-        words = f"{UNSIGNED}, {_CHUNKED}, {_TRAILED}, {_UNCHECKED[1]} or a valid sha256 value."
+    kinds = (UNSIGNED, _CHUNKED, _TRAILED, _UNSIGNED_CHUNKS)
+    if given not in kinds and not _HASH(given):
+        words = f"{', '.join(kinds[:3])}, {_UNSIGNED_CHUNKS} or a valid sha256 value."
         raise Refused(400, "InvalidArgument", f"x-amz-content-sha256 must be {words}")
     return given
 
 
-def check(signature: Signature, secret: str, said: str, read: Read) -> None:
-    """Raise Refused where the body is not the one that was signed; `said` is what `stated` gave."""
-    if signature.service != "s3" or signature.version == 2 or said in _UNCHECKED:
+def guard(signature: Signature, secret: str, said: str, environ: Environ) -> None:
+    """Hold S3's body against what was signed, `said` by `stated`: from now on reading it raises Refused where it differs."""
+    if signature.service != "s3":
         return
-    if said in (_CHUNKED, _TRAILED):
-        if not _is_chain(signature, secret, read(), trailed=said == _TRAILED):
-            words = "The chunk signature we calculated does not match the signature you provided."
-            raise Refused(403, "SignatureDoesNotMatch", words)
-    elif (mine := digest_of(read())) != said:
-        words = "The provided 'x-amz-content-sha256' header does not match what was computed."
-        hashes = {"ClientComputedContentSHA256": said, "S3ComputedContentSHA256": mine}
-        raise Refused(400, "XAmzContentSHA256Mismatch", words, details=hashes)
+    if said in (_CHUNKED, _TRAILED) and signature.version == 4:
+        chain = partial(sign, signature, secret)
+        _unpack(environ, chain, signature.signature, trailed=said == _TRAILED)
+    elif _HASH(said):
+        source: Source = environ["wsgi.input"]  # type: ignore[assignment]
+        environ["wsgi.input"] = Hashed(source, _length(environ), said)
+    else:
+        unpack(environ)
 
 
-def _is_chain(signature: Signature, secret: str, body: bytes, *, trailed: bool) -> bool:
-    """Whether each chunk is signed after the one before it, the last of them empty."""
-    before, at, size = signature.signature, 0, -1
-    while size != 0:
-        head = _CHUNK.match(body, at)
-        if head is None:
-            return False
-        size = int(head[1], 16)
-        data, at = body[head.end() : head.end() + size], head.end() + size
-        lines = (before, digest_of(b""), digest_of(data))
-        before = sign(signature, secret, "AWS4-HMAC-SHA256-PAYLOAD", *lines)
-        if before != head[2].decode() or len(data) < size:
-            return False
-        if size and body[at : at + 2] != b"\r\n":
-            return False
-        at += 2 if size else 0
-    return _is_trailer(signature, secret, before, body[at:]) if trailed else body[at:] in (b"\r\n", b"")
+def unpack(environ: Environ) -> None:
+    """Take a body out of its chunks where nobody signed them."""
+    if str(environ.get("HTTP_X_AMZ_CONTENT_SHA256", "")).startswith("STREAMING-"):
+        _unpack(environ, None, "", trailed=False)
 
 
-def _is_trailer(signature: Signature, secret: str, before: str, rest: bytes) -> bool:
-    *trailers, last = [line for line in rest.splitlines() if line.strip()] or [b""]
-    found = _SIGNED_TRAILER(last)
-    if found is None or not trailers or not all(map(_TRAILER, trailers)):
-        return False
-    lines = b"".join(line.strip() + b"\n" for line in trailers)
-    return sign(signature, secret, "AWS4-HMAC-SHA256-TRAILER", before, digest_of(lines)) == found[1].decode()
+def _unpack(environ: Environ, chain: Callable[..., str] | None, first: str, *, trailed: bool) -> None:
+    length = str(environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", ""))
+    if not (length.isascii() and length.isdigit()) or len(length) > 18:
+        raise Refused(411, "MissingContentLength", "You must provide the Content-Length HTTP header.")
+    source: Source = environ["wsgi.input"]  # type: ignore[assignment]
+    stream = AwsChunked(source, int(length), chain, first, trailed=trailed)
+    environ["wsgi.input"], environ["CONTENT_LENGTH"], environ[TRAILERS] = stream, length, stream.trailers
+
+
+def _length(environ: Environ) -> int:
+    return int(str(environ.get("CONTENT_LENGTH") or "0"))

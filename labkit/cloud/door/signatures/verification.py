@@ -7,9 +7,9 @@ and whose key it is (authority).
 from labkit.aws.network import names
 from labkit.cloud.door import refusals
 from labkit.cloud.door.buckets import AS_SENT
-from labkit.cloud.door.credentials import Environ, Signature
+from labkit.cloud.door.credentials import Signature
 from labkit.cloud.door.emulated import SERVICES
-from labkit.cloud.door.reading import Asked, Body
+from labkit.cloud.door.reading import Asked, Body, Environ
 from labkit.cloud.door.signatures import freshness, payloads, post_policies, signing
 from labkit.deploy.targets import regions
 
@@ -39,7 +39,10 @@ def check_scope(signature: Signature, asked: Asked, environ: Environ) -> None:
 
 
 def verify(signature: Signature, secret: str, asked: Asked, environ: Environ, body: Body, now: float) -> None:
-    """Raise Refused where `secret` did not sign this request, or not for `now` (seconds since the epoch)."""
+    """Raise Refused where `secret` did not sign this request, or not for `now` (seconds since the epoch).
+
+    S3's body is held against the signature when it is read.
+    """
     freshness.check(signature, asked.wire, asked.service, now)
     if signature.place == "form":
         _verify_form(signature, secret, asked, now)
@@ -50,7 +53,7 @@ def verify(signature: Signature, secret: str, asked: Asked, environ: Environ, bo
     said = payloads.stated(signature, environ, body.read)
     if not secret or not signing.is_genuine(signature, secret, environ, said):
         raise refusals.bad_signature(asked.wire, asked.service)
-    payloads.check(signature, secret, said, body.read)
+    payloads.guard(signature, secret, said, environ)
 
 
 def _verify_form(signature: Signature, secret: str, asked: Asked, now: float) -> None:

@@ -6,23 +6,38 @@ What belongs here: creating, changing and describing functions. What does not: t
 AWS: Lambda API reference, CreateFunction, UpdateFunctionCode, FunctionConfiguration.
 """
 
+import base64
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.moto_seam.errors import lambda_error
 from labkit.cloud.moto_seam.functions.lambda_checks import RoleAllows, check_configuration, check_package
 from labkit.cloud.moto_seam.functions.lambda_records import revision_of
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.stores.s3.errors import S3Error, no_bucket
+
+ReadObject = Callable[[str, str, str], bytes]
 
 
-def correct_functions(replacements: Replacements, allows: RoleAllows) -> None:
+def no_objects(bucket: str, key: str, version: str) -> bytes:
+    """Where there is no S3 there is no bucket."""
+    raise no_bucket(bucket)
+
+
+def correct_functions(replacements: Replacements, allows: RoleAllows, read_object: ReadObject) -> None:
     """Check what is created and changed, and describe it as AWS does."""
     from moto.awslambda.models import LambdaBackend, LambdaFunction
 
     def create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
         check_configuration(self.region_name, {"Role": None, **spec}, spec["Role"], allows)
-        check_package((spec.get("Code") or {}).get("ZipFile"))
-        return original(self, spec)
+        code = _with_package(spec.get("Code") or {}, read_object)
+        check_package(code.get("ZipFile"))
+        return original(self, {**spec, "Code": code})
+
+    def update_code(original: Any, self: Any, name: str, qualifier: str, body: dict[str, Any]) -> Any:
+        return _update_code(self, name, qualifier, _with_package(body, read_object))
 
     def update_configuration(original: Any, self: Any, config_updates: dict[str, Any]) -> Any:
         role = config_updates.get("Role") or self.role
@@ -33,7 +48,7 @@ def correct_functions(replacements: Replacements, allows: RoleAllows) -> None:
         return self.get_configuration()
 
     replacements.around(LambdaBackend, "create_function")(create)
-    replacements.around(LambdaBackend, "update_function_code")(_update_code)
+    replacements.around(LambdaBackend, "update_function_code")(update_code)
     replacements.around(LambdaFunction, "update_configuration")(update_configuration)
     replacements.around(LambdaFunction, "__init__")(_initialise)
     replacements.around(LambdaFunction, "set_version")(_set_version)
@@ -62,7 +77,22 @@ def _touch(function: Any) -> None:
     function.last_modified = iso_8601_datetime_with_nanoseconds()
 
 
-def _update_code(original: Any, self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+def _with_package(code: dict[str, Any], read_object: ReadObject) -> dict[str, Any]:
+    """The code with its deployment package, which S3 may hold (Lambda API reference, "FunctionCode")."""
+    if code.get("ZipFile") or not (code.get("S3Bucket") and code.get("S3Key")):
+        return code
+    try:
+        package = read_object(code["S3Bucket"], code["S3Key"], code.get("S3ObjectVersion") or "")
+    except S3Error as error:
+        words = (
+            f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+        )
+        raise lambda_error("InvalidParameterValueException", words) from None
+    kept = {name: value for name, value in code.items() if not name.startswith("S3")}
+    return {**kept, "ZipFile": base64.b64encode(package).decode()}
+
+
+def _update_code(self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
     check_package(body.get("ZipFile"))
     function = self.get_function(function_name, qualifier)
     if body.get("DryRun"):

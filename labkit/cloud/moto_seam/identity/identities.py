@@ -1,4 +1,4 @@
-"""Who is behind an access key, and the policies on users, roles and buckets, out of moto's state.
+"""Who is behind an access key, and the policies on users and roles, out of moto's state.
 
 What belongs here: reading them as plain records. What does not: deciding with them (labkit.aws.iam).
 """
@@ -15,18 +15,19 @@ from labkit.aws.records import PolicyDocument, Principal, PublicAccessBlock
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.identity.managed_policies import bring
 from labkit.cloud.moto_seam.identity.sts_keys import expires_at
+from labkit.cloud.ports import Buckets
 from labkit.deploy.targets import ANONYMOUS, Keys
 
 
 class MotoIdentities:
-    """The users, sessions and policies that moto holds (ports.Identities).
+    """The users, sessions and policies that moto holds, and those of the buckets (ports.Identities).
 
     `owner`: the one key that moto does not know, whose holder is `holder`: the account's root user, or who the
     account was given to.
     """
 
-    def __init__(self, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder) -> None:
-        self._owner, self._holder = owner, holder
+    def __init__(self, buckets: Buckets, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder) -> None:
+        self._buckets, self._owner, self._holder = buckets, owner, holder
 
     def principal(self, access_key_id: str) -> Principal | None:
         """Who holds the key; None when it was never given out, is inactive, or has expired."""
@@ -75,24 +76,15 @@ class MotoIdentities:
 
     def bucket_policy(self, bucket: str) -> PolicyDocument | None:
         """The bucket's policy, or None where there is no bucket or no policy."""
-        found = backend("s3").buckets.get(bucket)
-        if found is None or not found.policy:
-            return None
-        text = found.policy.decode() if isinstance(found.policy, bytes) else str(found.policy)
-        return PolicyDocument(f"arn:aws:s3:::{bucket}", _parsed(text))
+        return self._buckets.bucket_policy(bucket)
+
+    def acl_policy(self, bucket: str, key: str) -> PolicyDocument | None:
+        """What ACLs allow, as a policy."""
+        return self._buckets.acl_policy(bucket, key)
 
     def public_access_block(self, bucket: str) -> PublicAccessBlock:
         """The bucket's four settings; none set where there is no bucket or no configuration."""
-        found = backend("s3").buckets.get(bucket)
-        block = found.public_access_block if found is not None else None
-        if block is None:
-            return PublicAccessBlock()
-        return PublicAccessBlock(
-            bool(block.block_public_acls),
-            bool(block.ignore_public_acls),
-            bool(block.block_public_policy),
-            bool(block.restrict_public_buckets),
-        )
+        return self._buckets.public_access_block(bucket)
 
     def trust_policy(self, role_arn: str) -> PolicyDocument | None:
         """Who may assume the role, or None where there is no such role."""

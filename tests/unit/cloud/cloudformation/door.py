@@ -1,7 +1,7 @@
 """A local cloud for tests of CloudFormation: moto on a loopback port, with the engine behind its API."""
 
 import contextlib
-import threading
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from labkit.aws.records import InvocationResult
 from labkit.cloud.cloudformation.engine import Engine
 from labkit.cloud.moto_seam import cloudformation as seam
 from labkit.cloud.moto_seam.install import Hooks, install
+from labkit.cloud.stores.s3.service import S3
+from tests.unit.cloud.stores.s3_door import ACCOUNT, forget_buckets
+from tests.unit.cloud.stores.s3_door import serving as serving_s3
 
 REGION = "ap-south-1"
 DATA = Path(__file__).parents[3] / "data" / "cloudformation"
@@ -24,15 +26,11 @@ LAB = (DATA / "lab.yaml").read_text()
 NAMED = ["CAPABILITY_NAMED_IAM"]
 
 
-class _Quiet(WSGIRequestHandler):
-    def log(self, *_: Any) -> None: ...
-
-
 class Cloud:
     """Clients of the cloud, and the few questions that most tests ask."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, buckets: S3) -> None:
+        self._url, self._buckets = url, buckets
         self.engine = Engine(self.make_client)
         self.cloudformation = self.make_client("cloudformation", REGION)
 
@@ -103,6 +101,7 @@ class Cloud:
 
     def reset(self) -> None:
         moto_api_backend.reset()
+        forget_buckets(self._buckets)
 
 
 def _hooks() -> Hooks:
@@ -117,21 +116,19 @@ def _hooks() -> Hooks:
 @contextlib.contextmanager
 def serving() -> Iterator[Cloud]:
     """A cloud for as long as the block runs."""
-    server = make_server(
-        "127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True, request_handler=_Quiet
-    )
-    cloud = Cloud(f"http://127.0.0.1:{server.server_port}")
-    corrections = install(_hooks())
-    undo = seam.install(cloud.engine)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield cloud
-    finally:
-        cloud.engine.close()
-        cloud.cloudformation.close()
-        server.shutdown()
-        server.server_close()
-        thread.join()
-        undo()
-        corrections.undo()
+    app = DomainDispatcherApplication(create_backend_app)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving_s3(buckets := S3(ACCOUNT, Path(folder)), app) as url,
+    ):
+        cloud = Cloud(url, buckets)
+        cloud.engine.use_system_tags(buckets.put_system_tags)
+        corrections = install(_hooks())
+        undo = seam.install(cloud.engine)
+        try:
+            yield cloud
+        finally:
+            cloud.engine.close()
+            cloud.cloudformation.close()
+            undo()
+            corrections.undo()

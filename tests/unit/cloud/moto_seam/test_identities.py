@@ -14,9 +14,22 @@ ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
+class NoBuckets:
+    """S3 without a bucket (ports.Buckets)."""
+
+    def bucket_policy(self, bucket):
+        return None
+
+    def acl_policy(self, bucket, key):
+        return None
+
+    def public_access_block(self, bucket):
+        return PublicAccessBlock()
+
+
 @pytest.fixture
 def identities():
-    return MotoIdentities(Keys("AKIALABROOT", "secret"))
+    return MotoIdentities(NoBuckets(), Keys("AKIALABROOT", "secret"))
 
 
 def test_root_key_is_the_accounts_root(identities):
@@ -187,17 +200,7 @@ def test_secrets_do_not_repeat_with_motos_seed(aws):
     assert len(secrets) == 3
 
 
-def test_trust_bucket_policy_and_public_access_block_are_read(aws, identities):
+def test_trust_policies_are_read(aws, identities):
     role = aws.role()
     trust = identities.trust_policy(role)
     assert trust.document["Statement"][0]["Principal"] == {"Service": "lambda.amazonaws.com"}
-    place = {"LocationConstraint": "ap-south-1"}
-    aws.s3.create_bucket(Bucket="bucket", CreateBucketConfiguration=place)
-    assert identities.bucket_policy("bucket") is None
-    assert identities.bucket_policy("nothing") is None
-    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}
-    document = {"Version": "2012-10-17", "Statement": [deny]}
-    aws.s3.put_bucket_policy(Bucket="bucket", Policy=json.dumps(document))
-    assert identities.bucket_policy("bucket").document == document
-    assert identities.public_access_block("bucket") == PublicAccessBlock(True, True, True, True)
-    assert identities.public_access_block("nothing") == PublicAccessBlock()

@@ -22,7 +22,7 @@ def test_warm_imports_the_lab_services_without_needless_data():
         [sys.executable, "-W", "error", "-c", WARM], capture_output=True, text=True, check=True
     )
     told = json.loads(done.stdout)
-    assert told["services"] == sorted(["iam", "sts", "s3", "logs", "ec2", "ssm", "lambda", "cloudformation"])
+    assert told["services"] == sorted(["iam", "sts", "logs", "ec2", "ssm", "lambda", "cloudformation"])
     assert told["read"] == 0  # no zone's instance types before somebody asks
     assert told["found"] == [{"InstanceType": "t3.micro", "Location": "ap-south-1", "LocationType": "region"}]
 
@@ -39,9 +39,9 @@ def test_offerings_are_those_of_the_region(aws):
 def test_undo_gives_plain_moto_back(moto):
     from moto.awslambda.models import LambdaFunction
     from moto.core.responses import BaseResponse
-    from moto.s3.models import FakeBucket
+    from moto.logs.models import LogsBackend
 
-    owners = (LambdaFunction, FakeBucket, BaseResponse)
+    owners = (LambdaFunction, LogsBackend, BaseResponse)
     before = [dict(vars(owner)) for owner in owners]
     with moto.corrected():
         assert [dict(vars(owner)) for owner in owners] != before

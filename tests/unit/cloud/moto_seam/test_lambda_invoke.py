@@ -126,22 +126,6 @@ def test_refusals_of_the_data_plane_are_lambdas(aws, function, refusal, error, s
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
 
 
-def test_objects_in_s3_send_events(aws, function):
-    """Lambda developer guide, "Process Amazon S3 event notifications with Lambda": asynchronous."""
-    place = {"LocationConstraint": "ap-south-1"}
-    aws.s3.create_bucket(Bucket="bucket", CreateBucketConfiguration=place)
-    wanted = [{"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}]
-    aws.s3.put_bucket_notification_configuration(
-        Bucket="bucket", NotificationConfiguration={"LambdaFunctionConfigurations": wanted}
-    )
-    aws.calls.invoked.clear()
-    aws.s3.put_object(Bucket="bucket", Key="k", Body=b"x")
-    ((record, payload, options),) = aws.calls.invoked
-    assert record.arn == function
-    assert json.loads(payload)["Records"][0]["s3"]["object"]["key"] == "k"
-    assert options["invocation_type"] == "Event"
-
-
 def test_messages_of_sns_send_events(aws, function):
     """Lambda developer guide, "Invoking Lambda functions with Amazon SNS notifications": asynchronous."""
     topic = aws.sns.create_topic(Name="t")["TopicArn"]

@@ -1,36 +1,15 @@
-"""Request bodies that S3 refuses before it looks at what they ask for.
+"""POST requests to S3 that are neither an operation nor the form of an upload.
 
-What belongs here: the outer shape of XML documents and of upload forms. What does not: what is in them (moto).
+What belongs here: the outer shape of forms. What does not: their fields (forms, post_policies).
 """
 
 from collections.abc import Mapping
 
-from labkit.cloud.door.documents import Unreadable, read_xml
-from labkit.cloud.door.reading import Asked, Body
+from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
 
 
-def check_body(asked: Asked, environ: Mapping[str, object], body: Body) -> None:
-    """Raise Refused for XML that is none, and for forms that are none."""
-    _check_xml(asked, body)
-    _check_form(asked, environ)
-
-
-def _check_xml(asked: Asked, body: Body) -> None:
-    """Raise Refused for a body that is not the XML of its operation (S3 API reference, "List of error codes")."""
-    data = body.read() if asked.document else b""
-    if not data:
-        return
-    try:
-        right = read_xml(data).tag.rpartition("}")[2] == asked.document
-    except Unreadable:
-        right = False
-    if not right:
-        words = "The XML you provided was not well-formed or did not validate against our published schema"
-        raise Refused(400, "MalformedXML", words)
-
-
-def _check_form(asked: Asked, environ: Mapping[str, object]) -> None:
+def check_form(asked: Asked, environ: Mapping[str, object]) -> None:
     """Raise Refused for a POST that is neither an operation nor the form of an upload.
 
     S3 API reference, "POST Object" and "List of error codes".
