@@ -83,9 +83,9 @@ class Session:
     def wants_alone(self, line: Line) -> bool:
         """Whether the line is to be tried alone now, after the attempt as submitted (if there was one)."""
         before = self.submitted_verdicts.get(line.id)
-        return (
-            (before is None or not before.passed) and line.id not in self._final and ALONE in self.ways(line)
-        )
+        if line.id in self._final or (before is not None and before.passed):
+            return False
+        return ALONE in self.ways(line) and not self.deployments.clouds.lacks_engine
 
     def as_submitted(self, line: Line, check: Check) -> Verdict:
         """The line's verdict on the submission as it is.
@@ -138,7 +138,7 @@ class Session:
         seen = Verdict()
         for _ in range(_TRIES):
             seen = self._attempt(line, check, way, system)
-            if seen.outcome != "not judged" or seen.lacking:
+            if seen.outcome != "not judged" or seen.lacking or self.deployments.clouds.lacks_engine:
                 return seen
         if not self._comes_to_a_verdict(line, check):
             return seen

@@ -92,6 +92,11 @@ class Clouds:
         self._leases[system] = lease
         return system
 
+    @property
+    def lacks_engine(self) -> bool:
+        """Whether the submission's own engine has been found not to be here: then nothing more can be deployed."""
+        return self.sources.task.engine in self._missing
+
     def deploy(self, system: System, files: Mapping[str, bytes]) -> Deployment:
         """As System.deploy; where it raises, the trouble is ours, nobody has use for the system, and its cloud is free."""
         try:

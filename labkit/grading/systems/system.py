@@ -40,7 +40,7 @@ def words_of(faults: Counter[str]) -> str:
 
 #: seconds that a boot script has; the lab's takes one or two, and waits for its server for one minute at most, on the
 #: slowest machine. A line may wait for it in two regions, and a line is given up after LINE_SECONDS (runner)
-BOOT_PATIENCE = 100.0
+BOOT_PATIENCE = 80.0
 #: a script that waits for a unit to start is looked at so many times more, with so much time between
 _START_LOOKS, _LOOK_SECONDS = 3, 2.0
 

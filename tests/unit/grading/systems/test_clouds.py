@@ -61,6 +61,7 @@ def test_an_engine_that_is_not_here_is_tried_once_and_no_cloud_is_started_for_it
     with pytest.raises(EngineMissing):
         clouds.empty_system("eu-north-1")
     assert len(clouds.started) == 1
+    assert clouds.lacks_engine
     clouds.trouble = None
     assert clouds.deploy(clouds.empty_system("eu-north-1", "cloudformation"), {}) == "deployed"
     assert len(clouds.started) == 1  # the other engine uses the same cloud
