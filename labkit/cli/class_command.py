@@ -8,15 +8,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import UsageError
 from labkit.base.events import Event
 from labkit.base.text import printable, shortened
+from labkit.cli import class_exports
+from labkit.cli.classroom import Classroom
 from labkit.cli.console import Console
 from labkit.cli.grade_command import KEY_VARIABLE, grader_key
 from labkit.lesson.model import Places
@@ -24,79 +23,13 @@ from labkit.lesson.model import Places
 if TYPE_CHECKING:
     from labkit.classroom.grading import Outcome, Plan
     from labkit.classroom.handins import HandIn
-    from labkit.classroom.ledger import Ledger
-    from labkit.classroom.marks import Rules
     from labkit.classroom.roster import Roster
     from labkit.classroom.standing import Standing
     from labkit.course.course import Course
-    from labkit.course.manifest import Manifest
 
 #: all is judged and nobody is needed; a person must look first (EX_UNAVAILABLE); trying again helps (EX_TEMPFAIL)
 DONE, NEEDS_A_PERSON, NOT_JUDGED = 0, 69, 75
 _MOST_SHOWN = 40
-
-
-@dataclass(frozen=True)
-class Classroom:
-    """What every command of a class works on."""
-
-    places: Places
-    ledger: "Ledger"
-
-    @cached_property
-    def lab(self) -> "Manifest":
-        """lab.toml."""
-        from labkit.course.manifest import load
-
-        return load(self.places.root)
-
-    @cached_property
-    def course(self) -> "Course":
-        """course.toml."""
-        from labkit.course.course import load
-
-        return load(self.lab)
-
-    @cached_property
-    def rules(self) -> "Rules":
-        """How the course counts."""
-        from labkit.classroom.rules import of_course
-
-        return of_course(self.course, self.lab)
-
-    @cached_property
-    def groups(self) -> bool:
-        """Whether groups hand in."""
-        return bool(self.course.data.get("variants", {}).get("unit") == "group")
-
-    def due(self) -> dict[str, datetime]:
-        """Own deadlines."""
-        from labkit.classroom.rules import extensions
-
-        name = self.course.data.get("dates", {}).get("extensions")
-        return (
-            extensions(self.places.root / name, self.rules, self.course, self.ledger.roster()) if name else {}
-        )
-
-    def standings(self) -> "list[Standing]":
-        """Where everybody stands."""
-        from labkit.classroom.standing import of_class
-
-        return of_class(self.ledger, self.rules, self.due(), groups=self.groups)
-
-    def standing_of(self, who: str) -> "Standing":
-        """Where one stands, by an id of any kind. Raises UsageError for somebody unknown."""
-        from labkit.classroom.roster import Roster, folded
-
-        everybody = self.standings()
-        found = Roster(tuple(each.person for each in everybody)).find(who)
-        if found is None:
-            near = Roster(tuple(each.person for each in everybody)).near(who)
-            raise UsageError(
-                f"Nobody in this class is {printable(who)}.",
-                hint=f"Perhaps {near}?" if near else "All:  ./lab class show",
-            )
-        return next(each for each in everybody if folded(each.person.id) == folded(found.id))
 
 
 def register(
@@ -153,6 +86,7 @@ def _add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     who = add("who", "whose code this is, or somebody's codes", _who)
     who.add_argument("who", help="a code from a name or an address of resources, or an id")
     add("late", "who is late, by how much, and what says so", _late)
+    class_exports.add_actions(add)
     forget = add("forget", "delete everything that the ledger has about a person", _forget)
     forget.add_argument("who", help="an id of any kind")
     forget.add_argument("--yes", action="store_true", help="really")

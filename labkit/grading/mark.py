@@ -51,6 +51,11 @@ class Mark:
         """What can be had at most, a person's part included."""
         return self.out_of + self.prose_of
 
+    @property
+    def machine(self) -> float | None:
+        """What counts without a person's part."""
+        return None if self.final is None else round(self.final - (self.prose or 0.0), 2)
+
     def to_json(self) -> Mapping[str, Any]:
         """The mark as plain JSON values."""
         return {**asdict(self), "total": self.total, "pending": list(self.pending), "left": list(self.left),

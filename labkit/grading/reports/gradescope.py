@@ -25,9 +25,9 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
     if not result.is_final:
         raise ValueError("some lines were not judged: this is no mark")
     result = words.told(result, hidden=hidden)
-    shares = _shares(result)
+    each = shares(result)
     return {
-        "score": result.score if result.mark is None or result.mark.final is None else result.mark.final,
+        "score": result.score if result.mark is None or result.mark.machine is None else result.mark.machine,
         "execution_time": float(result.timing.get("seconds", 0.0)),
         "output": "\n".join([words.headline(result), *words.circumstances(result)]),
         "output_format": "text",
@@ -35,7 +35,7 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "tests": [
-            *(_test(number, line, shares[number - 1]) for number, line in enumerate(result.lines, 1)),
+            *(_test(number, line, each[number - 1]) for number, line in enumerate(result.lines, 1)),
             *map(_bonus, filter(words.asked_for, result.bonus)),
         ],
         "extra_data": {
@@ -46,16 +46,17 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shares(result: Result) -> list[float]:
-    """What each line counts there, to two decimals, so that they sum to what a mark is out of: the rest goes to those
+def shares(result: Result, *, whole: bool = False) -> list[float]:
+    """What each line counts there, to two decimals (`whole`: in whole points), so that they sum to what a mark is out of: the rest goes to those
     that lost most by rounding. Gradescope refuses another sum than it is set to."""
-    scale = round(100 * (result.mark.out_of if result.mark else result.total))
+    parts = 1 if whole else 100
+    scale = round(parts * (result.mark.out_of if result.mark else result.total))
     exact = [scale * line.points / result.total for line in result.lines]
     floors = [int(share) for share in exact]
     by_rest = sorted(range(len(exact)), key=lambda n: floors[n] - exact[n])
     for n in by_rest[: scale - sum(floors)]:
         floors[n] += 1
-    return [share / 100 for share in floors]
+    return [share / parts for share in floors]
 
 
 def _test(number: int, line: LineResult, share: float) -> dict[str, Any]:
