@@ -44,7 +44,7 @@ def files(standings: Sequence[Standing], rules: Rules, telling: Telling, now: da
     level = telling.level(max(dues, default=None), now)
     found = {}
     for each in standings:
-        report = each.report(rules)
+        report = each.report()
         if report is not None:
             found[f"{folder_of(each)}.html"] = html.render(
                 as_told(report, level), hidden=level != "name"

@@ -87,15 +87,19 @@ def counted(result: Result, rules: Rules, words: Mapping[str, Word] | None = Non
 def give(result: Result | None, rules: Rules, facts: Facts | None = None) -> Mark:
     """The mark of one person, with the sum that leads to it. `result` None: nothing was handed in."""
     facts = facts or Facts()
+    return give_counted(counted(result, rules, facts.words) if result else None, rules, facts)
+
+
+def give_counted(own: Result | None, rules: Rules, facts: Facts) -> Mark:
+    """As give, of a result that `counted` made by the same rules and words."""
     whole = facts.words.get(WHOLE)
-    if result is None:
+    if own is None:
         mark = _none("missing", rules, "nothing was handed in")
     else:
-        own = counted(result, rules, facts.words)
         missing = [
             line.id for line in own.lines if line.verdict.outcome == "not judged" and line.given is None
         ]
-        if not result.complete or missing:
+        if not own.complete or missing:
             what = f"{len(missing)} of {len(own.lines)} lines" if missing else "it"
             mark = _none("not judged", rules, f"{what} could not be judged")
         else:
@@ -129,10 +133,11 @@ def _by_word(mark: Mark, word: Word) -> Mark:
 
 def _sum(own: Result, rules: Rules, facts: Facts) -> Mark:
     """All lines are judged: the sum, step by step."""
-    steps = list(_lines(own))
+    steps: list[Step] = []
     earned, there = _exact(own.score), sum(rules.points.values())
     value = earned * _exact(rules.scale) / there if there else Fraction(0)
     raw = _rounded(value)
+    steps.append(Step(f"{len(own.lines)} lines, {there} points", f"{_shown(own.score)}", own.score))
     if there != rules.scale:
         steps.append(
             Step(f"scaled from {there} to {_shown(rules.scale)}", f"× {rules.scale / there:.4g}", raw)
@@ -172,8 +177,8 @@ def _sum(own: Result, rules: Rules, facts: Facts) -> Mark:
     )  # fmt: skip
 
 
-def _lines(own: Result) -> Iterator[Step]:
-    """What each line earns, and the sum so far."""
+def line_steps(own: Result) -> Iterator[Step]:
+    """What each line of a counted result earns, and the sum so far: what comes before a mark's own steps."""
     total = Fraction(0)
     for line in own.lines:
         total += _exact(line.earned)

@@ -21,20 +21,19 @@ from labkit.grading.model import Result
 
 @dataclass(frozen=True)
 class Standing:
-    """One person: what counts for them. `result` holds the verdicts as they were given; None where there are none."""
+    """One person: what counts for them. `counted` holds the verdicts by the course's lines and points, with people's words;
+    None where there are none."""
 
     person: Person
     mark: Mark
     handin: HandIn | None = None
-    result: Result | None = None
+    counted: Result | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     facts: Facts = field(default_factory=Facts)
 
-    def report(self, rules: Rules) -> Result | None:
+    def report(self) -> Result | None:
         """The result as reports show it: counted by the course, with the mark."""
-        if self.result is None:
-            return None
-        return replace(marks.counted(self.result, rules, self.facts.words), mark=self.mark)
+        return replace(self.counted, mark=self.mark) if self.counted else None
 
 
 def of_class(
@@ -112,8 +111,9 @@ def _one(
     )
     at = datetime.fromisoformat(handin.at) if handin.at else None
     own = replace(facts, at=at, hints=int(notes.get("hints", 0)))
-    mark = marks.give(result, rules, own) if result else _awaited(rules, own)
-    return Standing(person, mark, handin, result, notes, own)
+    counted = marks.counted(result, rules, own.words) if result else None
+    mark = marks.give_counted(counted, rules, own) if counted else _awaited(rules, own)
+    return Standing(person, mark, handin, counted, notes, own)
 
 
 def _awaited(rules: Rules, facts: Facts) -> Mark:

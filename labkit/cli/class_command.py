@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.base.errors import UsageError
 from labkit.base.events import Event
 from labkit.base.text import printable, shortened
-from labkit.cli import class_exports
+from labkit.cli import class_exports, class_marking, class_show
 from labkit.cli.classroom import Classroom
 from labkit.cli.console import Console
 from labkit.cli.grade_command import KEY_VARIABLE, grader_key
@@ -86,7 +86,8 @@ def _add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     who = add("who", "whose code this is, or somebody's codes", _who)
     who.add_argument("who", help="a code from a name or an address of resources, or an id")
     add("late", "who is late, by how much, and what says so", _late)
-    class_exports.add_actions(add)
+    for more in (class_show, class_exports, class_marking):
+        more.add_actions(add)
     forget = add("forget", "delete everything that the ledger has about a person", _forget)
     forget.add_argument("who", help="an id of any kind")
     forget.add_argument("--yes", action="store_true", help="really")
@@ -323,6 +324,8 @@ def _told(plan: "Plan", outcome: "Outcome") -> dict[str, object]:
 
 
 def _explain(room: Classroom, arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.classroom.marks import line_steps
+
     standing = room.standing_of(arguments.who)
     mark = standing.mark
     console.line(f"{printable(standing.person.id)}  {printable(standing.person.name)}", style="strong")
@@ -330,7 +333,8 @@ def _explain(room: Classroom, arguments: argparse.Namespace, console: Console) -
         console.line(
             f"  {printable(standing.handin.label)}, handed in {standing.handin.at or '?'} ({standing.handin.by or 'nothing says when'})"
         )
-    for step in mark.steps:
+    lines = list(line_steps(standing.counted)) if standing.counted and mark.raw is not None else []
+    for step in (*lines, *mark.steps):
         console.line(f"  {printable(step.what):<44} {step.change:>12}   {step.after:g}")
     if mark.left:
         console.line(f"  not counted, since their gaps were given: {', '.join(mark.left)}", style="dim")
@@ -343,7 +347,9 @@ def _explain(room: Classroom, arguments: argparse.Namespace, console: Console) -
         console.line(
             f"= {mark.final:g} of {mark.total:g} ({by}){f'; {mark.why}' if mark.why else ''}", style="strong"
         )
-    console.result({"id": standing.person.id, "mark": mark.to_json()})
+    console.result(
+        {"id": standing.person.id, "mark": mark.to_json(), "lines": [vars(step) for step in lines]}
+    )
     return DONE
 
 

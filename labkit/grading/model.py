@@ -76,6 +76,8 @@ class LineResult:
         """Points earned, to two decimals."""
         if self.given is not None:
             return self.given
+        if self.verdict.fraction in (0, 1):  # of a class's lines nearly all: exact without Decimal
+            return float(self.points * self.verdict.fraction)
         exact = Decimal(str(self.verdict.fraction)) * self.points
         return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
 

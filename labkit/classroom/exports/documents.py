@@ -122,7 +122,8 @@ def everything(given: Given) -> dict[str, bytes]:
     """One JSON for programs: everybody, with every step of the sum."""
     people = [
         {"id": each.person.id, "name": each.person.name, "ids": dict(each.person.ids), "group": each.person.group,
-         "handed_in": each.handin.at if each.handin else "", "by": each.handin.by if each.handin else "", "mark": each.mark.to_json()}
+         "handed_in": each.handin.at if each.handin else "", "by": each.handin.by if each.handin else "", "mark": each.mark.to_json(),
+         "lines": {line.id: line.earned for line in each.counted.lines} if each.counted else {}}
         for each in given.standings
     ]  # fmt: skip
     return {"marks.json": _json({"format": "hybrid-lab/class/v1", "out_of": given.total, "people": people})}
@@ -135,7 +136,7 @@ def _each(given: Given, name: str, render: Callable[[Standing, Result], bytes]) 
 def _reports(given: Given) -> Iterator[tuple[Standing, Result]]:
     """Of everybody whose mark is exported, and comes from verdicts, the report as it may be told."""
     for each in given.marked:
-        report = each.report(given.rules)
+        report = each.report()
         if report is not None and report.is_final:
             yield each, words.told(report, hidden=given.hidden)
 

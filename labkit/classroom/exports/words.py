@@ -14,7 +14,7 @@ _MOST = 5
 
 def feedback(given: Given, standing: Standing) -> str:
     """The mark in words, and the costliest losses."""
-    report = standing.report(given.rules)
+    report = standing.report()
     if report is None:
         return f"{standing.mark.why}."
     told = reports.told(report, hidden=given.hidden)

@@ -151,11 +151,7 @@ def _counted(result: Result) -> list[str]:
     said: list[str] = []
     if mark is None or mark.final is None:
         return said
-    sums = [
-        step
-        for step in mark.steps
-        if not any(step.what.partition(":")[0] == line.id for line in result.lines)
-    ]
+    sums = mark.steps[1:]  # the first is the lines' own
     if any(step.change != "beside the mark" for step in sums):
         told = "; ".join(f"{step.what}: {step.change}" for step in sums)
         said.append(f"{points(result.score)} of {result.total} points of its lines; {told}.")

@@ -111,7 +111,7 @@ def test_a_persons_word_stands_in_a_verdicts_place_and_the_verdict_stays() -> No
     judged = result(lost={"door-open": 0})
     mark = marks.give(judged, PLAIN, facts)
     assert mark.final == 99.5
-    assert any("nearly" in step.what for step in mark.steps)
+    assert any("nearly" in step.what for step in marks.line_steps(marks.counted(judged, PLAIN, facts.words)))
     assert judged.line("door-open").verdict.outcome == "failed"
     assert (
         marks.give(judged.with_line("door-open", Verdict()), PLAIN, facts).final == 99.5
