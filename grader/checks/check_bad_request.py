@@ -13,6 +13,7 @@ _BAD: dict[str, tuple[object, ...]] = {
     "broken JSON": ({"body": '{"image_url": '}, {"body": ""}, {"body": "image"}),
     "null or a wrong type": (
         {"image_url": None}, {"image_url": 7}, {"image_url": ["x"]}, {"body": None}, {"body": "[1]"}, {"body": "null"},
+        None, 7, "image", [], [{"image_url": "http://images.lab.example/a.png"}],
     ),
 }  # fmt: skip
 

@@ -11,7 +11,15 @@ from typing import Literal
 from labkit.cloud.instances.system.units import Service
 
 Result = Literal[
-    "success", "exit-code", "signal", "core-dump", "timeout", "resources", "protocol", "start-limit-hit"
+    "success",
+    "exit-code",
+    "signal",
+    "core-dump",
+    "timeout",
+    "resources",
+    "protocol",
+    "start-limit-hit",
+    "oom-kill",
 ]
 
 _CLEAN_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
@@ -27,10 +35,10 @@ _NAMES = {
 }  # fmt: skip
 _RESTARTED_AFTER: dict[str, tuple[Result, ...]] = {
     "no": (),
-    "always": ("success", "exit-code", "signal", "core-dump", "timeout", "protocol"),
+    "always": ("success", "exit-code", "signal", "core-dump", "timeout", "protocol", "oom-kill"),
     "on-success": ("success",),
-    "on-failure": ("exit-code", "signal", "core-dump", "timeout", "protocol"),
-    "on-abnormal": ("signal", "core-dump", "timeout"),
+    "on-failure": ("exit-code", "signal", "core-dump", "timeout", "protocol", "oom-kill"),
+    "on-abnormal": ("signal", "core-dump", "timeout", "oom-kill"),
     "on-abort": ("signal", "core-dump"),
     "on-watchdog": (),
 }

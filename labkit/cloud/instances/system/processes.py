@@ -12,7 +12,15 @@ from collections.abc import Callable
 from labkit.cloud.instances.system.journal import Entry, Journal
 from labkit.cloud.instances.system.loop import Loop, Timer
 from labkit.cloud.instances.system.services import Run, SpawnError
-from labkit.cloud.instances.system.spawning import Prepared, members, prepare, read_text, signal_run, spawn
+from labkit.cloud.instances.system.spawning import (
+    Prepared,
+    members,
+    own_memory,
+    prepare,
+    read_text,
+    signal_run,
+    spawn,
+)
 from labkit.cloud.instances.system.units import Command, Service
 
 _LINE_BYTES = 48 << 10  # journald's LineMax
@@ -107,6 +115,10 @@ class Processes:
     def members(self, invocation: str) -> list[int]:
         """The processes of a run."""
         return members(invocation, self._leaders.get(invocation, set()))
+
+    def memory(self, invocation: str) -> int:
+        """Bytes that the processes of a run hold for themselves."""
+        return sum(own_memory(pid) for pid in self.members(invocation))
 
     def new_invocation(self) -> str:
         """A fresh INVOCATION_ID."""

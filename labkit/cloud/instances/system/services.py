@@ -14,6 +14,10 @@ from labkit.cloud.instances.system.units import Command, Service
 State = Literal["inactive", "activating", "active", "deactivating", "failed"]
 
 
+#: seconds between two looks at the memory of a unit with a limit
+MEMORY_SECONDS = 0.1
+
+
 class Timer(Protocol):
     """Something due that can be called off."""
 
@@ -33,6 +37,10 @@ class Machine(Protocol):
 
     def members(self, invocation: str) -> list[int]:
         """The processes of this run of a unit."""
+        ...
+
+    def memory(self, invocation: str) -> int:
+        """Bytes that the processes of this run of a unit hold for themselves."""
         ...
 
     def new_invocation(self) -> str: ...  # noqa: D102
@@ -79,6 +87,7 @@ class Run:
     timer: Timer | None = None
     queue: list[Command] = field(default_factory=list)
     stop_asked: bool = False
+    out_of_memory: bool = False
 
     @property
     def name(self) -> str:
@@ -200,12 +209,25 @@ class Services:
             return self._fail(run, "start-limit-hit")
         run.started = [*recent, now]
         run.invocation = self._machine.new_invocation()
-        run.ending, run.result, run.main_pid = None, "success", 0
+        run.ending, run.result, run.main_pid, run.out_of_memory = None, "success", 0, False
         self._machine.note(run.name, f"Starting {service.description}...")
         self._become(run, "activating", "start-pre")
         if service.start_timeout:
             run.timer = self._machine.after(service.start_timeout, lambda: self._start_timed_out(run))
+        if service.memory_max:
+            self._watch_memory(run, run.invocation)
         return self._control(run, list(service.start_pre))
+
+    def _watch_memory(self, run: Run, invocation: str) -> None:
+        """End this run when it holds more than MemoryMax=, as the kernel would (systemd.resource-control(5))."""
+        if run.invocation != invocation or run.state not in ("activating", "active"):
+            return
+        if self._machine.memory(invocation) <= run.service.memory_max:
+            self._machine.after(MEMORY_SECONDS, lambda: self._watch_memory(run, invocation))
+            return
+        self._machine.note(run.name, f"{run.name}: A process of this unit has been killed by the OOM killer.")
+        run.out_of_memory = True
+        self._machine.signal(invocation, 9)
 
     def _control(self, run: Run, commands: list[Command]) -> None:
         """Run the commands one after the other, then go on to what follows this phase."""
@@ -333,7 +355,7 @@ class Services:
     def _give_up(self, run: Run, result: Result) -> None:
         """End what is left of this run, then fail, rest or restart."""
         self._cancel(run)
-        run.result, run.queue = result, []
+        run.result, run.queue = "oom-kill" if run.out_of_memory else result, []
         self._terminate(run)
 
     def _stop_commands(self, run: Run) -> None:

@@ -22,6 +22,40 @@ _UNITS_OF_TIME = {
     "m": 60, "min": 60, "minute": 60, "minutes": 60,
     "h": 3600, "hr": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400, "days": 86400,
 }  # fmt: skip
+#: the settings of [Service] that are read here
+_IMITATED = frozenset(
+    [
+        "Type",
+        "Environment",
+        "EnvironmentFile",
+        "ExecStartPre",
+        "ExecStart",
+        "ExecStartPost",
+        "ExecReload",
+        "ExecStop",
+        "WorkingDirectory",
+        "User",
+        "Group",
+        "PIDFile",
+        "NotifyAccess",
+        "Restart",
+        "RestartSec",
+        "StartLimitBurst",
+        "StartLimitInterval",
+        "StartLimitIntervalSec",
+        "TimeoutSec",
+        "TimeoutStartSec",
+        "TimeoutStopSec",
+        "KillSignal",
+        "SuccessExitStatus",
+        "RemainAfterExit",
+        "StandardOutput",
+        "StandardError",
+        "SyslogIdentifier",
+        "MemoryMax",
+        "MemoryLimit",
+    ]
+)
 _TRUE = ("1", "yes", "y", "true", "t", "on")
 
 
@@ -70,6 +104,7 @@ class Service:
     stdout: str = "journal"
     stderr: str = "inherit"
     syslog_identifier: str = ""
+    memory_max: int = 0  # bytes; 0: no limit
     wants: tuple[str, ...] = ()
     wanted_by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -216,9 +251,10 @@ def _service(name: str, path: str, reader: "_Reader") -> Service:
         stdout=reader.last("Service", "StandardOutput") or "journal",
         stderr=reader.last("Service", "StandardError") or "inherit",
         syslog_identifier=reader.last("Service", "SyslogIdentifier"),
+        memory_max=reader.size("MemoryMax") or reader.size("MemoryLimit"),
         wants=reader.words("Unit", "Wants") + reader.words("Unit", "Requires"),
         wanted_by=reader.words("Install", "WantedBy") + reader.words("Install", "RequiredBy"),
-        warnings=tuple(reader.warnings),
+        warnings=(*reader.warnings, *reader.without_effect()),
     )
 
 
@@ -253,6 +289,22 @@ class _Reader:
 
     def duration(self, key: str, default: float) -> float:
         return seconds(self.last("Service", key, str(default)), default)
+
+    def size(self, key: str) -> int:
+        """Bytes, with K, M, G, T as powers of 1024; 0 for "infinity" and where nothing is said."""
+        text = self.last("Service", key)
+        found = re.fullmatch(r"(\d+)([KMGT]?)", text)
+        if not found and text not in ("", "infinity"):
+            self.warnings.append(f"Invalid memory limit '{text}', ignoring.")
+        return int(found[1]) << 10 * " KMGT".index(found[2] or " ") if found else 0
+
+    def without_effect(self) -> list[str]:
+        """A line for each setting of [Service] that this imitation does not have: none is passed over in silence."""
+        return [
+            f"{key}= has no effect here: the local cloud's imitation of systemd lacks it"
+            for key in self._sections.get("Service", {})
+            if key not in _IMITATED
+        ]
 
     def unit_number(self, key: str, default: float) -> float:
         """A limit that may stand in [Unit] or, as in old units, in [Service]."""

@@ -28,6 +28,7 @@ class FakeMachine:
         self.signals: list[int] = []
         self.states: list[tuple[str, str]] = []
         self.refuse: SpawnError | None = None
+        self.held = 0
         self._next = 100
 
     def spawn(self, service: Service, command: Command, invocation: str) -> int:
@@ -46,6 +47,9 @@ class FakeMachine:
 
     def members(self, invocation: str) -> list[int]:
         return [pid for pid, run in self.alive.items() if run == invocation]
+
+    def memory(self, invocation: str) -> int:
+        return self.held
 
     def new_invocation(self) -> str:
         self._next += 1

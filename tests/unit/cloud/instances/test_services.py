@@ -194,3 +194,26 @@ def test_any_process_of_a_unit_may_say_it_when_the_unit_allows_all(watched: Watc
     watched.machine.alive[7] = run.invocation
     watched.services.notified(7, "READY=1")
     assert run.state == "active"
+
+
+def test_a_unit_that_holds_more_than_its_limit_is_killed(watched: Watched) -> None:
+    """systemd.resource-control(5), MemoryMax=; systemd.service(5), Restart=: "oom-kill" is a failure."""
+    run = watched.start(a_service(memory_max=16 << 20, restart="always"))
+    watched.machine.held = 16 << 20
+    watched.machine.alarms[-1].call()
+    assert watched.machine.signals == []
+    watched.machine.held += 1
+    watched.machine.alarms[-1].call()
+    assert watched.machine.signals == [9]
+    watched.end(number=9)
+    assert (run.result, run.sub) == ("oom-kill", "auto-restart")
+    assert "a.service: A process of this unit has been killed by the OOM killer." in watched.machine.notes
+
+
+def test_a_run_that_has_ended_is_not_watched_any_more(watched: Watched) -> None:
+    watched.start(a_service(memory_max=1))
+    look = watched.machine.alarms[-1]
+    watched.end()
+    watched.machine.held = 2
+    look.call()
+    assert watched.machine.signals == []

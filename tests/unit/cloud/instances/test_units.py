@@ -82,3 +82,17 @@ def test_settings_that_are_ignored_are_warned_about() -> None:
 def test_any_text_is_a_unit_or_refused(text: str) -> None:
     with contextlib.suppress(UnitError):
         assert service("a.service", text).start
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("16M", 16 << 20), ("1G", 1 << 30), ("4096", 4096), ("infinity", 0), ("", 0), ("much", 0)],
+)
+def test_a_limit_of_memory_in_bytes(text: str, size: int) -> None:
+    """systemd.resource-control(5), MemoryMax=: suffixes to the base of 1024."""
+    assert service("a.service", f"[Service]\nExecStart=/bin/a\nMemoryMax={text}\n").memory_max == size
+
+
+def test_a_setting_without_effect_is_named() -> None:
+    warnings = service("a.service", "[Service]\nExecStart=/bin/a\nPrivateTmp=yes\nUser=root\n").warnings
+    assert warnings == ("PrivateTmp= has no effect here: the local cloud's imitation of systemd lacks it",)
