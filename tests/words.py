@@ -15,7 +15,7 @@ INNER_WORDS = re.compile(
     re.IGNORECASE,
 )
 #: the modules whose words only instructors and those who change the kit read
-_INSTRUCTORS = ("course.py", "course_file.py", "course_words.py", "handout.py")
+_INSTRUCTORS = ("class_command.py", "course.py", "course_file.py", "course_words.py", "handout.py")
 _SPEAKING = (
     "labkit/lesson/**/*.py",
     "labkit/deploy/*.py",

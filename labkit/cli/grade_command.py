@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: judged uses what only AWS has: a person must look (EX_UNAVAILABLE)
 GRADED, NOT_JUDGED, NOT_EMULATED = 0, 75, 69
 KEY_VARIABLE = "LAB_GRADER_KEY_FILE"
-_NUMBER = "09"
+_STEP = "grade"
 
 
 def register(
@@ -66,6 +66,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     """Grade, show, write the reports; the exit status says whether everything was judged."""
+    from labkit.course.manifest import load
     from labkit.grading.grade import grade
     from labkit.grading.intake import identity
     from labkit.grading.model import to_json
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         for line in _onward(result, places):
             console.line(line, style="strong")
     if words.whole(result) and not (arguments.submission or request.deployed):
-        _own_workspace(arguments, places).record_step(_NUMBER)
+        _own_workspace(arguments, places).record_step(load(places.root).step(_STEP).number)
     if words.judged(result):
         return GRADED
     return NOT_EMULATED if words.needs_a_person(result) else NOT_JUDGED
@@ -114,16 +115,16 @@ def _onward(result: "Result", places: Places) -> Iterator[str]:
     if lost := worst_first(result.lines):
         yield f"To win {lost[0].id} back:  ./lab {f'gap {lost[0].gap}' if lost[0].gap else names[lost[0].step]}"
     if whole(result):
-        yield f"Next:  ./lab {names['10']}"
+        yield "Next:  ./lab destroy"
 
 
 def _banner(arguments: argparse.Namespace, places: Places) -> Event:
     """The step's title and what it means by the lab's cloud, as every step begins."""
     from labkit.course.manifest import load
 
-    title = next(step.title for step in load(places.root).steps if step.number == _NUMBER)
+    step = load(places.root).step(_STEP)
     where = "your local cloud" if arguments.target == "deployed" else "a fresh local cloud"
-    return banner(f"{_NUMBER} {title}", where, step=_NUMBER)
+    return banner(f"{step.number} {step.title}", where, step=step.number)
 
 
 def forget(places: Places, console: Console) -> None:

@@ -6,13 +6,14 @@ Everything heavy is imported by the command that needs it, so that `--help` is q
 
 import argparse
 import difflib
+import functools
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import labkit
 from labkit.aws.accounts import ALL as ACCOUNTS
@@ -29,19 +30,8 @@ if TYPE_CHECKING:
 
 #: the exit status where the fault may be the kit's own (sysexits.h)
 EX_SOFTWARE = 70
-#: step names as they are typed, with their numbers
-STEPS = {
-    "generate": "01",
-    "plan": "02",
-    "deploy": "03",
-    "wire": "04",
-    "process": "05",
-    "break": "06",
-    "measure": "07",
-    "compare": "08",
-    "destroy": "10",
-    "submit": "11",
-}
+#: steps whose command is not run by the steps' engine: it is answered by the file `lab`, or has more to it
+_OTHER_COMMANDS = ("doctor", "grade")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     console = open_console(plain="--plain" in given, as_json="--json" in given)
     try:
-        options, stray = _parser().parse_known_args(given)
+        options, stray = _parser(given).parse_known_args(given)
         if stray:
             raise _not_taken(options, stray)
         if getattr(options, "require_tier", ""):
@@ -135,26 +125,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(what, hint=hint)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The command line. Of the steps' own options it has those of the steps that `given` names; None: of all."""
     parser = _Parser(prog="lab", description="The hybrid-cloud lab, step by step.")
     parser.add_argument("--version", action="version", version=f"lab {labkit.__version__}")
     _common(parser)
     parser.set_defaults(command=_where)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
-    step = commands.add_parser("step", help="run a step by its number")
-    step.add_argument("number", help="for example 03")
-    _step_options(step)
-    for name, number in STEPS.items():
-        one = commands.add_parser(name, help=f"step {number}")
-        one.set_defaults(number=number)
-        _step_options(one)
+    _step_commands(commands, given)
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
     study.register(commands, _common, _own_context)
     grade_command.register(commands, _common, _places)
     class_command.register(commands, _common, _places)
     demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
     _common(demo)
-    _engine_option(demo)
+    demo.add_argument("--engine", **step_options.OPTIONS["engine"])
     demo.set_defaults(command=_demo)
     engines.register(commands, _common, _places)
     if importlib.util.find_spec("labkit.dev"):  # not in a hand-out
@@ -164,6 +149,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _step_commands(commands: Any, given: Sequence[str] | None) -> None:
+    """`step NUMBER`, and each step by its name."""
+    from labkit.course.manifest import load
+
+    steps = load(_places().root).steps
+    named = {s.name for s in steps if given is None or {s.name, s.number, str(int(s.number))} & set(given)}
+    any_step = commands.add_parser("step", help="run a step by its number")
+    any_step.add_argument("number", help="for example 03")
+    _step_options(any_step, named)
+    for step in steps:
+        if step.name not in _OTHER_COMMANDS:
+            one = commands.add_parser(step.name, help=f"step {step.number}")
+            one.set_defaults(number=step.number)
+            _step_options(one, {step.name} & named)
+
+
+def _step_options(parser: argparse.ArgumentParser, steps: Collection[str]) -> None:
+    """What every step takes, and what these do; only their modules are imported."""
+    _common(parser)
+    names: dict[str, None] = {}
+    if steps:
+        from labkit.lesson.engine import module_of
+
+        names = dict.fromkeys(name for step in sorted(steps) for name in module_of(step).OPTIONS)
+    step_options.add(parser, names)
+    parser.set_defaults(command=_step)
+
+
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
     parser.add_argument("--plain", action="store_true", help="no colour, no movement")
@@ -171,31 +184,6 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--require-tier", choices=["namespaces", "landlock", "posix"], default="",
         help="the least kind of sandbox that will do (see docs/tiers.md)",
-    )  # fmt: skip
-
-
-def _step_options(parser: argparse.ArgumentParser) -> None:
-    _common(parser)
-    parser.add_argument("--student", help="your id, for example ada@uni.edu (default: the current one)")
-    parser.add_argument("--solution", action="store_true", help="the reference solution (instructors)")
-    parser.add_argument("--check", action="store_true", help="only check, change nothing")
-    parser.add_argument("--force", action="store_true", help="replace files you changed; keeps a backup")
-    parser.add_argument(
-        "--image", action="append", default=[], metavar="FILE|FOLDER|URL",
-        help="what to process (may be given more than once; default: three sample pictures)",
-    )  # fmt: skip
-    step_options.add(parser)
-    _engine_option(parser)
-    parser.add_argument(
-        "--lab-role", metavar="NAME", help="use this role of the account instead of creating roles"
-    )
-    parser.set_defaults(command=_step)
-
-
-def _engine_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--engine", choices=["cloudformation", "terraform"],
-        help="what deploys (default: what you used last, at first cloudformation)",
     )  # fmt: skip
 
 
@@ -232,10 +220,11 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     from labkit.lesson.context import Context
 
     places = _places()
+    value = functools.partial(step_options.value, arguments)
     options = Options(
-        student=arguments.student, solution=arguments.solution, force=arguments.force,
-        check_only=arguments.check, images=tuple(arguments.image), engine=arguments.engine,
-        lab_role=arguments.lab_role, extra=step_options.given(arguments),
+        student=arguments.student, solution=arguments.solution, check_only=arguments.check,
+        force=value("force", False), images=tuple(value("image", ())), engine=value("engine"),
+        lab_role=value("lab-role"), extra=step_options.given(arguments),
     )  # fmt: skip
     return Context(places, load(places.root), options, console.event, _local_cloud(places))
 
@@ -256,7 +245,7 @@ def _step(arguments: argparse.Namespace, console: Console) -> int:
     from labkit.lesson.engine import following_steps, run_step
 
     context = _context(arguments, console)
-    if arguments.watch:
+    if step_options.value(arguments, "watch"):
         return study.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
     _show(result, console, context)

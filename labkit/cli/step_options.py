@@ -1,60 +1,59 @@
-"""The options of single steps on the command line.
+"""The options of steps on the command line.
 
-What belongs here: their names and help. What does not: the options of every step (labkit.cli.main), what a step does with them.
+What belongs here: how each is typed, and what it says of itself. What does not: which step takes which (OPTIONS of each module
+in labkit.lesson.steps), what a step does with them.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-_EXTRA = (
-    "predict",
-    "hop",
-    "evidence",
-    "undo",
-    "fault",
-    "attack",
-    "rate",
-    "seconds",
-    "clients",
-    "expect",
-    "cold",
-    "like",
-    "seed",
-    "compare",
-)
+_EVERY: Mapping[str, Mapping[str, Any]] = {
+    "student": {"help": "your id, for example ada@uni.edu (default: the current one)"},
+    "solution": {"action": "store_true", "help": "the reference solution (instructors)"},
+    "check": {"action": "store_true", "help": "only check, change nothing"},
+}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "engine": {"choices": ["cloudformation", "terraform"],
+               "help": "what deploys (default: what you used last, at first cloudformation)"},
+    "lab-role": {"metavar": "NAME", "help": "use this role of the account instead of creating roles"},
+    "force": {"action": "store_true", "help": "replace files you changed; keeps a backup"},
+    "watch": {"action": "store_true", "help": "deploy and check again whenever a file is saved"},
+    "image": {"action": "append", "default": [], "metavar": "FILE|FOLDER|URL",
+              "help": "what to process (may be given more than once; default: three sample pictures)"},
+    "predict": {"metavar": "HOP", "help": "which hop will fail first? kept until the step `wire`"},
+    "hop": {"help": "the hop at which the fault stops the packet"},
+    "evidence": {"help": "one log line, rule, id or command that shows it"},
+    "undo": {"action": "store_true", "help": "take the fault back (no points for its repair)"},
+    "attack": {"metavar": "ANSWERS", "help": "your eight predictions, for example nnnnynnn"},
+    "fault": {"help": argparse.SUPPRESS},
+    "rate": {"type": float, "metavar": "N", "help": "images a second (1)"},
+    "seconds": {"type": float, "metavar": "S", "help": "for so long (30; the classic is 300)"},
+    "clients": {"type": int, "metavar": "N", "help": "so many at once, instead of a rate"},
+    "expect": {"type": float, "metavar": "MS", "help": "your prediction of the median"},
+    "cold": {"action": "store_true", "help": "each image meets a cold start (one at a time)"},
+    "like": {"metavar": "AWS", "choices": ["AWS"], "help": "with declared delays, as far away as AWS is"},
+    "seed": {"type": int, "metavar": "N", "help": "draws other delays (default: your own)"},
+    "compare": {"metavar": "FILE", "help": "another run, for example one on AWS, to lay beside yours"},
+}  # fmt: skip
+#: options that labkit.lesson.model.Options has a field for
+_FIELDS = {"engine", "lab-role", "force", "watch", "image"}
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Options of single steps; each step takes its own from Options.extra."""
-    parser.add_argument(
-        "--watch", action="store_true", help="deploy and check again whenever a file is saved"
-    )
-    one = parser.add_argument_group("step 01")
-    one.add_argument("--predict", metavar="HOP", help="which hop will fail first? kept until step 04")
-    six = parser.add_argument_group("step 06")
-    six.add_argument("--hop", help="the hop at which the fault stops the packet")
-    six.add_argument("--evidence", help="one log line, rule, id or command that shows it")
-    six.add_argument("--undo", action="store_true", help="take the fault back (no points for its repair)")
-    six.add_argument("--attack", metavar="ANSWERS", help="your eight predictions, for example nnnnynnn")
-    six.add_argument("--fault", help=argparse.SUPPRESS)
-    seven = parser.add_argument_group("step 07")
-    seven.add_argument("--rate", type=float, metavar="N", help="images a second (1)")
-    seven.add_argument("--seconds", type=float, metavar="S", help="for so long (30; the classic is 300)")
-    seven.add_argument("--clients", type=int, metavar="N", help="so many at once, instead of a rate")
-    seven.add_argument("--expect", type=float, metavar="MS", help="your prediction of the median")
-    seven.add_argument("--cold", action="store_true", help="each image meets a cold start (one at a time)")
-    seven.add_argument(
-        "--like", metavar="AWS", choices=["AWS"], help="with declared delays, as far away as AWS is"
-    )
-    seven.add_argument("--seed", type=int, metavar="N", help="draws other delays (default: your own)")
-    both = parser.add_argument_group("steps 07 and 08")
-    both.add_argument(
-        "--compare", metavar="FILE", help="another run, for example one on AWS, to lay beside yours"
-    )
+def add(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """What every step takes, and the options `names`."""
+    for name, about in _EVERY.items():
+        parser.add_argument(f"--{name}", **about)
+    for name in names:
+        parser.add_argument(f"--{name}", **OPTIONS[name])
+
+
+def value(arguments: argparse.Namespace, name: str, default: Any = None) -> Any:
+    """What was given of an option; `default` where it was not, or the step does not take it."""
+    return getattr(arguments, name.replace("-", "_"), default)
 
 
 def given(arguments: argparse.Namespace) -> Mapping[str, Any]:
-    """What was given of the options of single steps."""
-    given = {name: getattr(arguments, name, None) for name in _EXTRA}
-    return {name: value for name, value in given.items() if value not in (None, False)}
+    """What was given of the options that one step alone takes."""
+    found = {name: value(arguments, name) for name in OPTIONS.keys() - _FIELDS}
+    return {name: value for name, value in found.items() if value not in (None, False)}

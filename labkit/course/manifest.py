@@ -75,6 +75,10 @@ class Manifest:
     images: tuple[Path, ...]
     texts: Mapping[str, Path] = field(default_factory=dict)
 
+    def step(self, name: str) -> Step:
+        """The step of this name; raises KeyError for another."""
+        return {step.name: step for step in self.steps}[name]
+
     def gap(self, name: str) -> Gap:
         """The gap of this name; raises KeyError for another."""
         return {gap.name: gap for gap in self.gaps}[name]

@@ -114,6 +114,10 @@ class Context:
             )  # fmt: skip
         return deployment
 
+    def has_done(self, step: str) -> bool:
+        """Whether the step of this name is recorded as done in the workspace."""
+        return self.manifest.step(step).number in self.workspace.steps_done()
+
     def note(self, text: str) -> None:
         """Report something worth knowing."""
         self.emit(Event("note", text))

@@ -23,7 +23,6 @@ from typing import Callable, Iterator, Mapping  # noqa: UP035 — collections.ab
 
 from labkit.base import wsl
 
-NUMBER = "00"
 OLDEST_PYTHON = (3, 11)
 PYTHONS = ("python3", "python3.13", "python3.12", "python3.11", "python3.14")
 NEEDED_DISK, NEEDED_MEMORY, TERRAFORM_MEMORY = 1 << 30, 1 << 30, 2 << 30

@@ -12,17 +12,22 @@ from labkit.base.events import Event, banner
 from labkit.base.state import exclusive
 from labkit.course.manifest import Step
 from labkit.deploy import troubles
-from labkit.lesson import doctor, freshness
+from labkit.lesson import freshness
 from labkit.lesson.context import Context
 from labkit.lesson.help.trouble import Trouble
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 
-#: the steps that judge what runs, not the files: always, and when they are only to look
-_JUDGING, _LOOKING = ("04", "05", "06", "07"), ("03", "09")
+#: the step that needs no workspace, and keeps its own record
+DOCTOR = "doctor"
 
 
 class StepModule(Protocol):
     """What a module in labkit.lesson.steps offers."""
+
+    #: the options of the command line that it takes besides those of every step (labkit.cli.step_options)
+    OPTIONS: tuple[str, ...]
+    #: whether it judges what runs, and so warns where the files are newer
+    JUDGES: Judged
 
     def run(self, context: Context) -> StepResult:
         """Do the step's work, then check it."""
@@ -31,6 +36,12 @@ class StepModule(Protocol):
     def check(self, context: Context) -> StepResult:
         """Check what stands, changing nothing."""
         ...
+
+
+def module_of(name: str) -> StepModule:
+    """The module of the step of this name; "break" is a word of Python's own."""
+    module: StepModule = importlib.import_module(f"labkit.lesson.steps.{name}{'_' * keyword.iskeyword(name)}")
+    return module
 
 
 def find_step(context: Context, name: str) -> Step:
@@ -57,17 +68,19 @@ def run_step(context: Context, name: str) -> StepResult:
     run again, also after a kill.
     """
     step = find_step(context, name)
-    module: StepModule = importlib.import_module(f"labkit.lesson.steps.{_module(step.name)}")
+    module = module_of(step.name)
     busy = "Another step of this lab is running (in another terminal, perhaps)."
     with exclusive(context.places.state / "step.lock", busy=busy):
         context.emit(banner(f"{step.number} {step.title}", context.target_words, step=step.number))
-        if step.number in _JUDGING or (context.options.check_only and step.number in _LOOKING):
+        if module.JUDGES == "deployed" or (
+            context.options.check_only and module.JUDGES == "deployed, to check"
+        ):
             freshness.warn(context.workspace, context.emit)
         with troubles.in_words():
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
-        if not result.passed and step.number != doctor.NUMBER:
+        if not result.passed and step.name != DOCTOR:
             freshness.warn_of_templates(context)
         _remember(context, step, result)
     return result
@@ -75,17 +88,12 @@ def run_step(context: Context, name: str) -> StepResult:
 
 def _remember(context: Context, step: Step, result: StepResult) -> None:
     """Record a step that is done, or the check that stopped it, for the hints."""
-    if step.number == doctor.NUMBER:
+    if step.name == DOCTOR:
         return  # it keeps its own record: there may be no workspace yet
     if result.passed:
         context.workspace.record_step(step.number)
     failed = next((check for check in result.checks if not check.passed), None)
     Trouble(context.workspace).note(step.number, failed)
-
-
-def _module(name: str) -> str:
-    """A step's module: "break" is a word of Python's own."""
-    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _check_event(check: CheckResult) -> Event:

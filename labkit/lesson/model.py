@@ -6,7 +6,10 @@ What belongs here: options, checks and results. What does not: running steps (la
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+#: what a step judges: the files, what is deployed, or that only when it is told to check and no more
+Judged = Literal["files", "deployed", "deployed, to check"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from labkit.base import state
 from labkit.course import course
-from labkit.lesson import doctor
 from labkit.lesson.context import Context
+from labkit.lesson.engine import DOCTOR
 
 
 def overview(context: Context) -> Iterator[tuple[str, str]]:
@@ -44,4 +44,4 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
 def _fit_machine(context: Context) -> set[str]:
     """Step 00 keeps its own record: it is done before there is a workspace."""
     value = state.read_json(context.places.state / "doctor.json") or {}
-    return {doctor.NUMBER} if value.get("passed") else set()
+    return {context.manifest.step(DOCTOR).number} if value.get("passed") else set()

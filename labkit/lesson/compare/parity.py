@@ -85,7 +85,7 @@ def _place(context: Context) -> Place:
 def generated(places: Places, manifest: Manifest, engine: str) -> Iterator[Context]:
     """The reference solution, generated and built in a folder of its own, with a cloud while the body runs."""
     with alone(places, manifest, Options(STUDENT, solution=True, engine=engine), ignore) as context:
-        _done(context, engine, "01")
+        _done(context, engine, "generate")
         context.workspace.write_build()
         yield context
 
@@ -103,7 +103,7 @@ def alone(places: Places, manifest: Manifest, options: Options, emit: Emit) -> I
 def deployed(places: Places, manifest: Manifest, engine: str) -> Iterator[Context]:
     """The reference solution, deployed by `engine` in a folder and a cloud of its own while the body runs."""
     with generated(places, manifest, engine) as context:
-        _done(context, engine, "03")
+        _done(context, engine, "deploy")
         yield context
 
 

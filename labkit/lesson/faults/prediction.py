@@ -18,7 +18,7 @@ def store(context: Context, hop: str) -> None:
 
 def recall(context: Context) -> None:
     """Show the prediction beside what is about to be seen, until the packet has come all the way."""
-    if "04" in context.workspace.steps_done():
+    if context.has_done("wire"):
         return
     value = state.read_json(context.workspace.path / ".lab" / "prediction.json")
     if value:

@@ -23,10 +23,10 @@ from labkit.lesson.model import Options, Places
 STUDENT = "demo@lab.example"
 
 STORY = {
-    "01": "First, a student's own files are made: names, network, port and token are this student's alone.",
-    "03": "{engine} creates the network, the roles, the bucket, the table, the server and the function.",
-    "05": "The function calls the server through the network; three real images go into S3, three rows into DynamoDB.",
-    "10": "Everything is deleted, and a look into every service proves it.",
+    "generate": "First, a student's own files are made: names, network, port and token are this student's alone.",
+    "deploy": "{engine} creates the network, the roles, the bucket, the table, the server and the function.",
+    "process": "The function calls the server through the network; three real images go into S3, three rows into DynamoDB.",
+    "destroy": "Everything is deleted, and a look into every service proves it.",
 }
 
 

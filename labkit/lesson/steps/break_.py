@@ -16,11 +16,14 @@ from labkit.lesson.faults.faults import Bench
 from labkit.lesson.help import byhand
 from labkit.lesson.measuring import contract
 from labkit.lesson.measuring.pictures import collect
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import path
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import where
 from labkit.lesson.steps import deploy
+
+OPTIONS = ("engine", "watch", "hop", "evidence", "undo", "attack", "fault")
+JUDGES: Judged = "deployed"
 
 
 def run(context: Context) -> StepResult:

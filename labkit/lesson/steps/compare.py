@@ -20,7 +20,10 @@ from labkit.lesson.compare.parity import alone
 from labkit.lesson.compare.trial import HAND, Trial, try_out
 from labkit.lesson.context import Context
 from labkit.lesson.measuring import beside
-from labkit.lesson.model import CheckResult, Options, StepResult
+from labkit.lesson.model import CheckResult, Judged, Options, StepResult
+
+OPTIONS = ("compare",)
+JUDGES: Judged = "files"
 
 _NONE = CheckResult("both engines were tried", False, "not yet", hint="./lab compare")
 

@@ -11,9 +11,12 @@ from labkit.deploy.model import OUTPUTS, Deployment
 from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import diagnosis
 from labkit.lesson.screens import mend
+
+OPTIONS = ("engine", "lab-role", "watch")
+JUDGES: Judged = "deployed, to check"
 
 
 def run(context: Context) -> StepResult:

@@ -14,7 +14,10 @@ from labkit.deploy.removing import cleanup, survivors
 from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS = ("engine",)
+JUDGES: Judged = "files"
 
 #: what AWS lets go of late, and what cannot go before it
 _HELD = ("network interface", "security group", "subnet", "VPC")

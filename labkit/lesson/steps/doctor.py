@@ -5,7 +5,10 @@ What belongs here: turning findings into checks. What does not: looking (labkit.
 
 from labkit.lesson import doctor
 from labkit.lesson.context import Context
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS: tuple[str, ...] = ()
+JUDGES: Judged = "files"
 
 
 def run(context: Context) -> StepResult:

@@ -11,7 +11,10 @@ from labkit.course.workspace import folder_name
 from labkit.deploy.engines import TITLES
 from labkit.lesson.context import Context
 from labkit.lesson.faults import prediction
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS = ("engine", "force", "predict")
+JUDGES: Judged = "files"
 
 
 def run(context: Context) -> StepResult:

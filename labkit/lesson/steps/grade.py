@@ -10,7 +10,10 @@ from labkit.grading.grade import Request, grade
 from labkit.grading.model import LineResult, Result, worst_first
 from labkit.grading.reports import words
 from labkit.lesson.context import Context
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS = ("engine",)
+JUDGES: Judged = "deployed, to check"
 
 
 def run(context: Context) -> StepResult:

@@ -16,7 +16,10 @@ from labkit.lesson.context import Context
 from labkit.lesson.measuring import beside, likeaws, measuring, plots
 from labkit.lesson.measuring.measuring import Plan, Request
 from labkit.lesson.measuring.pictures import collect
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS = ("engine", "watch", "rate", "seconds", "clients", "expect", "cold", "like", "seed", "compare")
+JUDGES: Judged = "deployed"
 
 #: the newest run at a set rate: it is the one that the questions and the mark are about
 FILE = "measurement.json"

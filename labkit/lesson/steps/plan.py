@@ -14,8 +14,11 @@ from labkit.deploy.planning import areas, policy, prices
 from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.screens import where
+
+OPTIONS = ("engine", "lab-role", "watch")
+JUDGES: Judged = "files"
 
 PICTURE = "plan.svg"
 

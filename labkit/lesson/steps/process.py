@@ -11,11 +11,14 @@ from typing import Any
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.measuring import likeaws, pictures
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import diagnosis
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 from labkit.lesson.steps import wire
+
+OPTIONS = ("engine", "watch", "image")
+JUDGES: Judged = "deployed"
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 

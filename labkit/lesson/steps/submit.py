@@ -6,7 +6,10 @@ What belongs here: this step's work and checks. What does not: marking it.
 from labkit.course import answers, course
 from labkit.lesson.context import Context
 from labkit.lesson.handing_in import pack
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
+
+OPTIONS: tuple[str, ...] = ()
+JUDGES: Judged = "files"
 
 
 def run(context: Context) -> StepResult:
@@ -32,7 +35,7 @@ def _result(context: Context, name: str, names: list[str]) -> StepResult:
     chosen = course.load(context.manifest)
     unanswered = answers.unanswered(workspace.path, chosen.questions or answers.QUESTIONS)
     open_questions = [q.id for q in unanswered if not chosen.required or q.id in chosen.required]
-    destroyed = not workspace.record.deployed and "10" in workspace.steps_done()
+    destroyed = not workspace.record.deployed and context.has_done("destroy")
     checks = (
         CheckResult("your files are in it", not missing, f"missing: {', '.join(missing)}", hint="./lab generate"),
         CheckResult("your measurement is in it", "measurements/measurement.json" in names, "there is none",

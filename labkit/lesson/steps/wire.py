@@ -10,10 +10,13 @@ from labkit.base.text import shortened
 from labkit.lesson.context import Context
 from labkit.lesson.faults import breaking, prediction
 from labkit.lesson.help import byhand
-from labkit.lesson.model import CheckResult, StepResult
+from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import diagnosis, path
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
+
+OPTIONS = ("engine", "watch")
+JUDGES: Judged = "deployed"
 
 MEANING: Mapping[str, str] = {
     "silence": "Silence until the time is up: something on the way dropped the packet.",

@@ -35,6 +35,9 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
         ("generat --student ada", "Perhaps: ./lab generate"),
         ("generate --student", "✗ Argument --student: expected one argument."),
         ("deploy --bogus", "✗ ./lab deploy does not take: --bogus. → What can be typed: ./lab deploy --help"),
+        ("deploy --attack nnnn --rate 5", "✗ ./lab deploy does not take: --attack nnnn --rate 5."),
+        ("step 03 --predict door", "✗ ./lab step does not take: --predict door."),
+        ("wire --force", "✗ ./lab wire does not take: --force."),
         ("generate ada@uni.edu", "→ Perhaps: ./lab generate --student ada@uni.edu"),
         ("--bogus", "✗ ./lab does not take: --bogus. → What can be typed: ./lab --help"),
         ("cloud", "✗ The following arguments are required: action."),
@@ -118,3 +121,11 @@ def test_help_is_quick_to_load() -> None:
     code += "print([name for name in ('rich', 'boto3', 'botocore', 'moto') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_steps_help_shows_its_own_options_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["destroy", "--help"])
+    shown = capsys.readouterr().out
+    assert "--engine" in shown
+    assert not any(word in shown for word in ("--attack", "--rate", "--image", "--force", "--lab-role"))

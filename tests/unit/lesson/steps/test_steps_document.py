@@ -2,12 +2,15 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import labkit
-from labkit.cli.main import STEPS
+from labkit.cli import step_options
 from labkit.course.manifest import load
+from labkit.lesson.engine import module_of
+from labkit.lesson.model import Judged
 
 ROOT = Path(labkit.__file__).parent.parent
 TEXT = (ROOT / "STEPS.md").read_text()
@@ -34,10 +37,17 @@ def test_a_section_has_each_of_its_parts(number: str, part: str) -> None:
         assert re.search(r"\*\*Picture\.\*\*[^\n]*\n\n```\n[^`]*──", SECTIONS[number])
 
 
-def test_the_steps_of_the_command_line_are_those_of_the_manifest() -> None:
-    known = {step.name: step.number for step in MANIFEST.steps}
-    assert {name: number for name, number in STEPS.items() if name in known} == STEPS
-    assert STEPS.items() <= known.items()
+@pytest.mark.parametrize("step", MANIFEST.steps, ids=lambda s: s.name)
+def test_a_step_declares_its_options_and_whether_it_judges_what_is_deployed(step) -> None:
+    module = module_of(step.name)
+    assert set(module.OPTIONS) <= step_options.OPTIONS.keys()
+    assert module.JUDGES in get_args(Judged)
+
+
+def test_every_option_is_some_steps() -> None:
+    assert {
+        name for step in MANIFEST.steps for name in module_of(step.name).OPTIONS
+    } == step_options.OPTIONS.keys()
 
 
 def test_no_line_of_an_example_screen_or_a_picture_is_wider_than_80_columns() -> None:
