@@ -11,7 +11,6 @@ from typing import Any
 
 from labkit.base.errors import DeployError
 from labkit.deploy import template
-from labkit.deploy.stated.resolving import NO_VALUE, Names, resolve
 from labkit.grading.api import Lab
 from labkit.grading.intake import hcl
 
@@ -52,12 +51,11 @@ class _Stack:
 
     def __init__(self, data: Mapping[str, Any], pseudo: Mapping[str, str]) -> None:
         self._resources: Mapping[str, Any] = data.get("Resources") or {}
-        parameters: dict[str, Any] = {**pseudo, NO_VALUE: NO_VALUE}
-        for name, about in (data.get("Parameters") or {}).items():
-            parameters[name] = str(about.get("Default", ""))
-        self._names = Names(
-            parameters, (), data.get("Conditions") or {}, self._physical, data.get("Mappings") or {}
-        )
+        parameters = {**pseudo, **template.defaults(data)}
+        try:
+            self._known = template.environment(data, parameters, self._physical)
+        except DeployError:  # then what hangs on a condition can't be told
+            self._known = template.environment({**data, "Conditions": {}}, parameters, self._physical)
 
     def resources(self, *kinds: str) -> list[Any]:
         """The properties of all resources of these types."""
@@ -66,8 +64,8 @@ class _Stack:
     def text(self, value: Any) -> str:
         """The value with everything resolved; a mark too where something can't be."""
         try:
-            return _DYNAMIC.sub(self._stored, str(resolve(value, self._names)))
-        except (DeployError, LookupError, TypeError, ValueError, RecursionError):
+            return _DYNAMIC.sub(self._stored, str(template.resolve(value, self._known)))
+        except (DeployError, RecursionError):
             return _MARK
 
     def _physical(self, logical: str, attribute: str) -> str:

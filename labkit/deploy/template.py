@@ -1,17 +1,21 @@
-"""A CloudFormation template's text as plain values, with references resolved as far as is known.
+"""A CloudFormation template before anything exists: its values, with what is known put in place of references.
 
-What belongs here: reading the text, for checks of what is *stated*. What does not: deploying it, or resolving
-everything (labkit.deploy.stated.resolving).
+What belongs here: where values come from when nothing stands yet, or when only some of it is known. What does not: the
+template language (labkit.aws.templates evaluates it, here as in the local cloud), what resources mean (stated.cloudformation).
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
-import yaml
+from labkit.aws.templates.errors import ApiError
+from labkit.aws.templates.intrinsics import UNKNOWN, Environment, conditions, contains_unknown, evaluate
+from labkit.aws.templates.references import function_of
+from labkit.aws.templates.source import read
+from labkit.base.errors import DeployError
 
-_REFERENCE = re.compile(r"\$\{([^}!]+)\}")
+#: (logical id, attribute; "" for Ref) → value
+Physical = Callable[[str, str], Any]
 
 
 @dataclass(frozen=True)
@@ -23,71 +27,88 @@ class Declared:
     properties: Mapping[str, Any]
 
 
-#: the one written in C is ten times as fast, where libyaml is there
-_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_Safe):  # type: ignore[misc]
-    """YAML with CloudFormation's short forms, which become their long forms."""
-
-
-def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> Any:
-    value: Any
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    if tag == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
-
-
-_Loader.add_multi_constructor("!", _short_form)
-
-
 def load(text: str) -> Mapping[str, Any]:
-    """The template as plain values, short forms written out. Raises yaml.YAMLError."""
-    value = yaml.load(text, Loader=_Loader)
+    """The template as plain values, short forms written out. Raises DeployError where it is not well-formed."""
+    try:
+        value = read(text).data
+    except ApiError as error:
+        raise DeployError(error.message) from error
     return value if isinstance(value, Mapping) else {}
 
 
+def environment(
+    template: Mapping[str, Any], parameters: Mapping[str, Any], physical: Physical, zones: Sequence[str] = ()
+) -> Environment:
+    """What the template's functions are evaluated with: `parameters` are the pseudo parameters too.
+
+    Dynamic references stay as they are written. Raises DeployError for conditions that can't be decided.
+    """
+    undecided = Environment(
+        values=parameters, mappings=template.get("Mappings") or {}, conditions={},
+        reference=lambda name: physical(name, ""), attribute=physical, zones=lambda _: list(zones),
+        imported=_refuse_import, dynamic=lambda kind, name: f"{{{{resolve:{kind}:{name}}}}}",
+    )  # fmt: skip
+    try:
+        return replace(undecided, conditions=conditions(template.get("Conditions") or {}, undecided))
+    except (ApiError, LookupError, TypeError, ValueError) as error:
+        raise _unresolved(error) from error
+
+
+def resolve(value: Any, known: Environment) -> Any:
+    """`value` with every function replaced. Raises DeployError where one can't be evaluated before anything exists."""
+    try:
+        return evaluate(value, known)
+    except (ApiError, LookupError, TypeError, ValueError) as error:
+        raise _unresolved(error) from error
+
+
+def _refuse_import(name: str) -> NoReturn:
+    raise ValueError(f"Fn::ImportValue of {name}")
+
+
+def _unresolved(error: Exception) -> DeployError:
+    return DeployError(
+        f"The template can't be resolved before anything exists: {error}.",
+        hint="Compare what is deployed instead:  ./lab parity",
+    )
+
+
+def defaults(template: Mapping[str, Any]) -> dict[str, str]:
+    """The defaults of the template's parameters; "" where one has none."""
+    declared = (template.get("Parameters") or {}).items()
+    return {name: str(about.get("Default", "")) for name, about in declared if isinstance(about, Mapping)}
+
+
 def declared(text: str, physical: Mapping[str, str], parameters: Mapping[str, str]) -> Mapping[str, Declared]:
-    """The resources of the template by logical id; {} when it is no YAML."""
+    """The resources of the template by logical id; {} when it is not well-formed or its conditions are not.
+
+    `physical` are the ids of what exists, `parameters` the pseudo parameters and those that were given; what they do not
+    tell stays as it is written.
+    """
     try:
         template = load(text)
-    except yaml.YAMLError:
+        known = environment(template, defaults(template) | dict(parameters), _known_ids(physical))
+    except DeployError:
         return {}
-    defaults = {
-        name: str(about.get("Default", ""))
-        for name, about in (template.get("Parameters") or {}).items()
-        if isinstance(about, Mapping)
-    }
-    known = {**defaults, **parameters, **physical}
     return {
-        str(name): Declared(
-            str(name), str(about.get("Type", "")), resolved(about.get("Properties") or {}, known)
-        )
+        name: Declared(name, str(about.get("Type", "")), _partly(about.get("Properties") or {}, known))
         for name, about in (template.get("Resources") or {}).items()
         if isinstance(about, Mapping)
     }
 
 
-def resolved(value: Any, known: Mapping[str, str]) -> Any:
-    """`value` with Ref, Sub and Join replaced where `known` tells what they stand for."""
-    if isinstance(value, list):
-        return [resolved(each, known) for each in value]
-    if not isinstance(value, Mapping):
-        return value
-    if len(value) == 1:
-        (name, argument), *_ = value.items()
-        if name == "Ref":
-            return known.get(str(argument), value)
-        if name == "Fn::Sub" and isinstance(argument, str):
-            return _REFERENCE.sub(lambda match: known.get(match[1], match[0]), argument)
-        if name == "Fn::Join" and isinstance(argument, list) and len(argument) == 2:
-            parts = resolved(argument[1], known)
-            if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
-                return str(argument[0]).join(parts)
-    return {key: resolved(each, known) for key, each in value.items()}
+def _known_ids(physical: Mapping[str, str]) -> Physical:
+    return lambda name, attribute: UNKNOWN if attribute else physical.get(name, UNKNOWN)
+
+
+def _partly(value: Any, known: Environment) -> Any:
+    """`value` with every function replaced that can be evaluated; the others stay."""
+    if function_of(value):
+        try:
+            found = resolve(value, known)
+        except DeployError:
+            return value
+        return value if contains_unknown(found) else found
+    if isinstance(value, Mapping):
+        return {key: _partly(each, known) for key, each in value.items()}
+    return [_partly(each, known) for each in value] if isinstance(value, list) else value

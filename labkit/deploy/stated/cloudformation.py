@@ -1,18 +1,19 @@
 """What a CloudFormation template states, in the inventory's normal form.
 
-What belongs here: from resource types and properties to parts. What does not: intrinsic functions (stated.resolving).
+What belongs here: from resource types and properties to parts. What does not: the template's language (labkit.deploy.template).
 """
 
+import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.deploy import template
+from labkit.aws.templates.intrinsics import NO_VALUE
 from labkit.deploy.inventory import Found, Inventory, by_role, plain_tags
 from labkit.deploy.stated import parts
 from labkit.deploy.stated.parts import Place
-from labkit.deploy.stated.resolving import NO_VALUE, Names, holds, resolve
+from labkit.deploy.template import defaults, environment, load, resolve
 
 #: stand for the private and the public address that an instance will get
 ADDRESS, PUBLIC = "192.0.2.1", "192.0.2.2"
@@ -45,13 +46,13 @@ def read(text: str, place: Place, outside: Outside, tags: Mapping[str, str]) -> 
 
     Raises DeployError for what can't be resolved before anything exists.
     """
-    reader = _Reader(template.load(text), place, outside, tags)
+    reader = _Reader(load(text), place, outside, tags)
     return by_role(list(reader.found()))
 
 
 def ssm_parameters(text: str) -> list[str]:
     """Names of the SSM parameters that the template's parameters stand for by default."""
-    parameters = template.load(text).get("Parameters") or {}
+    parameters = load(text).get("Parameters") or {}
     return [str(about.get("Default", "")) for about in parameters.values() if _is_ssm(about)]
 
 
@@ -64,14 +65,11 @@ class _Reader:
         self, data: Mapping[str, Any], place: Place, outside: Outside, tags: Mapping[str, str]
     ) -> None:
         self._place, self._stack_tags = place, tags
-        self._names = Names(
-            _parameters(data, place, outside), outside.zones, data.get("Conditions") or {}, self.physical,
-            data.get("Mappings") or {},
-        )  # fmt: skip
+        self._known = environment(data, _parameters(data, place, outside), self.physical, outside.zones)
         self._declared: dict[str, Mapping[str, Any]] = {
             name: about
             for name, about in data["Resources"].items()
-            if "Condition" not in about or holds(about["Condition"], self._names)
+            if "Condition" not in about or self._known.conditions[about["Condition"]]
         }
 
     def found(self) -> Iterator[Found]:
@@ -104,7 +102,7 @@ class _Reader:
         name = str(
             resolve(
                 (self._declared[logical].get("Properties") or {}).get(_NAMED.get(kind, ""), logical),
-                self._names,
+                self._known,
             )
         )
         return self._arn(kind, name) if attribute == "Arn" else name
@@ -120,7 +118,7 @@ class _Reader:
         }[kind]  # fmt: skip
 
     def _properties(self, logical: str) -> dict[str, Any]:
-        found: dict[str, Any] = resolve(self._declared[logical].get("Properties") or {}, self._names)
+        found: dict[str, Any] = resolve(self._declared[logical].get("Properties") or {}, self._known)
         return found
 
     def _of_type(self, kind: str) -> list[dict[str, Any]]:
@@ -231,7 +229,7 @@ class _Reader:
             groups=link.get("GroupSet") or own.get("SecurityGroupIds") or [],
             profile=self._place.identity("instance-profile", profile) if profile else None,
             tokens=own.get("MetadataOptions", {}).get("HttpTokens"), public=parts.is_true(public, False),
-            user_data=own.get("UserData"),
+            user_data=_decoded(own.get("UserData")),
         )  # fmt: skip
 
     def _function(self, _: str, own: dict[str, Any]) -> Found:
@@ -253,6 +251,14 @@ def module_hash(text: str) -> str:
     return hashlib.sha256(text.strip().encode()).hexdigest()
 
 
+def _decoded(user_data: str | None) -> str | None:
+    """As EC2 decodes it; what is no base64 stays as it is, and EC2 will refuse it."""
+    try:
+        return user_data and base64.b64decode(user_data, validate=True).decode()
+    except ValueError:
+        return user_data
+
+
 def _rule(own: Mapping[str, Any]) -> dict[str, Any]:
     peers = (
         "CidrIp",
@@ -268,9 +274,8 @@ def _rule(own: Mapping[str, Any]) -> dict[str, Any]:
 def _parameters(data: Mapping[str, Any], place: Place, outside: Outside) -> dict[str, Any]:
     values: dict[str, Any] = {
         "AWS::Region": place.region, "AWS::AccountId": place.account, "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": place.prefix, NO_VALUE: NO_VALUE,
+        "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": place.prefix,
     }  # fmt: skip
-    for name, about in (data.get("Parameters") or {}).items():
-        default = str(about.get("Default", ""))
-        values[name] = outside.ssm[default] if _is_ssm(about) else default
+    for name, default in defaults(data).items():
+        values[name] = outside.ssm[default] if _is_ssm(data["Parameters"][name]) else default
     return values

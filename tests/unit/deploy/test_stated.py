@@ -15,8 +15,8 @@ from labkit.deploy.inventory import Inventory
 from labkit.deploy.parity import compare, table
 from labkit.deploy.stated import cloudformation, parts
 from labkit.deploy.stated.parts import Place
-from labkit.deploy.stated.resolving import Names, holds, resolve
 from labkit.deploy.stated.terraform import computed, resources
+from labkit.deploy.template import environment, resolve
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
@@ -91,9 +91,12 @@ def test_with_the_accounts_own_role_no_role_is_stated(text: str, read: Callable[
 
 # ---- Intrinsic functions ------------------------------------------------------------------------------
 
-NAMES = Names(
-    {"Port": "5417", "Empty": "", "AWS::NoValue": "AWS::NoValue"}, ("a", "b"), {"No": {"Fn::Equals": [{"Ref": "Empty"}, "x"]}},
-    lambda name, attribute: f"{name}/{attribute}",
+NAMES = environment(
+    {"Conditions": {
+        "No": {"Fn::Equals": [{"Ref": "Empty"}, "x"]},
+        "Yes": {"Fn::And": [
+            {"Fn::Not": [{"Condition": "No"}]}, {"Fn::Or": [{"Condition": "No"}, {"Fn::Equals": [1, "1"]}]}]}}},
+    {"Port": "5417", "Empty": "", "AWS::Region": "eu-west-1"}, lambda name, attribute: f"{name}/{attribute}", ("a", "b"),
 )  # fmt: skip
 
 
@@ -109,7 +112,8 @@ NAMES = Names(
             {"a": {"Fn::If": ["No", 1, {"Ref": "AWS::NoValue"}]}, "b": [{"Ref": "AWS::NoValue"}, 2]},
             {"b": [2]},
         ),
-        ({"Fn::Base64": {"Ref": "Port"}}, "5417"),
+        ({"Fn::Base64": {"Ref": "Port"}}, "NTQxNw=="),
+        ({"Fn::Cidr": ["10.0.0.0/16", 1, 8]}, ["10.0.0.0/24"]),
     ],
 )
 def test_intrinsic_functions_are_resolved(value: object, result: object) -> None:
@@ -117,11 +121,12 @@ def test_intrinsic_functions_are_resolved(value: object, result: object) -> None
 
 
 def test_conditions_are_decided() -> None:
-    assert not holds("No", NAMES)
-    assert holds({"Fn::And": [{"Fn::Not": [{"Condition": "No"}]}, {"Fn::Or": [{"Condition": "No"}, {"Fn::Equals": [1, "1"]}]}]}, NAMES)  # fmt: skip
+    assert NAMES.conditions == {"No": False, "Yes": True}
 
 
-@pytest.mark.parametrize("value", [{"Fn::Cidr": ["10.0.0.0/8", 1, 8]}, {"Fn::ImportValue": "x"}])
+@pytest.mark.parametrize(
+    "value", [{"Fn::ImportValue": "x"}, {"Fn::Select": [7, ["a"]]}, {"Fn::FindInMap": ["M", "a", "b"]}]
+)
 def test_what_can_not_be_resolved_is_said(value: object) -> None:
     with pytest.raises(DeployError, match="can't be resolved before anything exists"):
         resolve(value, NAMES)
