@@ -27,8 +27,9 @@ _EMPTY = hashlib.sha256(b"").hexdigest()
 def is_genuine(signature: Signature, secret: str, environ: Environ, payload: str) -> bool:
     """Whether `secret` signed this request, whose payload is signed as `payload` (version 2 signs none)."""
     if signature.version == 2:
-        mine = _version_2(signature, secret, environ)
-        return bool(mine) and same(mine, signature.signature)
+        # Clients sign a bucket's path with the slash behind it, or as they send it; AWS takes both.
+        made = [_version_2(signature, secret, environ, end) for end in ("", "/")]
+        return any(same(mine, signature.signature) for mine in made if mine)
     # Clients sign URLs as they send them, or with everything escaped that can be; AWS takes both.
     for escaped in (False, True):
         request = _canonical_request(signature, environ, payload, escaped=escaped)
@@ -207,9 +208,11 @@ _UNSIGNED_BY_2 = frozenset(
 )
 
 
-def _version_2(signature: Signature, secret: str, environ: Environ) -> str:
+def _version_2(signature: Signature, secret: str, environ: Environ, end: str) -> str:
+    """The signature of the request with `end` behind its path, "" for one that version 2 can't sign."""
     query = str(environ.get("QUERY_STRING", ""))
     path = str(environ.get("RAW_URI") or environ.get("PATH_INFO") or "/").partition("?")[0]
+    path += "" if path.endswith("/") else end
     headers = HTTPHeaders()
     in_query = dict(parse_qsl(query, keep_blank_values=True)) if signature.place == "query" else {}
     for name in ("content-md5", "content-type", *_amz_headers(environ)):

@@ -86,7 +86,7 @@ def copy_object(engine: Engine, call: Call) -> Reply:
     result = {"ETag": quoted(version.etag), "LastModified": version.made, **checksum_of(version)}
     origin = engine.storage.bucket(source.bucket)
     told = {"CopySourceVersionId": shown_version(origin, source) if origin else None}
-    head = written(bucket, version)
+    head = written(engine, bucket, version)
     return Reply({**head, **told, "ETag": None, "CopyObjectResult": result})
 
 

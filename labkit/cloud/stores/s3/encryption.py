@@ -117,13 +117,29 @@ def _customer(given: Mapping[str, Any], prefix: str) -> dict[str, Any] | None:
     return told | {"key": hashlib.sha256(secret).hexdigest()}
 
 
-def check_key(found: Version | Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> None:
-    """Raise S3Error where an object or upload was written with a caller's key, and this is not it.
+def check_part(facts: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise S3Error where a part does not come with the key with which its upload was begun."""
+    stored, own = facts.get("sse", {}).get("key"), _customer(given, "")
+    if stored is None and own is not None:
+        raise invalid_request(
+            "The multipart upload initiate did not request encryption. Please resend the request without sending "
+            "encryption parameters."
+        )
+    if stored is not None and own is None:
+        raise invalid_request(
+            "The multipart upload initiate requested encryption. Subsequent part requests must include the "
+            "appropriate encryption parameters."
+        )
+    if own is not None and own["key"] != stored:
+        raise invalid_request("The provided encryption parameters did not match the ones used originally.")
+
+
+def check_key(found: Version, given: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise S3Error where an object was written with a caller's key, and this is not it.
 
     `prefix` is CopySource for the source of a copy.
     """
-    facts = found.facts if isinstance(found, Version) else found
-    stored, own = facts.get("sse", {}), _customer(given, prefix)
+    stored, own = found.facts.get("sse", {}), _customer(given, prefix)
     if "key" not in stored:
         if own is not None:
             raise invalid_request("The encryption parameters are not applicable to this object.")

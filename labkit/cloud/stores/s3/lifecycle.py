@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from labkit.cloud.stores.s3.engine import Call, Engine
 from labkit.cloud.stores.s3.errors import (
@@ -18,6 +19,7 @@ from labkit.cloud.stores.s3.errors import (
     not_emulated,
 )
 from labkit.cloud.stores.s3.storage import Version
+from labkit.cloud.stores.s3.writing import http_date
 
 _DAY = 24 * 3600
 #: how often it is looked for what has ended, in seconds
@@ -75,6 +77,27 @@ def _moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except ValueError:
         raise malformed_xml() from None
+
+
+def told(engine: Engine, version: Version) -> str | None:
+    """When a rule will end an object, and which, as x-amz-expiration tells it; None where none will."""
+    ends: list[tuple[float, str]] = []
+    for rule in (engine.storage.setting(version.bucket, "lifecycle") or {}).get("Rules", ()):
+        expiration = rule.get("Expiration") or {}
+        fits = version.key.startswith(_prefix(rule)) and _fits(rule, version)
+        if rule["Status"] == "Enabled" and fits and ("Days" in expiration or "Date" in expiration):
+            ends.append((_end(expiration, version), rule["ID"]))
+    if not ends:
+        return None
+    end, name = min(ends)
+    return f'expiry-date="{http_date(end)}", rule-id="{quote(name)}"'
+
+
+def _end(expiration: Mapping[str, Any], version: Version) -> float:
+    """The midnight on which an object ends, in seconds since the epoch."""
+    if "Date" in expiration:
+        return _moment(expiration["Date"])
+    return float((version.made // _DAY + 1 + expiration["Days"]) * _DAY)
 
 
 def expire(engine: Engine, call: Call) -> None:

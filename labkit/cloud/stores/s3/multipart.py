@@ -56,7 +56,7 @@ def upload_part(engine: Engine, call: Call) -> Reply:
     """UploadPart."""
     _check_number(call)
     upload = _upload(engine, call)
-    encryption.check_key(upload.facts, call.input)
+    encryption.check_part(upload.facts, call.input)
     wanted = (upload.facts.get("sums") or {}).get("algorithm", "")
     named = checksums.given(call.input)[0]
     if wanted and named and named != wanted:
@@ -84,7 +84,7 @@ def upload_part_copy(engine: Engine, call: Call) -> Reply:
     """UploadPartCopy."""
     _check_number(call)
     upload = _upload(engine, call)
-    encryption.check_key(upload.facts, call.input)
+    encryption.check_part(upload.facts, call.input)
     source = copies.source_of(engine, call)
     wanted = (upload.facts.get("sums") or {}).get("algorithm", "")
     part = _keep(engine, call, copies.range_of(engine, call, source, wanted))
@@ -171,7 +171,7 @@ def complete_multipart_upload(engine: Engine, call: Call) -> Reply:
         etag = md5(b"".join(bytes.fromhex(each.etag) for each in parts), usedforsecurity=False).hexdigest()
         version, gone = store(engine, call, segments, f"{etag}-{len(parts)}", facts)
         engine.storage.drop_upload(upload.id)
-        output = _completed(engine, call, version) | written(bucket, version)
+        output = _completed(engine, call, version) | written(engine, bucket, version)
         engine.storage.put_completed(upload.id, output, int(engine.now()))
     chosen = {each.number for each in parts}
     engine.bodies.remove([*gone, *(each.body for each in stored.values() if each.number not in chosen)])

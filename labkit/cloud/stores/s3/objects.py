@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.stores.s3 import acls, checksums, conditions, encryption, tags, uploads
+from labkit.cloud.stores.s3 import acls, checksums, conditions, encryption, lifecycle, tags, uploads
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply, check_key, shown_version
 from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, no_bucket
@@ -119,7 +119,7 @@ def put_object(engine: Engine, call: Call) -> Reply:
     engine.bodies.remove(gone)
     bucket = _bucket_of(engine, call)
     engine.happened("ObjectCreated:Put", version, call)
-    return Reply(written(bucket, version))
+    return Reply(written(engine, bucket, version))
 
 
 def store(
@@ -162,9 +162,10 @@ def drop_null(engine: Engine, bucket: str, key: str) -> list[int]:
     return bodies
 
 
-def written(bucket: Bucket, version: Version) -> dict[str, Any]:
+def written(engine: Engine, bucket: Bucket, version: Version) -> dict[str, Any]:
     """What an answer to a write tells."""
-    output = {"ETag": quoted(version.etag), "VersionId": shown_version(bucket, version)}
+    known = version.version if bucket.versioning == "Enabled" else None
+    output = {"ETag": quoted(version.etag), "VersionId": known, "Expiration": lifecycle.told(engine, version)}
     return output | encryption.told(version.facts) | checksum_of(version)
 
 
@@ -199,11 +200,16 @@ def _look(engine: Engine, call: Call) -> tuple[Version, dict[str, Any], tuple[in
     """The version, what is told of it, its first and last byte that are wanted, and the status."""
     bucket, version = engine.bucket(call), engine.object(call)
     given = call.input
+    if call.header("x-amz-server-side-encryption"):
+        words = "x-amz-server-side-encryption header is not supported for this operation."
+        raise invalid_argument(
+            words, "x-amz-server-side-encryption", call.header("x-amz-server-side-encryption")
+        )
     encryption.check_key(version, given)
     conditions.check_read(version, given)
     span, more = _span(engine, version, given)
     output = seen(bucket, version) | more | _overrides(call)
-    output["ContentLength"] = span[1] - span[0] + 1
+    output |= {"ContentLength": span[1] - span[0] + 1, "Expiration": lifecycle.told(engine, version)}
     if given.get("ChecksumMode") == "ENABLED" and "ContentRange" not in output:
         output |= checksum_of(version)
     return version, output, span, 206 if "ContentRange" in output else 200

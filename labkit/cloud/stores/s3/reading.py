@@ -28,6 +28,8 @@ _WHOLE = ("integer", "long")
 _OWN_REFUSAL: Mapping[str, S3Error] = {"StorageClass": S3Error("InvalidStorageClass")}
 #: enumerations whose values AWS ignores where it does not know them, or that are checked where they are used
 _LENIENT = frozenset({"RequestPayer", "RequestCharged", "ObjectCannedACL", "BucketCannedACL", "ChecksumMode"})
+#: enumerations that grow, and whose operations have a refusal of their own
+_NAMED_ELSEWHERE = frozenset({"BucketLocationConstraint"})
 _ENCODING = "Invalid Encoding Method specified in Request"
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
 
@@ -243,7 +245,8 @@ def _list(name: str, known: Shape) -> Walk:
 
 
 def _scalar(name: str, known: Shape) -> Walk:
-    kind, enum = known["type"], frozenset(known.get("enum", ()))
+    kind = known["type"]
+    enum = frozenset(() if name in _NAMED_ELSEWHERE else known.get("enum", ()))
 
     def walk(element: ElementTree.Element) -> Any:
         text = element.text or ""

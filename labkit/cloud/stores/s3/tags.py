@@ -18,17 +18,13 @@ _LETTERS = re.compile(r"[\w\s+\-=.:/@]*", re.UNICODE).fullmatch
 
 def from_header(text: str) -> list[Tag]:
     """The tags of x-amz-tagging, in the form of a query. Raises S3Error for what is none."""
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
-    except ValueError:
-        pairs = [(each, "") for each in text.split("&")] if "=" not in text else []
-        if not pairs:
-            raise invalid_argument(
-                "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without "
-                "tag name duplicates.",
-                "x-amz-tagging",
-                text,
-            ) from None
+    pairs = parse_qsl(text, keep_blank_values=True)
+    if len(dict(pairs)) < len(pairs):
+        words = (
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without "
+            "tag name duplicates."
+        )
+        raise invalid_argument(words, "x-amz-tagging", text)
     return check([{"Key": key, "Value": value} for key, value in pairs], OF_OBJECT)
 
 
