@@ -15,7 +15,8 @@ from labkit.cloud.door.forms import Form
 from labkit.cloud.door.refusals import Refused
 
 #: fields that no condition need name
-_FREE = ("x-amz-signature", "signature", "awsaccesskeyid", "file", "policy", "x-ignore-", "bucket")
+_FREE = ("x-amz-signature", "signature", "awsaccesskeyid", "file", "policy", "x-ignore-", "x-amz-checksum-",
+         "bucket")  # fmt: skip
 
 
 def check(form: Form, bucket: str, now: float) -> None:

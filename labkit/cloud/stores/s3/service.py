@@ -132,12 +132,8 @@ class S3:
 
     def _perform(self, call: Call, document: Callable[[], bytes]) -> Reply:
         self._sweep(call)
-        perform = _OPERATIONS.get(call.operation)
-        if perform is None:
-            if not call.operation:
-                raise S3Error("MethodNotAllowed")
-            raise not_emulated(call.operation)
-        return perform(self.engine, self._read(call, document))
+        known = call.operation in _OPERATIONS
+        return perform(self.engine, self._read(call, document) if known else call)
 
     def _read(self, call: Call, document: Callable[[], bytes]) -> Call:
         """The call with all its parameters."""
@@ -162,7 +158,7 @@ class S3:
         if call.size > LONGEST_DOCUMENT:
             raise S3Error("MaxMessageLengthExceeded", "Your request was too big.")
         data = document()
-        uploads.check_document(call, data)
+        uploads.check_document(call, data, whole=call.operation == "CompleteMultipartUpload")
         if member == "Policy":
             return {member: data}
         if not data.strip():
@@ -180,6 +176,14 @@ class S3:
             lifecycle.expire(self.engine, call)
         finally:
             self._sweeping.release()
+
+
+def perform(engine: Engine, call: Call) -> Reply:
+    """Do one operation. Raises S3Error for what S3 refuses, and for what is not here."""
+    operation = _OPERATIONS.get(call.operation)
+    if operation is None:
+        raise not_emulated(call.operation) if call.operation else S3Error("MethodNotAllowed")
+    return operation(engine, call)
 
 
 def _written(call: Call, reply: Reply) -> Told:

@@ -116,12 +116,15 @@ def _compare(algorithm: str, wanted: str, made: str) -> None:
         raise S3Error("BadDigest", words)
 
 
-def check_document(call: Call, data: bytes) -> None:
-    """Raise S3Error where a document's Content-MD5 or checksum is not the document's."""
+def check_document(call: Call, data: bytes, *, whole: bool) -> None:
+    """Raise S3Error where a document's Content-MD5 or checksum is not the document's.
+
+    `whole`: the checksum is that of the whole object, not of the document.
+    """
     md5 = _md5_of(call)
     if md5 is not None and md5 != hashlib.md5(data, usedforsecurity=False).digest():
         raise S3Error("BadDigest")
-    for algorithm in checksums.ALGORITHMS:
+    for algorithm in () if whole else checksums.ALGORITHMS:
         wanted = call.header(f"{_HEADER}{algorithm.lower()}")
         if wanted:
             made = checksums.new(algorithm)
