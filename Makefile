@@ -1,6 +1,6 @@
 # The kit's commands for people who like make; ./lab is the same for everybody else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo grade solution handout test verify lint bench clean
+.PHONY: help setup demo grade solution handout quick test verify lint bench clean
 
 PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
@@ -30,6 +30,9 @@ solution: setup ## Deploy the reference solution for STUDENT with ENGINE and lea
 
 handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden checks, no tests
 	@sh ./lab handout
+
+quick: setup ## Run the unit tests that start no process: while you write
+	@$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not processes and not slow and not verify" tests/unit
 
 test: setup ## Run all tests
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE)

@@ -3,8 +3,9 @@
 import os
 import random
 import signal
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -40,6 +41,31 @@ class _FileByFile(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileByFile:
     """How tests are dealt out to workers."""
     return _FileByFile(config, log)
+
+
+#: what the interpreter calls the beginnings of a process (sys.addaudithook)
+_BEGINNINGS = frozenset(
+    {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"}
+)
+_begun: list[str] = []
+
+
+def _note_beginning(event: str, _: object) -> None:
+    if event in _BEGINNINGS:
+        _begun.append(event)
+
+
+sys.addaudithook(_note_beginning)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A unit test that starts a process says so by its mark, so that `make quick` is what its name says."""
+    _begun.clear()
+    yield
+    unit = "tests/unit/" in request.node.nodeid
+    if unit and _begun and not any(map(request.node.get_closest_marker, ("processes", "slow", "verify"))):
+        pytest.fail(f"{_begun[0]}: mark the test with @pytest.mark.processes")
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ def typed(program: str) -> list[tuple[str, str]]:
     return sorted(each for each in found if each[1] or program != "make")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "words"), typed(r"(?:\./lab|lab(?= grade))"))
 def test_every_command_is_taken_by_the_command_line(name: str, words: str) -> None:
     given = shlex.split(words)

@@ -81,6 +81,7 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield ".".join(parts).removesuffix(".__init__"), path
 
 
+@pytest.mark.processes
 def test_every_module_outside_the_linux_tier_imports_without_linux() -> None:
     import json
 
@@ -95,6 +96,7 @@ def test_every_module_outside_the_linux_tier_imports_without_linux() -> None:
     assert not imported & {"labkit.sandbox.portable.linux", "labkit.sandbox.portable.landlock"}
 
 
+@pytest.mark.slow
 def test_nothing_outside_the_linux_tier_calls_what_only_linux_has() -> None:
     found = set()
     for name, path in modules():
@@ -152,6 +154,7 @@ def test_what_the_kit_prints_asks_for_nothing_of_gnu() -> None:
         assert [str(path) for path, text in texts.items() if word in text] == []
 
 
+@pytest.mark.slow
 def test_nothing_listens_but_on_the_loopback_device() -> None:
     """A macOS that is asked to listen for the world shows a window that asks the user."""
     for name, path in modules():

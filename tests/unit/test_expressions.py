@@ -98,6 +98,7 @@ def problem(place: str, call: ast.Call) -> str:
     return pattern.value if pattern.value not in ONE_WAY and repeats(tree) else ""
 
 
+@pytest.mark.slow
 def test_an_expression_is_written_out_and_goes_back_only_so_far() -> None:
     problems = [
         f"{path.relative_to(ROOT)}:{call.lineno}: {found}"

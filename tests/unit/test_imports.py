@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grimp
+import pytest
 
 import labkit
 
@@ -80,6 +81,7 @@ def named(tree: ast.Module) -> set[str]:
     return {name for names in found for name in names} - _NO_MODULES
 
 
+@pytest.mark.slow
 def test_modules_that_are_named_by_strings_stand_in_the_list_and_exist() -> None:
     assert {name: found for name, tree in modules() if (found := named(tree))} == NAMED
     for name in sorted(set().union(*NAMED.values())):
@@ -104,6 +106,7 @@ def test_the_table_of_the_documents_says_who_imports_whom() -> None:
     }
 
 
+@pytest.mark.slow
 def test_only_the_command_line_prints() -> None:
     for name, tree in modules():
         calls = (n.func for n in ast.walk(tree) if isinstance(n, ast.Call))

@@ -59,6 +59,7 @@ def started() -> Iterator[list[OnLeash]]:
         each.process.communicate()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("then", [STUCK, ANOTHER])
 def test_it_ends_with_all_it_started_though_it_is_stuck(started: list[OnLeash], then: str) -> None:
     started.append(OnLeash(then, grace=0.2))
@@ -67,6 +68,7 @@ def test_it_ends_with_all_it_started_though_it_is_stuck(started: list[OnLeash], 
     assert started[0].process.wait() == -signal.SIGKILL
 
 
+@pytest.mark.processes
 def test_it_has_time_for_an_orderly_end(started: list[OnLeash]) -> None:
     started.append(OnLeash(ORDERLY, grace=600))
     started[0].let_go()
@@ -74,12 +76,14 @@ def test_it_has_time_for_an_orderly_end(started: list[OnLeash]) -> None:
     assert started[0].process.wait() == 3
 
 
+@pytest.mark.processes
 def test_what_it_started_ends_when_it_is_killed(started: list[OnLeash]) -> None:
     started.append(OnLeash(STUCK, grace=600))
     started[0].process.kill()
     assert started[0].rest() == ""
 
 
+@pytest.mark.processes
 def test_signals_to_the_group_do_not_end_the_watch(started: list[OnLeash]) -> None:
     started.append(
         OnLeash("import signal; signal.signal(15, signal.SIG_IGN); print('on', flush=True); " + STUCK, 0.2)

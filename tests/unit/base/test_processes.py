@@ -13,6 +13,7 @@ from labkit.base.errors import LabError
 from labkit.base.processes import follow, run
 
 
+@pytest.mark.processes
 def test_lines_come_in_order_and_the_status_with_them(tmp_path: Path) -> None:
     lines: list[str] = []
     done = follow(["sh", "-c", "echo a; echo b >&2; printf c; exit 3"], lines.append, output=tmp_path / "out")
@@ -20,6 +21,7 @@ def test_lines_come_in_order_and_the_status_with_them(tmp_path: Path) -> None:
     assert (done.status, done.output) == (3, "a\nb\nc")
 
 
+@pytest.mark.processes
 def test_lines_come_while_the_program_runs(tmp_path: Path) -> None:
     """The program ends only after its first line was seen."""
     go = tmp_path / "go"
@@ -28,6 +30,7 @@ def test_lines_come_while_the_program_runs(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text() == "first\nlast\n"
 
 
+@pytest.mark.processes
 def test_environment_and_folder_are_those_given(tmp_path: Path) -> None:
     lines: list[str] = []
     follow(
@@ -40,6 +43,7 @@ def test_environment_and_folder_are_those_given(tmp_path: Path) -> None:
     assert lines == [f"1 {tmp_path.resolve()}"]
 
 
+@pytest.mark.processes
 def test_a_missing_program_is_told(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="not installed"):
         follow(["/nonexistent/program"], print, output=tmp_path / "out")
@@ -47,6 +51,7 @@ def test_a_missing_program_is_told(tmp_path: Path) -> None:
         run(["/nonexistent/program"])
 
 
+@pytest.mark.processes
 def test_the_program_finishes_when_its_follower_is_killed(tmp_path: Path, until) -> None:
     """Killed in the middle, the follower leaves a program that writes on to its end: no closed pipe."""
     end, go = tmp_path / "end", tmp_path / "go"
@@ -66,6 +71,7 @@ def test_the_program_finishes_when_its_follower_is_killed(tmp_path: Path, until)
     until(end.exists, what="the program's end")
 
 
+@pytest.mark.processes
 def test_ctrl_c_waits_for_a_tidy_end(tmp_path: Path) -> None:
     """The program gets the signal too, and may save its state before it ends."""
     script = 'trap "echo saved; exit 0" INT; echo ready; while :; do sleep 0.01; done'

@@ -29,6 +29,7 @@ def test_a_broken_file_is_named_with_the_next_thing_to_do(tmp_path: Path, conten
     assert path.read_bytes() == content
 
 
+@pytest.mark.processes
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     import resource
 
@@ -60,6 +61,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         state.write_text(tmp_path / "file" / "below", "text")
 
 
+@pytest.mark.processes
 def test_a_lock_admits_one_process(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     with state.exclusive(lock, busy="somebody else is at it"):

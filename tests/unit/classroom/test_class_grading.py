@@ -181,6 +181,7 @@ def test_what_somebody_else_is_at_is_left_to_them(ledger: Ledger) -> None:
     assert list(outcome.elsewhere) == ["a.zip"]
 
 
+@pytest.mark.processes
 def test_a_kill_costs_what_was_under_way(tmp_path: Path) -> None:
     """Killed with -9 while two are graded and one is waiting; the next run grades these three and no others."""
     path = tmp_path / "ledger.sqlite"

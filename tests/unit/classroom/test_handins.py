@@ -111,6 +111,7 @@ def test_gradescopes_export_tells_persons_and_times(tmp_path: Path) -> None:
     assert (one.person, one.at, one.by) == (ADA, "2027-01-31T22:00:00+00:00", "Gradescope's metadata")
 
 
+@pytest.mark.processes
 def test_repositories_tell_by_their_names_and_their_last_commit(tmp_path: Path) -> None:
     folder = unpacked(bare(tmp_path / "x.zip"), tmp_path / "in" / "lab3-adal")
     run = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -130,6 +131,7 @@ def test_repositories_tell_by_their_names_and_their_last_commit(tmp_path: Path) 
     assert "own clock" in one.by
 
 
+@pytest.mark.processes
 def test_a_strangers_repository_runs_nothing(tmp_path: Path) -> None:
     folder = unpacked(bare(tmp_path / "x.zip"), tmp_path / "in" / "lab3-adal")
     subprocess.run(["git", "-C", str(folder), "init", "-q"], check=True)
@@ -206,6 +208,7 @@ def test_what_nobody_can_take_in_needs_a_person_and_the_others_go_on(tmp_path: P
     assert by_label["bad.zip"].hint
 
 
+@pytest.mark.slow
 def test_a_bomb_in_a_download_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     good = pack(tmp_path / "a.zip", ADA).read_bytes()
     path = tmp_path / "in" / "all.zip"

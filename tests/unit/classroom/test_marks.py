@@ -132,6 +132,7 @@ def test_written_answers_are_a_part_of_their_own() -> None:
     assert open_mark.pending == ("2 of 3 written answers are not marked",)
 
 
+@pytest.mark.slow
 @draw(
     some.dictionaries(some.sampled_from(sorted(POINTS)), some.sampled_from([0.0, 1 / 3, 0.5, 2 / 3]), max_size=42),
     some.integers(0, 100), some.integers(1, 1000), some.integers(0, 9), some.sampled_from(["apart", "added", "capped"]),

@@ -18,6 +18,7 @@ def command(tmp_path: Path) -> str:
     return str(tmp_path / "shown")
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("given", "passed"),
     [
@@ -35,6 +36,7 @@ def test_only_the_option_that_version_1_does_not_know_is_left_out(
     assert done.stdout.split("\n")[:-1] == passed
 
 
+@pytest.mark.processes
 def test_it_is_the_aws_cli_that_the_kit_brings_along(tmp_path: Path) -> None:
     path = aws_cli.install(tmp_path / "it's $HOME") / "aws"
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)

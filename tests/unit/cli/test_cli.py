@@ -82,6 +82,7 @@ def test_generate_again_without_an_id_means_the_same_workspace(
     assert "main.tf was changed by you and stays as it is" in spoken(capsys)
 
 
+@pytest.mark.processes
 def test_a_broken_record_is_mended_by_the_commands_that_the_message_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,6 +116,7 @@ def test_the_status_tells_a_refusal_from_a_fault_of_the_kit(capsys: pytest.Captu
     assert "inside the kit (ValueError: x)" in spoken(capsys)
 
 
+@pytest.mark.processes
 def test_help_is_quick_to_load() -> None:
     """Rich and boto3 are imported by the commands that need them."""
     code = "import sys, labkit.cli.main as c\ntry: c.main(['deploy', '--help'])\nexcept SystemExit: pass\n"

@@ -27,6 +27,8 @@ from labkit.course.build import (
 )
 from labkit.course.variant import make_variant
 
+pytestmark = pytest.mark.slow
+
 VARIANT = make_variant("course", "ada")
 VALUES = kit.settings(VARIANT, bucket="ada-images", table="ada-rows", region="eu-west-1")
 SCRIPT = """\

@@ -27,6 +27,7 @@ def test_known_values_stay_what_they_are() -> None:
     assert (variant.name, variant.prefix) == ("hybrid-irt3pb", "irt3pb")
 
 
+@pytest.mark.slow
 @given(ids)
 def test_values_are_legal_for_aws(student: str) -> None:
     variant = make_variant("course", student)

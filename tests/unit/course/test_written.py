@@ -102,6 +102,7 @@ def test_an_empty_bold_answer_is_no_answer(tmp_path) -> None:
     assert [q.id for q in answers.unanswered(tmp_path, file)] == ["1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -110,6 +110,7 @@ def setup_with(folder: Path, *names: str, version: str = "1.11.4", memory: int |
     return Setup(folder / "kit", environment, there.get, lambda: memory)
 
 
+@pytest.mark.processes
 def test_a_fitting_machine_is_not_refused(tmp_path: Path) -> None:
     setup_with(tmp_path, "terraform").check()
 
@@ -119,6 +120,7 @@ def test_opentofu_is_taken_where_it_is_what_there_is(tmp_path: Path) -> None:
     assert setup_with(tmp_path, "tofu", "terraform").program().endswith("/terraform")
 
 
+@pytest.mark.processes
 def test_opentofu_may_be_older_by_its_own_count(tmp_path: Path) -> None:
     """`init -json` came with OpenTofu 1.7; its `version -json` names its version terraform_version as well."""
     setup_with(tmp_path, "tofu", version="1.7.0").check()
@@ -139,6 +141,7 @@ def test_opentofu_finds_the_provider_under_its_own_registrys_name(tmp_path: Path
     assert f'path = "{mirror}"' in plain.write_configuration().read_text()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
@@ -158,10 +161,12 @@ def test_what_can_not_end_well_is_refused_with_a_way_out(
     assert caught.value.hint
 
 
+@pytest.mark.processes
 def test_a_dangling_configuration_in_the_environment_is_no_trouble(tmp_path: Path) -> None:
     setup_with(tmp_path, "terraform", TF_CLI_CONFIG_FILE="/nonexistent").check()
 
 
+@pytest.mark.processes
 def test_memory_that_nobody_tells_is_no_reason_to_refuse(tmp_path: Path) -> None:
     setup_with(tmp_path, "terraform", memory=None).check()
 

@@ -47,6 +47,7 @@ def test_without_a_whole_backup_nothing_is_changed(path: Path, backup: str | Non
     assert path.read_text() == ""
 
 
+@pytest.mark.processes
 def test_one_that_another_writes_is_left_to_it(path: Path) -> None:
     path.write_text("")
     code = (

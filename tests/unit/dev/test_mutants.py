@@ -72,6 +72,7 @@ def test_the_same_files_have_the_same_mutants(files: dict[str, str], mutants: tu
     assert mutants_of(dict(reversed(files.items()))) == mutants
 
 
+@pytest.mark.slow
 def test_each_can_be_read(files: dict[str, str], mutants: tuple[Mutant, ...]) -> None:
     """One that no engine can read says nothing about the checks behind the first. Some of each kind."""
     for mutant in sample(mutants, 300, 1):
@@ -303,6 +304,7 @@ def test_removal_leaves_nothing_of_an_element(text: str, element: str, left: str
     assert text[: cut[0]] + text[cut[1] :] == left
 
 
+@pytest.mark.processes
 @pytest.mark.terraform
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")
 def test_terraform_reads_the_mutants_as_we_do(

@@ -78,6 +78,7 @@ def _with(value: Any, path: tuple[Any, ...], odd: str) -> str:
     return json.dumps(copy).replace(json.dumps(mark), odd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [BREAK, MEASUREMENT])
 def test_every_value_of_another_form_is_a_verdict(file: str) -> None:
     value = json.loads(FILES[file])
@@ -93,6 +94,7 @@ _JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(value=_JSON)
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_any_json_is_a_verdict(value: Any) -> None:
@@ -100,6 +102,7 @@ def test_any_json_is_a_verdict(value: Any) -> None:
         judged(file, json.dumps(value))
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=300), number=st.integers(0, 7))
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_any_answers_are_a_verdict(text: str, number: int) -> None:

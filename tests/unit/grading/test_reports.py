@@ -282,6 +282,7 @@ def test_gradescope_adds_up() -> None:
     assert {test["status"] for test in document["tests"]} == {"passed", "failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filling", ["x", "ü", "😀", "\x07"])
 def test_gradescope_documents_are_as_its_importer_wants_them(filling: str) -> None:
     """Gradescope: "Autograder specifications"; with every text that a student could bring in."""

@@ -86,6 +86,7 @@ def test_the_tier_is_named_with_what_it_does_not_protect_against(machine: Machin
 WSL2 = "Linux version 5.15.167.4-microsoft-standard-WSL2 (root@build)"
 
 
+@pytest.mark.processes
 def test_wsl_is_read_from_proc_and_a_folder_on_the_windows_disk_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lab").write_bytes(b"#!/bin/sh\r\n")
     mounts = f"/dev/sdc / ext4 rw 0 0\nC:\\134 {tmp_path.parent} 9p rw,aname=drvfs;path=C: 0 0\n"
@@ -96,6 +97,7 @@ def test_wsl_is_read_from_proc_and_a_folder_on_the_windows_disk_is_refused(tmp_p
     assert (states["place"], states["lines"], states["memory"]) == ("bad", "bad", "warn")
 
 
+@pytest.mark.processes
 def test_a_hidden_proc_and_missing_programs_are_told_not_tripped_over() -> None:
     machine = doctor.read_machine(str(ROOT), read=lambda _: "", which=lambda _: None)
     found = {f.name: f for f in doctor.judge(machine)}
@@ -103,6 +105,7 @@ def test_a_hidden_proc_and_missing_programs_are_told_not_tripped_over() -> None:
     assert found["place"].state == "ok"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", ["MINGW64_NT-10.0-22631", "MSYS_NT-10.0", "CYGWIN_NT-10.0"])
 def test_git_bash_and_its_like_are_refused_in_one_sentence_that_names_wsl(tmp_path: Path, name: str) -> None:
     (tmp_path / "uname").write_text(f"#!/bin/sh\necho {name}\n")
@@ -136,6 +139,7 @@ def test_launchers_parse_on_python_3_8(launcher: Path) -> None:
     ast.parse(launcher.read_text(), feature_version=(3, 8))
 
 
+@pytest.mark.processes
 def test_the_launcher_runs_with_nothing_installed(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-I", "-S", str(ROOT / "steps" / "00_doctor.py")],
@@ -156,6 +160,7 @@ def test_the_launcher_runs_with_nothing_installed(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_who_reads_no_further_changes_nothing_about_an_unfit_machine(
     tmp_path: Path, words: tuple[str, ...]
@@ -172,6 +177,7 @@ def test_who_reads_no_further_changes_nothing_about_an_unfit_machine(
     assert json.loads((tmp_path / ".lab" / "doctor.json").read_text())["passed"] is False
 
 
+@pytest.mark.processes
 def test_this_machine_is_read() -> None:
     machine = doctor.read_machine(str(ROOT))
     assert machine.pythons

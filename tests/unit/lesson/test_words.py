@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import labkit
 from tests.words import INNER_WORDS, texts
 
@@ -10,6 +12,7 @@ ROOT = Path(labkit.__file__).parent.parent
 EIGHT = {"step", "gap", "check", "hint", "your own values", "local cloud", "aws", "mark"}
 
 
+@pytest.mark.slow
 def test_no_text_for_students_says_another_word_of_the_kits_own() -> None:
     found = [(where, word) for where, text in texts(ROOT) for word in INNER_WORDS.findall(text)]
     assert found == []

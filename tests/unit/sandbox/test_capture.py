@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from labkit.sandbox.capture import Finished, run
 from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.spec import SandboxSpec
@@ -9,6 +11,7 @@ from labkit.sandbox.spec import SandboxSpec
 Run = Callable[..., Finished]
 
 
+@pytest.mark.processes
 def test_both_streams_and_the_code(shell: Run) -> None:
     assert shell("echo out; echo err >&2; exit 3") == Finished(3, "exit", b"out\n", b"err\n")
 

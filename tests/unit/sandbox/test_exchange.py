@@ -27,6 +27,7 @@ def shell(host: SandboxHost, script: str) -> None:
     assert done.code == 0, done.errors
 
 
+@pytest.mark.processes
 def test_the_folder_holds_what_was_given_and_what_is_kept(host: SandboxHost, spec: SandboxSpec) -> None:
     exchange.fill(host, spec, {"a": b"1", "b/c": b"\x00\xff", "old/er": b"x"})
     shell(host, "mkdir kept; echo 2 > kept/y; ln -s / out; mkdir -m 0 shut; mkfifo pipe")

@@ -20,6 +20,8 @@ from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.process import SandboxProcess
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
 
+pytestmark = pytest.mark.processes
+
 Run = Callable[..., Finished]
 SLEEP = SandboxSpec(name="sleeper", command=("/bin/sleep", "60"))
 
@@ -47,6 +49,7 @@ def open_folder(tmp_path: Path) -> Path:
 # --- commands and entries ------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("script", "code"), [("true", 0), ("exit 7", 7), ("kill -9 $$; sleep 9 & kill -9 $!; wait $!", 137)]
 )
@@ -114,6 +117,7 @@ def test_an_entry_that_does_not_exist_says_so_on_its_errors(host: SandboxHost) -
     assert b"No module named 'no_such_module'" in done.errors
 
 
+@pytest.mark.processes
 def test_modules_given_are_warm() -> None:
     spec = SandboxSpec(
         name="x", entry="builtins:exec", arguments="import sys; print('sqlite3' in sys.modules)"
@@ -122,6 +126,7 @@ def test_modules_given_are_warm() -> None:
         assert run(host, spec, seconds=20).output == b"True\n"
 
 
+@pytest.mark.processes
 def test_a_module_that_can_t_be_warmed_is_an_error() -> None:
     with pytest.raises(SandboxError, match="no_such_module"):
         SandboxHost.open(["no_such_module"])
@@ -431,6 +436,7 @@ def state_of(host: SandboxHost, warm: int) -> dict[str, int]:
     }
 
 
+@pytest.mark.processes
 def test_fifty_rounds_leave_nothing(until: Callable[..., None]) -> None:
     others = set(processes_below(os.getpid()))
     with SandboxHost.open() as host:
@@ -464,6 +470,7 @@ def test_fifty_rounds_leave_nothing(until: Callable[..., None]) -> None:
         )
 
 
+@pytest.mark.processes
 def test_closing_ends_everything(until: Callable[..., None]) -> None:
     before = (len(os.listdir("/proc/self/fd")), processes_below(os.getpid()))
     host = SandboxHost.open()
@@ -477,6 +484,7 @@ def test_closing_ends_everything(until: Callable[..., None]) -> None:
     assert (len(os.listdir("/proc/self/fd")), processes_below(os.getpid())) == before
 
 
+@pytest.mark.processes
 def test_the_warm_parent_s_death_ends_everything() -> None:
     host = SandboxHost.open()
     sandbox = host.start(SLEEP)
@@ -492,6 +500,7 @@ def test_the_warm_parent_s_death_ends_everything() -> None:
     host.close()
 
 
+@pytest.mark.processes
 def test_the_starter_s_death_ends_everything(until: Callable[..., None]) -> None:
     program = (
         "import sys, time\n"
@@ -510,6 +519,7 @@ def test_the_starter_s_death_ends_everything(until: Callable[..., None]) -> None
     until(lambda: not any(map(is_running, everything)), what="the end of all")
 
 
+@pytest.mark.processes
 def test_nothing_but_the_standard_library_is_imported() -> None:
     program = (
         "import sys, json\n"

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
+import pytest
+
 from labkit.sandbox import memory
 
 MB = 1 << 20
@@ -88,6 +90,7 @@ def test_closing_twice_and_without_a_thread() -> None:
     watcher.close()
 
 
+@pytest.mark.processes
 def test_private_and_shared_memory_of_a_tree_count(until: Until) -> None:
     """A child of the measured process holds 30 MB of its own, and both share 20 MB."""
     program = (
@@ -111,6 +114,7 @@ def test_private_and_shared_memory_of_a_tree_count(until: Until) -> None:
                 os.kill(pid, 9)
 
 
+@pytest.mark.processes
 def test_an_ended_process_holds_nothing() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()

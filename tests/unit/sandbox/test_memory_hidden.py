@@ -30,6 +30,7 @@ def python_of_all() -> str:
     pytest.skip("no Python that an ordinary user may run")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="root becomes an ordinary user")
 def test_a_process_that_closes_itself_counts_as_if_alone() -> None:
     home = Path("/var/tmp") / f"lab-test-{os.getpid()}"

@@ -54,6 +54,7 @@ def probed_after(prelude: str) -> tuple[bool, dict[str, str], str, str, str]:
     return ok, tried, reason, fix, raised
 
 
+@pytest.mark.processes
 def test_a_machine_that_allows_it() -> None:
     verdict = probe()
     assert verdict.ok, verdict
@@ -61,6 +62,7 @@ def test_a_machine_that_allows_it() -> None:
     assert (verdict.reason, verdict.fix) == ("", "")
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are of x86_64")
 @pytest.mark.parametrize(
     ("number", "stage"), [(272, stages.OWNER), (165, stages.MOUNTS), (155, stages.FILES), (308, "")]
@@ -79,6 +81,7 @@ def test_a_refused_system_call_names_the_part(number: int, stage: str) -> None:
     assert fix in raised
 
 
+@pytest.mark.processes
 def test_no_more_user_namespaces() -> None:
     ok, tried, reason, fix, raised = probed_after(NO_MORE_NAMESPACES)
     assert not ok

@@ -207,6 +207,7 @@ def test_a_missing_setting_is_500_and_named(
     assert stores.calls == []
 
 
+@pytest.mark.slow
 def test_the_region_comes_from_the_environment(
     imported: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:

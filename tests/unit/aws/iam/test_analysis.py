@@ -15,6 +15,8 @@ from labkit.aws.iam.globs import Searcher, Undecided
 from labkit.aws.iam.matching import matches
 from labkit.aws.records import PolicyDocument, Principal
 
+pytestmark = pytest.mark.slow
+
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/server"
 SESSION = Principal("session", f"arn:aws:sts::{ACCOUNT}:assumed-role/server/i-1", ACCOUNT, "AROA:i-1", ROLE)
@@ -143,6 +145,7 @@ def test_find_names_action_resource_policy_and_statement() -> None:
     assert matches(found.resource, found.example)
 
 
+@pytest.mark.slow
 def test_boundary_limits_what_is_allowed() -> None:
     """IAM user guide, "Permissions boundaries for IAM entities"."""
     assert beyond(allow(["s3:*", "dynamodb:*"]), boundary=document(PUT, ITEMS)) == set()
@@ -246,6 +249,7 @@ def _is_needed(action: str, resource: str) -> bool:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(_STATEMENTS, max_size=4), st.none() | st.lists(_STATEMENTS, max_size=2))
 def test_nothing_that_the_evaluator_allows_is_missed(
@@ -274,6 +278,7 @@ def _small(pattern: str) -> list[Action]:
 _GLOBS = st.text("ab*?", max_size=4)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(_GLOBS, min_size=1, max_size=2), min_size=1, max_size=2), st.lists(_GLOBS, max_size=2)
 )

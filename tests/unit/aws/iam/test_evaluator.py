@@ -227,6 +227,7 @@ REQUESTS = st.builds(
 POLICIES = st.lists(STATEMENTS, max_size=5)
 
 
+@pytest.mark.slow
 @given(REQUESTS, POLICIES, POLICIES, st.randoms())
 def test_order_of_statements_never_matters(
     request_: Request, mine: list[Any], others: list[Any], shuffler: Any
@@ -237,6 +238,7 @@ def test_order_of_statements_never_matters(
     assert (before.allowed, before.reason) == (after.allowed, after.reason)
 
 
+@pytest.mark.slow
 @given(REQUESTS, POLICIES, POLICIES, STATEMENTS, st.booleans())
 def test_one_statement_more_moves_only_its_own_way(
     request_: Request, mine: list[Any], others: list[Any], more: dict[str, Any], on_resource: bool

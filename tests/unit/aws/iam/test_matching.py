@@ -3,6 +3,7 @@
 import functools
 import threading
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def oracle(pattern: str, text: str) -> bool:
     return rest(0, 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=500, derandomize=True)
 @given(st.text("ab*?", max_size=9), st.text("ab", max_size=9))
 def test_a_pattern_matches_what_its_definition_says(pattern: str, text: str) -> None:

@@ -110,6 +110,7 @@ _ENTRIES = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(_RULES, max_size=3), st.lists(_ENTRIES, max_size=3, unique_by=lambda e: e.number))
 def test_nobody_gets_in_but_by_an_opening(rules: list[Permission], entries: list[AclEntry]) -> None:

@@ -39,6 +39,7 @@ def test_where_nothing_runs_there_is_nothing_to_stop(cloud: LocalCloud) -> None:
         cloud.ask("GET", "status")
 
 
+@pytest.mark.processes
 def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud: LocalCloud) -> None:
     found: list[Endpoint] = []
     starters = [threading.Thread(target=lambda: found.append(cloud.ensure())) for _ in range(4)]
@@ -56,6 +57,7 @@ def test_many_who_start_it_at_once_get_the_same_one_and_stop_ends_it_whole(cloud
     assert left(cloud) == set()
 
 
+@pytest.mark.processes
 def test_a_shell_opened_before_goes_on_with_the_next_cloud(cloud: LocalCloud) -> None:
     before = cloud.ensure().target("eu-west-1")
     cloud.stop()
@@ -63,6 +65,7 @@ def test_a_shell_opened_before_goes_on_with_the_next_cloud(cloud: LocalCloud) ->
     assert Clients(before).client("sts").get_caller_identity()["Arn"].endswith(":root")
 
 
+@pytest.mark.processes
 def test_one_that_is_kept_ends_when_nobody_has_used_it_for_long(
     cloud: LocalCloud, until: Callable[..., None]
 ) -> None:
@@ -76,6 +79,7 @@ def test_one_that_is_kept_ends_when_nobody_has_used_it_for_long(
     assert cloud.running() is None
 
 
+@pytest.mark.processes
 def test_one_that_windows_stopped_is_back_and_says_so(cloud: LocalCloud, until: Callable[..., None]) -> None:
     _kill(cloud, until)
     proc = {
@@ -90,6 +94,7 @@ def test_one_that_windows_stopped_is_back_and_says_so(cloud: LocalCloud, until: 
     assert not [event for event in said if "without being stopped" in event.text]
 
 
+@pytest.mark.processes
 def test_one_that_was_killed_is_told_and_cleared_by_stop(
     cloud: LocalCloud, until: Callable[..., None]
 ) -> None:
@@ -103,6 +108,7 @@ def test_one_that_was_killed_is_told_and_cleared_by_stop(
     assert len(said) == 1, "it is told once"
 
 
+@pytest.mark.processes
 def test_one_that_was_killed_is_told_and_replaced_by_a_start(
     cloud: LocalCloud, until: Callable[..., None]
 ) -> None:
@@ -112,6 +118,7 @@ def test_one_that_was_killed_is_told_and_replaced_by_a_start(
     assert [event.kind for event in said] == ["warning", "note"]
 
 
+@pytest.mark.processes
 def test_a_broken_state_file_hides_no_running_cloud(cloud: LocalCloud) -> None:
     pid = cloud.ensure().pid
     for text in ("{", "[]", "{}", '{"port": "http", "pid": 1}'):
@@ -123,6 +130,7 @@ def test_a_broken_state_file_hides_no_running_cloud(cloud: LocalCloud) -> None:
     assert not _runs(pid)
 
 
+@pytest.mark.processes
 def test_a_leash_ends_it_with_its_holder(tmp_path: Path, until: Callable[..., None]) -> None:
     reader, writer = os.pipe()
     cloud = LocalCloud(tmp_path / "cloud", leash=reader)

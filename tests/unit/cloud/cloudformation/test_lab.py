@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PARTS = {
     "ec2": [
         ("describe_vpcs", "Vpcs", [{"Name": "is-default", "Values": ["false"]}]),

@@ -51,6 +51,7 @@ def test_a_region_without_a_list_gets_the_default() -> None:
     assert not schema.known("AWS::EC2::Vpc", REGION)
 
 
+@pytest.mark.processes
 def test_schemas_are_read_without_importing_cfn_lint() -> None:
     program = (
         "import sys, json\n"

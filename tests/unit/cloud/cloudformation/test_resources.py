@@ -3,6 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [

@@ -50,6 +50,7 @@ def refusal(environ: Environ, secret: str = SECRET, later: float = 0) -> tuple[i
     return caught.value.status, caught.value.code
 
 
+@pytest.mark.slow
 @seed(SEED)
 @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(

@@ -26,6 +26,7 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.processes
 def test_environments_are_kept_and_their_state_is_told(bench) -> None:  # type: ignore[no-untyped-def]
     function = bench.function(COUNT)
     assert [bench.call(function)[0] for _ in range(3)] == [1, 2, 3]
@@ -35,6 +36,7 @@ def test_environments_are_kept_and_their_state_is_told(bench) -> None:  # type: 
     assert bench.keys.issued == [(function.role_arn, "f")]
 
 
+@pytest.mark.processes
 def test_everything_is_given_back(benches, tmp_path) -> None:  # type: ignore[no-untyped-def]
     before = open_descriptors()
     bench = benches(folder=tmp_path)
@@ -49,6 +51,7 @@ def test_everything_is_given_back(benches, tmp_path) -> None:  # type: ignore[no
         bench.call(bench.function(COUNT))
 
 
+@pytest.mark.processes
 def test_close_ends_a_running_invocation(bench, until: Callable[..., None]) -> None:  # type: ignore[no-untyped-def]
     function = bench.function(SLEEP)
     answers: list[object] = []
@@ -63,6 +66,7 @@ def test_close_ends_a_running_invocation(bench, until: Callable[..., None]) -> N
     assert not bench.fabric.interfaces
 
 
+@pytest.mark.processes
 def test_a_changed_revision_ends_idle_environments(bench) -> None:  # type: ignore[no-untyped-def]
     function = bench.function(COUNT)
     bench.call(function)
@@ -72,6 +76,7 @@ def test_a_changed_revision_ends_idle_environments(bench) -> None:  # type: igno
     assert not bench.fabric.interfaces
 
 
+@pytest.mark.processes
 def test_a_changed_revision_lets_a_busy_environment_finish(bench, until: Callable[..., None]) -> None:  # type: ignore[no-untyped-def]
     source = "import time\ndef lambda_handler(event, context):\n    time.sleep(0.5)\n    return 'done'\n"
     function = bench.function(source)
@@ -85,6 +90,7 @@ def test_a_changed_revision_lets_a_busy_environment_finish(bench, until: Callabl
     assert bench.service.environments() == []
 
 
+@pytest.mark.processes
 def test_idle_environments_over_the_number_kept_end(benches, limits, until: Callable[..., None]) -> None:  # type: ignore[no-untyped-def]
     bench = benches(limits=limits(keep_idle=1, idle_seconds=0.2))
     source = "import time\ndef lambda_handler(event, context):\n    time.sleep(event)\n"
@@ -99,6 +105,7 @@ def test_idle_environments_over_the_number_kept_end(benches, limits, until: Call
     assert len(bench.fabric.interfaces) == 1
 
 
+@pytest.mark.processes
 def test_credentials_that_end_soon_are_not_used_again(bench) -> None:  # type: ignore[no-untyped-def]
     bench.keys.seconds = 100
     function = bench.function(COUNT)
@@ -127,6 +134,7 @@ def test_code_that_can_not_be_unpacked_leaves_nothing(benches, tmp_path) -> None
     assert list(root.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_code_of_functions_that_are_gone_is_removed(benches, tmp_path) -> None:  # type: ignore[no-untyped-def]
     bench = benches(folder=tmp_path)
     function = bench.function(COUNT)
@@ -140,6 +148,7 @@ def test_code_of_functions_that_are_gone_is_removed(benches, tmp_path) -> None: 
     assert list(root.iterdir()) == []
 
 
+@pytest.mark.processes
 def test_logs_are_written_with_the_role(bench) -> None:  # type: ignore[no-untyped-def]
     bench.call(bench.function(COUNT))
     bench.service.flush()

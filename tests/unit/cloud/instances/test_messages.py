@@ -56,6 +56,7 @@ def test_what_is_no_report_is_nothing(line: bytes) -> None:
     assert decode(line) is None
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

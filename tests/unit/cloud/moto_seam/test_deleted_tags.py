@@ -1,5 +1,9 @@
 """A new thing of an old name has no tags: plain moto gives it those of the one that was deleted."""
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_new_log_group_does_not_inherit_tags(moto):
     """CloudWatch Logs API reference, DeleteLogGroup."""

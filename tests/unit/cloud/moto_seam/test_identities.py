@@ -10,6 +10,8 @@ from labkit.cloud.moto_seam.identity.identities import MotoIdentities
 from labkit.cloud.moto_seam.identity.sts_keys import MotoCredentials
 from labkit.deploy.targets import Keys
 
+pytestmark = pytest.mark.slow
+
 ALLOW = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 

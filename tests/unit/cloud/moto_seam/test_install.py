@@ -4,6 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 WARM = """
 import json, sys
 from labkit.cloud.moto_seam.install import Hooks, install, warm
@@ -16,6 +20,7 @@ print(json.dumps({"services": sorted(took), "read": read, "found": found}))
 """
 
 
+@pytest.mark.processes
 def test_warm_imports_the_lab_services_without_needless_data():
     """In a process of its own: this one has imported everything already."""
     done = subprocess.run(

@@ -8,6 +8,8 @@ import pytest
 
 from labkit.cloud.moto_seam.functions.lambda_records import code_zip, functions
 
+pytestmark = pytest.mark.slow
+
 PREFIX = "InvalidParameterValueException: "
 
 
@@ -105,6 +107,7 @@ def test_role_must_exist(aws, refusal):
     assert refused == f"{PREFIX}The role defined for the function cannot be assumed by Lambda."
 
 
+@pytest.mark.slow
 def test_subnets_and_groups_must_exist(moto, refusal):
     """Lambda API reference, CreateFunction: VpcConfig."""
 

@@ -6,6 +6,8 @@ from labkit.aws.records import Permission, RouteRecord
 from labkit.cloud.moto_seam.ec2.ec2_records import instances
 from labkit.cloud.moto_seam.ec2.network_records import network_state
 
+pytestmark = pytest.mark.slow
+
 ANYWHERE = "0.0.0.0/0"
 
 

@@ -5,6 +5,7 @@ import os
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ def _member(address: str, *groups: str) -> InterfaceRecord:
     return InterfaceRecord(address, "vpc-1", "subnet-1", address, "", groups)
 
 
+@pytest.mark.slow
 @seed(SEED)
 @settings(max_examples=30, deadline=None, database=None)
 @given(rng=st.randoms(use_true_random=False))
@@ -36,6 +38,7 @@ def test_the_rules_pass_exactly_what_the_decision_lets_arrive(rng: random.Random
         assert simulation.arrives(flow) == verdict.arrives, (flow, verdict.hops)
 
 
+@pytest.mark.slow
 def test_the_generated_networks_have_both_kinds_of_flows() -> None:
     rng = random.Random(SEED)
     kinds: dict[str, set[bool]] = {}

@@ -21,10 +21,12 @@ def python(minor: int, *words: str, given: str = "", cwd: Path | None = None) ->
     return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
+@pytest.mark.slow
 def test_the_list_of_news_is_what_the_stubs_say() -> None:
     assert json.loads((FOLDER / "news.json").read_text()) == news.news()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("minor", "code", "said"),
     [
@@ -49,6 +51,7 @@ def test_what_came_later_fails(minor: int, code: str, said: str) -> None:
     assert str(FOLDER) not in errors, "only the program's own frames are shown"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("minor", "code", "shown"),
     [
@@ -66,6 +69,7 @@ def test_what_was_there_works(minor: int, code: str, shown: str) -> None:
     assert python(minor, "-c", code)[:2] == (0, shown)
 
 
+@pytest.mark.processes
 def test_files_modules_input_and_arguments(tmp_path: Path) -> None:
     (tmp_path / "helper.py").write_text(
         "import sys\nfrom typing import Optional\nNAME: Optional[str] = sys.version[:3]\n"
@@ -86,12 +90,14 @@ def test_files_modules_input_and_arguments(tmp_path: Path) -> None:
     assert python(9, "-c", "raise SystemExit(3)")[0] == 3
 
 
+@pytest.mark.processes
 def test_modules_of_ones_own_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "tomllib.py").write_text("print('mine')")
     (tmp_path / "main.py").write_text("import tomllib")
     assert python(9, str(tmp_path / "main.py"))[1] == "mine"
 
 
+@pytest.mark.processes
 def test_installed_packages_find_everything(tmp_path: Path) -> None:
     packages = tmp_path / "lib" / "site-packages"
     packages.mkdir(parents=True)

@@ -29,6 +29,7 @@ def child() -> Iterator["subprocess.Popen[str]"]:
         process.kill()
 
 
+@pytest.mark.processes
 def test_command_environment_and_ports(child: "subprocess.Popen[str]") -> None:
     assert child.stdout is not None
     port = int(child.stdout.readline())
@@ -38,6 +39,7 @@ def test_command_environment_and_ports(child: "subprocess.Popen[str]") -> None:
     assert found.listens == (port,)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("address", "is_ipv6"), [("::", True), ("::ffff:127.0.0.1", False)])
 def test_ports_of_ipv6_stand_apart_but_for_addresses_of_ipv4(address: str, is_ipv6: bool) -> None:
     with socket.socket(socket.AF_INET6) as listener:
@@ -52,6 +54,7 @@ def test_ports_of_ipv6_stand_apart_but_for_addresses_of_ipv4(address: str, is_ip
     assert (found.listens, found.listens_ipv6) == (((), port) if is_ipv6 else (port, ()))
 
 
+@pytest.mark.processes
 def test_killing_waits_for_the_end(child: "subprocess.Popen[str]") -> None:
     assert child.stdout is not None
     port = int(child.stdout.readline())
@@ -61,6 +64,7 @@ def test_killing_waits_for_the_end(child: "subprocess.Popen[str]") -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
+@pytest.mark.processes
 def test_only_what_is_below_is_ended(child: "subprocess.Popen[str]") -> None:
     assert not looking.kill(child.pid, 1)
     assert not looking.kill(child.pid, os.getpid())

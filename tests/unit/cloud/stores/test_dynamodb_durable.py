@@ -80,6 +80,7 @@ def check_kill(folder: Path, seed: int) -> None:
         assert values.get(name, 0) in allowed | begun.get(name, set()), (seed, name)
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path, seed):

@@ -95,6 +95,7 @@ TOKENS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(
     max_examples=400,
     deadline=None,

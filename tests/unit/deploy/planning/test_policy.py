@@ -86,6 +86,7 @@ MISTAKES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_mistake_is_seen_in_both_languages(

@@ -11,6 +11,8 @@ from labkit.course.rendering import Renderer
 from labkit.course.variant import make_variant
 from labkit.grading.intake.refusal import find, harmful, shows_more, versions
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(labkit.__file__).resolve().parent.parent
 
 
@@ -254,6 +256,7 @@ def test_terraform_that_is_harmless(text: str) -> None:
     assert find({"main.tf": text}) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -296,6 +299,7 @@ CLOUDFORMATION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", CLOUDFORMATION.values(), ids=CLOUDFORMATION)
 def test_cloudformation_is_refused_by_name_and_line(text: str) -> None:
     found = find({"cloudformation-template.yaml": text})

@@ -56,6 +56,7 @@ def test_nothing_of_what_a_program_wrote_is_told(form: str) -> None:
         assert not shown or form is FORMS["words of the grader"]
 
 
+@pytest.mark.slow
 def test_a_program_chooses_among_few_reasons_only() -> None:
     """A thousand different outputs, and hardly more different reasons than there are known failures."""
     rng, own = random.Random(7), words("boot_clean")

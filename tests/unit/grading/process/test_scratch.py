@@ -21,6 +21,7 @@ with scratch.folder(Path(sys.argv[1])) as own:
 """
 
 
+@pytest.mark.processes
 def test_what_a_killed_grading_left_goes_with_the_next_and_what_is_in_use_stays(tmp_path: Path) -> None:
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -37,6 +37,7 @@ def sockets(folder: Path) -> list[str]:
     return [path.name for path in folder.glob("warm-*")]
 
 
+@pytest.mark.processes
 def test_the_next_command_finds_the_same_and_an_end_is_at_once(folder: Path) -> None:
     first = called(folder)
     (name,) = sockets(folder)
@@ -47,6 +48,7 @@ def test_the_next_command_finds_the_same_and_an_end_is_at_once(folder: Path) -> 
     again.wait(0)
 
 
+@pytest.mark.processes
 def test_one_that_was_killed_is_replaced(folder: Path) -> None:
     killed = called(folder)
     killed.kill()
@@ -56,12 +58,14 @@ def test_one_that_was_killed_is_replaced(folder: Path) -> None:
     assert sockets(folder) != before
 
 
+@pytest.mark.processes
 def test_it_ends_when_its_folder_is_gone(folder: Path) -> None:
     process = called(folder)
     shutil.rmtree(folder)
     process.wait(10)
 
 
+@pytest.mark.processes
 def test_its_parents_death_names_nobody_else(folder: Path) -> None:
     """Who answers a call is a fork; it must not take for its parent whoever adopts it."""
     standing.begin(folder)

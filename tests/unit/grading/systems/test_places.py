@@ -33,6 +33,7 @@ def own(file: str, gap: str) -> str:
 PLACES = [(file, gap) for file, text in REFERENCE.items() for gap in bodies(text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "gap"), PLACES)
 def test_references_starters_and_empty_texts_belong(file: str, gap: str) -> None:
     for body in (
@@ -123,6 +124,7 @@ REACHING: dict[str, tuple[str, str, str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REACHING)
 def test_what_reaches_outside_is_not_used_alone(name: str) -> None:
     file, gap, body, words = REACHING[name]

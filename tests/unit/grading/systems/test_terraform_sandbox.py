@@ -35,6 +35,7 @@ def test_somebody_elses_terraform_is_refused_where_nothing_holds() -> None:
     assert "Linux" in caught.value.hint
 
 
+@pytest.mark.processes
 def test_it_is_refused_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAB_TIER", "posix")
     result = tmp_path / "result.json"
@@ -57,6 +58,7 @@ def test_ones_own_runs_in_the_least_tier_too(tmp_path: Path, monkeypatch: pytest
         foreign.run(command, tmp_path / "lab", ENV)
 
 
+@pytest.mark.processes
 @needs_terraform
 def test_files_that_were_stopped_once_are_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -78,6 +80,7 @@ def test_files_that_were_stopped_once_are_not_run_again(
         assert sandbox.run([setup.program(), "version"], folder, ENV).status == 0
 
 
+@pytest.mark.processes
 @needs_terraform
 def test_a_plan_comes_back_and_can_be_shown(tmp_path: Path) -> None:
     setup = Setup(tmp_path / "kit")
@@ -90,6 +93,7 @@ def test_a_plan_comes_back_and_can_be_shown(tmp_path: Path) -> None:
     assert '"planned"' in done.output
 
 
+@pytest.mark.processes
 @needs_terraform
 def test_a_machine_that_is_too_busy_is_not_the_files_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

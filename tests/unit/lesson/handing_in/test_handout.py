@@ -55,6 +55,7 @@ def test_the_makefile_keeps_what_works_without_solution_and_tests(files: dict[st
         assert f"\n{target}:" not in text
 
 
+@pytest.mark.slow
 def test_a_given_gap_is_solved_and_the_others_are_not() -> None:
     given = handout.content(MANIFEST, Course(given=("store", "server-door")), DEMO)
     app = given["templates/app/flask_app.py"].decode()
@@ -63,6 +64,7 @@ def test_a_given_gap_is_solved_and_the_others_are_not() -> None:
     assert "SecurityGroupIngress" in given["templates/cloudformation/cloudformation-template.yaml"].decode()
 
 
+@pytest.mark.slow
 def test_students_of_a_hand_out_get_the_given_gaps_written(tmp_path: Path) -> None:
     course = Course(given=("store",))
     for name, data in handout.content(MANIFEST, course, DEMO).items():

@@ -114,6 +114,7 @@ def test_answers_are_compared_with_own_data(tmp_path) -> None:
     assert [q.id for q in answers.unanswered(tmp_path)] == ["1", "2", "3", "4", "5", "6", "7"]
 
 
+@pytest.mark.slow
 def test_two_pictures_are_drawn(tmp_path) -> None:
     pytest.importorskip("matplotlib")
     from labkit.lesson.measuring import plots

@@ -16,6 +16,7 @@ def test_private_memory_gets_room_above_the_watched_limit() -> None:
     assert table(Limits(memory_mb=128))[resource.RLIMIT_DATA] == (512 << 20, 512 << 20)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("name", "limits", "seen"),
     [
@@ -39,6 +40,7 @@ def test_it_has_no_capability_and_can_t_gain_any(shell: Run) -> None:
     assert {int(value, 16) for value in values.values()} == {0}
 
 
+@pytest.mark.slow
 def test_cpu_time_runs_out(shell: Run) -> None:
     done = shell("while :; do :; done", limits=Limits(cpu_seconds=1))
     assert (done.code, done.reason) == (-9, "exit")

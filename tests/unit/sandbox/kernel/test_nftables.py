@@ -48,6 +48,7 @@ def passes(host: SandboxHost, pair: tuple[str, str]) -> Passes:
     return connect
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "rule",
     [

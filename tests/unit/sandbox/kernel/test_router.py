@@ -16,6 +16,8 @@ from labkit.sandbox.capture import Finished
 from labkit.sandbox.host import SandboxHost
 from labkit.sandbox.kernel import router
 
+pytestmark = pytest.mark.processes
+
 Answer = str
 _LOST = 0.25
 _OPEN: dict[str, Any] = {
@@ -91,6 +93,7 @@ def net(host: SandboxHost) -> Iterator[Net]:
         yield Net(host, stack)
 
 
+@pytest.mark.processes
 def test_a_packet_passes_by_rule_only(net: Net) -> None:
     a = net.attach("10.0.1.5")
     b = net.attach("10.0.1.6")
@@ -302,6 +305,7 @@ os._exit(0 if held() == before else 1)
 """
 
 
+@pytest.mark.processes
 def test_nothing_is_left_of_what_is_closed() -> None:
     """Neither a descriptor nor a device, after many rounds."""
     root = str(Path(router.__file__).parents[3])

@@ -19,6 +19,7 @@ def attempt(python: Run, code: str, **fields: object) -> str:
     return done.output.decode().strip()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("code", "answer"),
     [
@@ -113,6 +114,7 @@ DATAGRAMS = {(family, 2, protocol) for family in (2, 10) for protocol in (0, 17)
 LOCAL = {(1, kind, protocol) for kind in (1, 2, 5) for protocol in (0, 1)} | {(16, 2, 0), (16, 3, 0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datagrams", [True, False])
 def test_the_allowed_sockets_are_these_and_no_others(datagrams: bool) -> None:
     program = seccomp.program(datagrams=datagrams)

@@ -13,6 +13,8 @@ from labkit.sandbox.capture import run
 from labkit.sandbox.portable.host import PortableHost
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
 
+pytestmark = pytest.mark.processes
+
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 
 
@@ -27,6 +29,7 @@ def shell(script: str, **fields: object) -> SandboxSpec:
     return SandboxSpec("s", ("/bin/sh", "-c", script), env=ENVIRONMENT, limits=limits, **fields)  # type: ignore[arg-type]
 
 
+@pytest.mark.processes
 def test_a_command_s_output_and_status_come_back(host: PortableHost) -> None:
     done = run(host, shell("echo out; echo err >&2; exit 7"), seconds=10)
     assert (done.code, done.reason, done.output, done.errors) == (7, "exit", b"out\n", b"err\n")
@@ -84,6 +87,7 @@ def test_more_memory_than_its_limit_ends_it(host: PortableHost) -> None:
     assert run(host, spec, seconds=10).reason == "memory"
 
 
+@pytest.mark.processes
 def test_closing_the_host_ends_everything_and_leaves_no_file() -> None:
     with PortableHost.open(landlock=False) as host:
         place = run(host, shell("pwd"), seconds=10).output.decode().strip()
@@ -97,6 +101,7 @@ def test_closing_the_host_ends_everything_and_leaves_no_file() -> None:
     assert not base.exists()
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(os.geteuid() != 0, reason="sandboxes are users of their own for root only")
 def test_a_temporary_folder_of_root_alone_is_no_place_for_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
