@@ -218,7 +218,8 @@ def test_files_that_nobody_looked_at_get_at_nothing(judge: Judge, name: str) -> 
     text, commands = FILES[name]
     said = _contained(judge, {"main.tf": text}, commands)
     if name == "memory":
-        assert "more than" in said
+        # where others want the processors, its time is up before
+        assert "more than" in said or "too busy" in said
     if "program" in name:
         assert "local-exec" in said, "it came as far as the program"
 
