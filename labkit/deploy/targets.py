@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.aws.services import descriptions
+from labkit.aws.services import ClientsLoader, descriptions
 from labkit.base.errors import UsageError
 
 
@@ -109,7 +109,7 @@ class Clients:
         core = botocore.session.Session(
             {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
         )
-        core.register_component("data_loader", descriptions())
+        core.register_component("data_loader", ClientsLoader())
         return boto3.session.Session(
             aws_access_key_id=keys.access_key_id or None,
             aws_secret_access_key=keys.secret_access_key or None,
