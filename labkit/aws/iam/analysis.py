@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from labkit.aws.iam.catalog import Action, Kind, actions
 from labkit.aws.iam.circumstances import circumstances
-from labkit.aws.iam.evaluator import Request, evaluate, names
+from labkit.aws.iam.evaluator import Decision, Request, evaluate, names
 from labkit.aws.iam.globs import Searcher, Undecided
 from labkit.aws.iam.matching import Context, expand, matches
 from labkit.aws.iam.principals import names_everybody
@@ -84,6 +84,23 @@ def allows(policies: Policies, action: str, resource: str) -> bool:
         return False
 
 
+def granted(policies: Policies, action: str) -> list[str]:
+    """The resources, as they are written, of the statements that allow the action, under whatever conditions."""
+    speaking = (g.statement for g in _Read(policies).grants if _speaks(g.statement, action.lower()))
+    return [
+        f"all but {pattern}" if statement.not_resources else pattern
+        for statement in speaking
+        for pattern in statement.resources
+    ]
+
+
+def decide(policies: Policies, action: str, resource: str, context: Context | None = None) -> Decision:
+    """The one evaluator's word on a request of the role's session."""
+    hanging = [policy for arn, policy in policies.on_resources.items() if _hangs_on(arn, resource)]
+    request = Request(policies.principal, action, (resource,), context or {})
+    return evaluate(request, policies.identity, hanging, boundary=policies.boundary)
+
+
 @dataclass(frozen=True)
 class _Grant:
     """An allow statement, and the policy that it stands in."""
@@ -144,11 +161,7 @@ class _Read:
         return None
 
     def allowed(self, action: str, resource: str, context: Context) -> bool:
-        """The one evaluator's word."""
-        given = self._policies
-        hanging = [p for arn, p in given.on_resources.items() if _hangs_on(arn, resource)]
-        request = Request(given.principal, action, (resource,), context)
-        return evaluate(request, given.identity, hanging, boundary=given.boundary).allowed
+        return decide(self._policies, action, resource, context).allowed
 
 
 def _applying(policies: Policies) -> Iterator[_Grant]:

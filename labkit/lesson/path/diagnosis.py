@@ -4,14 +4,14 @@ What belongs here: reading answers, policies, environments and journals for one 
 path before the server (labkit.lesson.path.path), calling the function (labkit.lesson.path.invoking).
 """
 
-import json
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.aws.iam.matching import matches
+from labkit.aws.iam.analysis import decide, granted
+from labkit.aws.iam.role_policies import policies_of
 from labkit.base.text import shortened
 from labkit.lesson.context import Context
 from labkit.lesson.path import logs
@@ -77,11 +77,15 @@ def _denied(context: Context, outputs: Mapping[str, str], answer: Answer, reason
     if match is None:
         return Diagnosis("server-policy", "", reason)
     action, resource = match["action"], match["resource"].rstrip(".")
-    allowed = allowed_resources(statements(context.clients, outputs), action)
+    policies = policies_of(context.clients, _role_of(context.clients, outputs), outputs["InstanceId"])
+    allowed, decision = granted(policies, action), decide(policies, action, resource)
+    hint = "Compare the two lines." if allowed else "No statement of your server's role names this action."
+    if decision.reason == "explicit-deny":
+        hint = f"The statement {decision.statement} of {decision.policy} denies it, whatever others allow."
     details = (
         *arn_lines("asked    ", resource),
         *(line for one in allowed[:2] or ["nothing for this action"] for line in arn_lines("allowed  ", one)),
-        "Compare the two lines." if allowed else "No statement of your server's role names this action.",
+        shortened(hint, 76),
     )
     bare = resource.startswith("arn:aws:s3:::") and any(one == resource.partition("/")[0] for one in allowed)
     return Diagnosis("server-policy", "object" if bare else "", f"AWS refused your server: {action}", details)
@@ -99,41 +103,12 @@ def arn_lines(label: str, arn: str) -> list[str]:
     return [f"{label}{':'.join(parts[:5])}:", shortened(f"{' ' * len(label)}{parts[5]}", 76)]
 
 
-def statements(clients: Any, outputs: Mapping[str, str]) -> list[Mapping[str, Any]]:
-    """All statements of the policies that hang on the server's role."""
-    iam, ec2 = clients.client("iam"), clients.client("ec2")
-    instance = ec2.describe_instances(InstanceIds=[outputs["InstanceId"]])["Reservations"][0]["Instances"][0]
-    profile = instance["IamInstanceProfile"]["Arn"].rpartition("/")[2]
-    role = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"][0]["RoleName"]
-    documents = [
-        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
-    ]
-    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
-        version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
-        answer = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
-        documents.append(answer["PolicyVersion"]["Document"])
-    parsed = [json.loads(d) if isinstance(d, str) else d for d in documents]
-    return [statement for document in parsed for statement in _list(document["Statement"])]
-
-
-def allowed_resources(found: Iterable[Mapping[str, Any]], action: str) -> list[str]:
-    """The resources of the Allow statements that name `action`, wildcards included."""
-    return [
-        resource
-        for statement in found
-        if statement.get("Effect") == "Allow"
-        and any(_fits(a, action) for a in _list(statement.get("Action", [])))
-        for resource in _list(statement.get("Resource", []))
-    ]
-
-
-def _fits(pattern: str, action: str) -> bool:
-    return matches(pattern.lower(), action.lower())
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _role_of(clients: Any, outputs: Mapping[str, str]) -> str:
+    """The ARN of the server's role."""
+    instances = clients.client("ec2").describe_instances(InstanceIds=[outputs["InstanceId"]])
+    profile = instances["Reservations"][0]["Instances"][0]["IamInstanceProfile"]["Arn"].rpartition("/")[2]
+    found = clients.client("iam").get_instance_profile(InstanceProfileName=profile)
+    return str(found["InstanceProfile"]["Roles"][0]["Arn"])
 
 
 # ---- Variables that do not reach the service ----------------------------------------------------------

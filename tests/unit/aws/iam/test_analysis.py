@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.aws.iam import Request, evaluate
-from labkit.aws.iam.analysis import Needed, Policies, allows, excesses
+from labkit.aws.iam.analysis import Needed, Policies, allows, decide, excesses, granted
 from labkit.aws.iam.catalog import Action, actions, spelt
 from labkit.aws.iam.globs import Searcher, Undecided
 from labkit.aws.iam.matching import matches
@@ -299,3 +299,30 @@ def test_a_text_between_patterns_is_found_exactly(inside: list[list[str]], outsi
 def test_search_ends() -> None:
     with pytest.raises(Undecided):
         Searcher().witness([[f"*a{'?' * 40}"], [f"*b{'?' * 39}c*"]], [f"*c{'?' * 20}*", "*a"])
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (allow("s3:PutObject", "r"), ["r"]),
+        (allow(["s3:Get*", "s3:Put*"], "r"), ["r"]),
+        (allow("s3:PutObjec?", ["r", "q"]), ["r", "q"]),
+        (allow("*", "r"), ["r"]),
+        ({"Effect": "Allow", "NotAction": "s3:Get*", "Resource": "r"}, ["r"]),
+        ({"Effect": "Allow", "Action": "s3:*", "NotResource": "r"}, ["all but r"]),
+        (allow("s3:getobject", "r"), []),
+        (deny("s3:PutObject", "r"), []),
+    ],
+)
+def test_what_is_granted_for_an_action_is_told_as_it_is_written(
+    statement: dict[str, Any], expected: list[str]
+) -> None:
+    assert granted(policies(statement), "s3:PutObject") == expected
+
+
+def test_a_decision_names_the_statement_that_denies() -> None:
+    """IAM user guide, "Policy evaluation logic": an explicit deny wins over any allow."""
+    found = decide(
+        policies(PUT, deny("s3:Put*", f"{BUCKET}/*", Sid="No")), "s3:PutObject", f"{BUCKET}/ada/1.png"
+    )
+    assert (found.reason, found.policy, found.statement) == ("explicit-deny", "p", "No")

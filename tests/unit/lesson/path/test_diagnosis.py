@@ -2,8 +2,6 @@
 
 from uuid import UUID
 
-import pytest
-
 from labkit.lesson import watching
 from labkit.lesson.path import diagnosis
 
@@ -33,22 +31,6 @@ def test_a_journal_without_errors_says_nothing() -> None:
 def test_code_that_is_too_new_for_the_server_is_named() -> None:
     lines = diagnosis.newer_python("ImportError: cannot import name 'UTC' from 'datetime' (/usr/lib/…)")
     assert "needs Python 3.11" in lines[0]
-
-
-@pytest.mark.parametrize(
-    ("actions", "expected"),
-    [
-        ("s3:PutObject", ["r"]),
-        (["s3:Get*", "s3:Put*"], ["r"]),
-        ("s3:getobject", []),
-        ("dynamodb:*", []),
-        ("*", ["r"]),
-    ],
-)
-def test_resources_that_a_statement_allows_for_an_action(actions: object, expected: list[str]) -> None:
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "r"}
-    assert diagnosis.allowed_resources([statement], "s3:PutObject") == expected
-    assert diagnosis.allowed_resources([statement | {"Effect": "Deny"}], "s3:PutObject") == []
 
 
 class Files:
