@@ -14,7 +14,6 @@ RUNTIME_PORT = 9001
 
 #: the internet side: a host that serves images, outside every VPC (RFC 5737 documentation addresses)
 INTERNET = "internet"
-INTERNET_CIDR = "203.0.113.0/24"
 IMAGE_HOST_ADDRESS = "203.0.113.10"
 IMAGE_HOST_NAME = "images.lab.example"
 IMAGE_HOST_PORT = 80

@@ -13,6 +13,8 @@
     ├── CloudError                the local cloud did not start, answer or stop
     │   └── CloudDeclined         it answered: what was named is not there, or can't be
     └── DeployError               an engine refused or failed
+        └── EngineError           the engine itself is not here, is too old, or broke
+            └── EngineMissing     there is none
 
 What belongs here: classes that carry a message for people. What does not: results. A check that
 fails is a result (labkit.lesson), never an error.

@@ -62,7 +62,7 @@ finder = importlib.machinery.PathFinder
 class Without:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        hidden = name.partition(".")[0] in ("pyroute2", "awslambdaric")
+        hidden = name.partition(".")[0] == "awslambdaric"
         return None if hidden else finder.find_spec(name, path, target)
 sys.meta_path[:] = [Without if each is finder else each for each in sys.meta_path]
 sys.platform = "darwin"

@@ -39,11 +39,6 @@ class ResourceSchema:
         return self._paths("createOnlyProperties")
 
     @property
-    def conditionally_create_only(self) -> frozenset[str]:
-        """Properties whose change may mean replacement."""
-        return self._paths("conditionalCreateOnlyProperties")
-
-    @property
     def deletes_first(self) -> bool:
         """Whether a replacement deletes the old resource before it makes the new one."""
         return bool(self.document.get("replacementStrategy") == "delete_then_create")

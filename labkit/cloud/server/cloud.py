@@ -36,9 +36,14 @@ from labkit.cloud.web.serving import Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
 
+    from labkit.cloud.door import Door
+    from labkit.cloud.functions.service import FunctionService
+    from labkit.cloud.instances.manager import InstanceManager
+    from labkit.cloud.moto_seam.logs import MotoLogs
     from labkit.cloud.network.fabric import Fabric
-    from labkit.cloud.ports import AwsAccess
+    from labkit.cloud.ports import AwsAccess, Facts
     from labkit.cloud.stores.dynamodb.service import DynamoDB
     from labkit.cloud.stores.s3.service import S3
     from labkit.sandbox.tiers import AnyHost
@@ -121,15 +126,15 @@ class Cloud:
 
     # -- the parts, each from those before ----------------------------------------------------------
 
-    def _make_door(self, facts: Any) -> Any:
+    def _make_door(self, facts: "Facts") -> "Door":
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         from labkit.cloud.door import Door, Store
         from labkit.cloud.stores.dynamodb_api import DynamoApi
 
-        def create_app(backend: str) -> Any:
+        def create_app(backend: str) -> "Flask":
             """What moto breaks on goes on to the door, which knows what to answer."""
-            made = create_backend_app(backend)
+            made: Flask = create_backend_app(backend)
             made.config["PROPAGATE_EXCEPTIONS"] = True
             return made
 
@@ -173,7 +178,7 @@ class Cloud:
         self._serving.serve(listener, images, name=addresses.IMAGE_HOST_NAME)
         self._serving.serve(packages, NotFound(), name=addresses.PACKAGE_NAMES[0])
 
-    def _make_logs(self) -> Any:
+    def _make_logs(self) -> "MotoLogs":
         from labkit.cloud.moto_seam.logs import MotoLogs
 
         logs = MotoLogs(self._role_allows)
@@ -191,7 +196,7 @@ class Cloud:
     def _door_inside(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
         return self._latency.on_stores(self._door.for_caller(caller, secure_transport=secure_transport))
 
-    def _make_instances(self, folder: Path) -> Any:
+    def _make_instances(self, folder: Path) -> "InstanceManager":
         from labkit.cloud.instances.image import build
         from labkit.cloud.instances.manager import InstanceManager, Surroundings
 
@@ -205,7 +210,7 @@ class Cloud:
         self._ending.callback(manager.close)
         return manager
 
-    def _make_functions(self, folder: Path) -> Any:
+    def _make_functions(self, folder: Path) -> "FunctionService":
         from labkit.cloud.functions.pool import PoolLimits
         from labkit.cloud.functions.service import FunctionService
         from labkit.cloud.moto_seam.functions.lambda_records import code_zip

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labkit.base.errors import SandboxError, SandboxUnavailable
@@ -266,14 +266,14 @@ class PortableHost:
 class _Drop:
     """What is left to do when a process has ended; called once."""
 
-    def __init__(self, root: Path | None, release: "object") -> None:
+    def __init__(self, root: Path | None, release: Callable[[], None]) -> None:
         self._root, self._release = root, release
 
     def __call__(self) -> None:
         if self._root is not None:
             root, self._root = self._root, None
             roots.remove(root)
-            self._release()  # type: ignore[operator]
+            self._release()
 
 
 def listen() -> socket.socket:

@@ -106,7 +106,6 @@ class Service:
     syslog_identifier: str = ""
     memory_max: int = 0  # bytes; 0: no limit
     wants: tuple[str, ...] = ()
-    wanted_by: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -253,7 +252,6 @@ def _service(name: str, path: str, reader: "_Reader") -> Service:
         syslog_identifier=reader.last("Service", "SyslogIdentifier"),
         memory_max=reader.size("MemoryMax") or reader.size("MemoryLimit"),
         wants=reader.words("Unit", "Wants") + reader.words("Unit", "Requires"),
-        wanted_by=reader.words("Install", "WantedBy") + reader.words("Install", "RequiredBy"),
         warnings=(*reader.warnings, *reader.without_effect()),
     )
 
