@@ -1,5 +1,6 @@
 """A lab in a folder of its own, driven through the commands a student types."""
 
+import functools
 import json
 import os
 import re
@@ -18,6 +19,22 @@ from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.deploy.targets import Target
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
+
+
+#: reads folders of labs until whoever writes them has ended, however that was; then ends the clouds that are left there
+_ENDING = """
+import json, os, pathlib, signal, sys
+for line in dict.fromkeys(sys.stdin.read().splitlines()):
+    for state in pathlib.Path(line).glob(".lab/cloud/state.json"):
+        os.kill(json.loads(state.read_text())["pid"], signal.SIGTERM)
+"""
+
+
+@functools.cache
+def _watcher() -> "subprocess.Popen[str]":
+    """The process that outlives this test run by a moment, one for each."""
+    command = [sys.executable, "-I", "-c", _ENDING]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,12 @@ class Lab:
 
     base: Path
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Whatever ends this test run, no cloud of this lab outlives it."""
+        pipe = _watcher().stdin
+        assert pipe is not None
+        pipe.write(f"{self.base}\n")
 
     def run(self, *arguments: str, timeout: float = 90) -> Run:
         """Run `./lab …` to its end."""
