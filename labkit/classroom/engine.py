@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Done:
 
 #: grades one request; raises LabError
 Grade = Callable[[Request], Result]
+#: begins one piece of work, wherever it is done
+Submit = Callable[[Work], "Future[Done]"]
 
 
 def at_once(cores: int | None = None, free_mb: int | None = None) -> int:
@@ -70,12 +72,13 @@ def memory_free() -> int:
 
 
 @contextlib.contextmanager
-def embedded(count: int, free: Callable[[], int] = memory_free) -> Iterator[tuple[Executor, Grade]]:
+def embedded(count: int, free: Callable[[], int] = memory_free) -> Iterator[Submit]:
     """Threads of this process, whose gradings share a warm parent."""
     with warm_parent() as warm:
+        grade_one = _patient(_with(warm), free)
         pool = ThreadPoolExecutor(count, thread_name_prefix="grading")
         try:
-            yield pool, _patient(_with(warm), free)
+            yield lambda work: pool.submit(one, work, grade_one)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -104,23 +107,32 @@ def _patient(grade_one: Grade, free: Callable[[], int]) -> Grade:
     return waits
 
 
-def run(works: Iterable[Work], pool: Executor, grade_one: Grade, ahead: int) -> Iterator[Done]:
+def run(works: Iterable[Work], submit: Submit, ahead: int) -> Iterator[Done]:
     """Do all of it, `ahead` at once; outcomes come as they are there.
 
     Work is taken from `works` only when there is room for it, so who produces it can still leave out what somebody else
-    has done by then. A grading that breaks is an outcome; what breaks the pool itself is raised.
+    has done by then. A grading that breaks, or whose worker is lost for good, is an outcome.
     """
     waiting: dict[Future[Done], Work] = {}
     source = iter(works)
     while True:
         while len(waiting) < ahead and (work := next(source, None)) is not None:
-            waiting[pool.submit(one, work, grade_one)] = work
+            waiting[submit(work)] = work
         if not waiting:
             return
         ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
         for future in ended:
             work = waiting.pop(future)
-            yield replace(future.result(), work=work)
+            yield _outcome(future, work)
+
+
+def _outcome(future: "Future[Done]", work: Work) -> Done:
+    try:
+        return replace(future.result(), work=work)
+    except CancelledError:
+        return Done(work, None, "whoever was at it has let go of it")
+    except Exception as error:  # the worker's end, whatever became of it
+        return Done(work, None, f"{type(error).__name__}: {error}")
 
 
 def one(work: Work, grade_one: Grade) -> Done:

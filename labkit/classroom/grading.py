@@ -9,7 +9,6 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +110,7 @@ def _work(handin: HandIn, wanted: Wanted, lines: tuple[str, ...]) -> Work:
 
 
 def carry_out(
-    the_plan: Plan, ledger: Ledger, pool: Executor, grade_one: engine.Grade, ahead: int, emit: Emit,
+    the_plan: Plan, ledger: Ledger, submit: engine.Submit, ahead: int, emit: Emit,
     *, clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:  # fmt: skip
     """Grade what is to be graded; each verdict is in the ledger before the next is waited for.
@@ -123,7 +122,7 @@ def carry_out(
     failed: list[Done] = []
     began, total = clock(), len(the_plan.works)
     works = _free(the_plan.works, ledger, elsewhere)
-    for done in engine.run(works, pool, grade_one, ahead):
+    for done in engine.run(works, submit, ahead):
         if (
             done.result is None
             or done.result.about.get("submission", done.work.key.sha256) != done.work.key.sha256

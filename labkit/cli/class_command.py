@@ -21,6 +21,7 @@ from labkit.cli.grade_command import KEY_VARIABLE, grader_key
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
+    from labkit.classroom.engine import Submit
     from labkit.classroom.grading import Outcome, Plan
     from labkit.classroom.handins import HandIn
     from labkit.classroom.roster import Roster
@@ -79,6 +80,16 @@ def _add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     )
     grade.add_argument(
         "--at-once", type=int, metavar="N", help="so many at once (default: by cores and memory)"
+    )
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", default="", help="let the workers of this Dask scheduler grade"
+    )
+    grade.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=0,
+        help="begin a Dask cluster of N workers on this machine",
     )
     grade.add_argument("--look", action="store_true", help="only say what would be graded, and who needs you")
     explain = add("explain", "one person's mark as a sum, line by line", _explain)
@@ -193,8 +204,8 @@ def _grade(room: Classroom, arguments: argparse.Namespace, console: Console) -> 
             outcome = grading.Outcome()
         else:
             count = arguments.at_once or engine.at_once()
-            with engine.embedded(count) as (pool, grade_one):
-                outcome = grading.carry_out(plan, room.ledger, pool, grade_one, count, console.event)
+            with _engine(arguments, count, console) as (submit, ahead):
+                outcome = grading.carry_out(plan, room.ledger, submit, ahead, console.event)
     _say_outcome(outcome, console)
     if arguments.newer_kit or arguments.again:
         _say_moves(before, room.standings(), console)
@@ -203,6 +214,19 @@ def _grade(room: Classroom, arguments: argparse.Namespace, console: Console) -> 
     if outcome.failed or outcome.elsewhere:
         return NOT_JUDGED
     return NEEDS_A_PERSON if plan.needs else DONE
+
+
+@contextmanager
+def _engine(arguments: argparse.Namespace, count: int, console: Console) -> "Iterator[tuple[Submit, int]]":
+    """Who grades: this process, or the workers of a Dask scheduler; and how many are begun before one has ended."""
+    from labkit.classroom import cluster, engine
+
+    if not (arguments.scheduler or arguments.workers):
+        with engine.embedded(count) as submit:
+            yield submit, count
+        return
+    with cluster.open_cluster(arguments.scheduler, arguments.workers, count, console.event) as reached:
+        yield reached.submit, reached.ahead
 
 
 def _verdict_hash(room: Classroom) -> str:

@@ -17,6 +17,7 @@ import labkit
 ROOT = Path(labkit.__file__).parent
 #: modules that are started or imported by name, by who names them: what neither mypy nor the contracts follow
 NAMED = {
+    "classroom.courier": {"classroom.porter"},
     "cli.main": {"dev"},
     "cloud.client.lifecycle": {"cloud.server.server"},
     "cloud.functions.variables": {"cloud.functions.runtime.bootstrap"},

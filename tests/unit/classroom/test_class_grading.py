@@ -53,6 +53,10 @@ def judged(request: Request) -> Result:
     return made
 
 
+def by(pool: ThreadPoolExecutor, grade_one: Callable[[Request], Result]) -> engine.Submit:
+    return lambda work: pool.submit(engine.one, work, grade_one)
+
+
 def carry(
     plan: Plan,
     ledger: Ledger,
@@ -61,7 +65,7 @@ def carry(
 ) -> Outcome:
     with ThreadPoolExecutor(3) as pool:
         return grading.carry_out(
-            plan, ledger, pool, grade_one, 3, (heard if heard is not None else []).append
+            plan, ledger, by(pool, grade_one), 3, (heard if heard is not None else []).append
         )
 
 
@@ -193,7 +197,7 @@ def test_a_kill_costs_what_was_under_way(tmp_path: Path) -> None:
         "        Path(sys.argv[1], request.student).touch(); time.sleep(600)\n"
         "    return t.judged(request)\n"
         "with t.Ledger(Path(sys.argv[1]) / 'ledger.sqlite') as ledger, ThreadPoolExecutor(2) as pool:\n"
-        "    t.grading.carry_out(t.grading.plan(t.handed_in(*'abcde'), ledger, t.WANTED), ledger, pool, slow, 2, lambda _: None)\n"
+        "    t.grading.carry_out(t.grading.plan(t.handed_in(*'abcde'), ledger, t.WANTED), ledger, t.by(pool, slow), 2, lambda _: None)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT)
     wait_until(
@@ -261,8 +265,8 @@ def test_of_several_hand_ins_the_best_counts(ledger: Ledger) -> None:
         plan = grading.plan([first, second], ledger, WANTED)
         by_seed = {work.request.seed: work.key.sha256 for work in plan.works}
         grading.carry_out(
-            plan, ledger, pool,
-            lambda r: result("a", lost={"door-open": grade[by_seed[r.seed]]}, submission=by_seed[r.seed]), 1, lambda _: None,
+            plan, ledger,
+            by(pool, lambda r: result("a", lost={"door-open": grade[by_seed[r.seed]]}, submission=by_seed[r.seed])), 1, lambda _: None,
         )  # fmt: skip
     assert stand(ledger, [first, second]) == {"a": 100}
 
@@ -341,7 +345,7 @@ def test_nothing_begins_beside_others_while_memory_is_short() -> None:
     patient = engine._patient(counts, lambda: 0)
     works = grading_works("abc")
     with ThreadPoolExecutor(3) as pool:
-        assert len(list(engine.run(works, pool, patient, 3))) == 3
+        assert len(list(engine.run(works, by(pool, patient), 3))) == 3
     assert most[0] == 1
 
 
