@@ -16,8 +16,8 @@ from urllib.parse import quote
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply
 from labkit.cloud.stores.s3.errors import invalid_argument
 from labkit.cloud.stores.s3.ids import place_of
-from labkit.cloud.stores.s3.objects import entry
-from labkit.cloud.stores.s3.storage import Upload, Version
+from labkit.cloud.stores.s3.storage import Listed, Upload, Version
+from labkit.cloud.stores.s3.writing import Raw, escape
 
 #: entries of a page
 MOST = 1000
@@ -115,7 +115,7 @@ def _fill(
 
 
 def _objects(engine: Engine, bucket: str, wanted: Wanted, behind: str) -> Page:
-    def rows(start: str, first: bool) -> Iterator[Version]:
+    def rows(start: str, first: bool) -> Iterator[Listed]:
         return engine.storage.objects_behind(bucket, start, with_start=not (first and start))
 
     with engine.storage.reading():
@@ -131,9 +131,11 @@ def _encoder(call: Call) -> Callable[[str], str]:
 
 
 def _contents(page: Page, encode: Callable[[str], str], owner: Mapping[str, str] | None) -> dict[str, Any]:
-    more = {"Owner": owner} if owner else {}
+    more = f"<Owner><ID>{owner['ID']}</ID></Owner>" if owner else ""
     return {
-        "Contents": [{**(told := entry(each)), "Key": encode(told["Key"]), **more} for each in page.entries],
+        "Contents": [
+            Raw(f"<Key>{escape(encode(each.key))}</Key>{each.listed}{more}") for each in page.entries
+        ],
         "CommonPrefixes": [{"Prefix": encode(each)} for each in page.prefixes],
         "IsTruncated": page.truncated,
     }
@@ -205,7 +207,7 @@ def list_object_versions(engine: Engine, call: Call) -> Reply:
         "Name": call.bucket, "Prefix": encode(wanted.prefix), "KeyMarker": encode(key), "VersionIdMarker": marker,
         "MaxKeys": wanted.most, "Delimiter": encode(wanted.delimiter) or None,
         "EncodingType": given.get("EncodingType"), "IsTruncated": page.truncated, **following,
-        "Versions": [_version(engine, each, encode) for each in page.entries if not each.marker],
+        "Versions": [_version(engine.owner["ID"], each, encode) for each in page.entries if not each.marker],
         "DeleteMarkers": [_marker(engine, each, encode) for each in page.entries if each.marker],
         "CommonPrefixes": [{"Prefix": encode(each)} for each in page.prefixes],
     })  # fmt: skip
@@ -224,15 +226,10 @@ def _number(engine: Engine, bucket: str, key: str, marker: str) -> int:
     return place
 
 
-def _version(engine: Engine, each: Version, encode: Callable[[str], str]) -> dict[str, Any]:
-    told = entry(each)
-    return {
-        **told,
-        "Key": encode(each.key),
-        "VersionId": each.version,
-        "IsLatest": each.latest,
-        "Owner": engine.owner,
-    }
+def _version(owner: str, each: Version, encode: Callable[[str], str]) -> Raw:
+    latest = "true" if each.latest else "false"
+    names = f"<Key>{escape(encode(each.key))}</Key><VersionId>{each.version}</VersionId><IsLatest>{latest}</IsLatest>"
+    return Raw(f"{names}{each.listed}<Owner><ID>{owner}</ID></Owner>")
 
 
 def _marker(engine: Engine, each: Version, encode: Callable[[str], str]) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from hashlib import md5
 from itertools import pairwise
 from typing import Any
 
-from labkit.cloud.stores.s3 import checksums, conditions, copies, encryption, uploads
+from labkit.cloud.stores.s3 import checksums, copies, encryption, uploads
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import Call, Engine, Reply, check_key, shown_version
 from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, malformed_xml
 from labkit.cloud.stores.s3.ids import ordered_id
-from labkit.cloud.stores.s3.objects import checksum_of, described, store, written
+from labkit.cloud.stores.s3.objects import check_conditions, checksum_of, described, store, written
 from labkit.cloud.stores.s3.storage import Part, Segment, Upload, Version
 
 #: numbers of parts, and bytes of all but the last
@@ -163,7 +163,7 @@ def complete_multipart_upload(engine: Engine, call: Call) -> Reply:
         upload = _upload(engine, call)
         if not wanted:
             raise malformed_xml()
-        conditions.check_write(engine.storage.newest(call.bucket, call.key), call.key, call.input)
+        check_conditions(engine, call)
         stored = {each.number: each for each in engine.storage.parts(upload.id)}
         parts = _chosen(upload, stored, wanted)
         facts = _finished(upload, parts, call.input)

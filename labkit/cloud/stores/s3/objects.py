@@ -8,7 +8,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.stores.s3 import acls, checksums, conditions, encryption, lifecycle, tags, uploads
+from labkit.cloud.stores.s3 import (
+    acls,
+    checksums,
+    conditions,
+    encryption,
+    lifecycle,
+    tags,
+    uploads,
+    writing,
+)  # fmt: skip
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply, check_key, shown_version
 from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, no_bucket
@@ -103,7 +112,7 @@ def put_object(engine: Engine, call: Call) -> Reply:
     if call.input.get("WriteOffsetBytes") is not None:
         raise S3Error("NotImplemented", "The local cloud does not emulate appending to objects.", status=501)
     facts = described(engine, call)
-    conditions.check_write(engine.storage.newest(call.bucket, call.key), call.key, call.input)
+    check_conditions(engine, call)
     arrived = uploads.receive(engine, call)
     algorithm, checksum = arrived.checksum
     if algorithm:
@@ -130,14 +139,22 @@ def store(
     Within a transaction: what the write is conditional on is looked at here.
     """
     bucket = _bucket_of(engine, call)
-    conditions.check_write(engine.storage.newest(call.bucket, call.key), call.key, call.input)
+    check_conditions(engine, call)
     gone = [] if bucket.versioning == "Enabled" else drop_null(engine, call.bucket, call.key)
     size = sum(each.size for each in segments)
     number = engine.storage.next_version()
     named = new_version_id(bucket, number)
-    new = Version(number, call.bucket, call.key, named, True, False, int(engine.now()), size, etag, facts)
+    made = int(engine.now())
+    new = Version(number, call.bucket, call.key, named, True, False, made, size, etag, facts=facts)
+    new = new._replace(listed=writing.write_members("Object", entry(new)))
     engine.storage.add_version(new, segments)
     return new, gone
+
+
+def check_conditions(engine: Engine, call: Call) -> None:
+    """Raise S3Error where a write is conditional on what is not so."""
+    if "IfMatch" in call.input or "IfNoneMatch" in call.input:
+        conditions.check_write(engine.storage.newest(call.bucket, call.key), call.key, call.input)
 
 
 def _bucket_of(engine: Engine, call: Call) -> Bucket:
@@ -358,10 +375,10 @@ def _retag(engine: Engine, call: Call, found: list[tags.Tag], event: str, status
 
 
 def entry(version: Version) -> dict[str, Any]:
-    """An object as listings tell it."""
+    """What listings tell of an object besides its names."""
     known = version.facts.get("sum")
     output = {
-        "Key": version.key, "LastModified": iso_date(version.made), "ETag": quoted(version.etag), "Size": version.size,
+        "LastModified": iso_date(version.made), "ETag": quoted(version.etag), "Size": version.size,
         "StorageClass": version.facts.get("storage", "STANDARD"),
     }  # fmt: skip
     return output | (

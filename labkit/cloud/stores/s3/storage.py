@@ -15,13 +15,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT, made INTEGER, versioning TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS settings (bucket TEXT, kind TEXT, value TEXT, PRIMARY KEY (bucket, kind)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS versions (id INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT, key TEXT, version TEXT,
-  latest INTEGER, marker INTEGER, made INTEGER, size INTEGER, etag TEXT, facts TEXT);
+  latest INTEGER, marker INTEGER, made INTEGER, size INTEGER, etag TEXT, listed TEXT, facts TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS by_key ON versions (bucket, key, id DESC);
 CREATE UNIQUE INDEX IF NOT EXISTS newest ON versions (bucket, key) WHERE latest = 1;
 CREATE UNIQUE INDEX IF NOT EXISTS living ON versions (bucket, key) WHERE latest = 1 AND marker = 0;
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS segments (version INTEGER, number INTEGER, size INTEG
 CREATE TABLE IF NOT EXISTS bodies (id INTEGER PRIMARY KEY AUTOINCREMENT, size INTEGER, data BLOB);
 CREATE TABLE IF NOT EXISTS completed (upload TEXT PRIMARY KEY, answer TEXT, made INTEGER) WITHOUT ROWID;
 """
-_VERSION = "id, bucket, key, version, latest, marker, made, size, etag, facts"
+_VERSION = "id, bucket, key, version, latest, marker, made, size, etag, listed, facts"
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,11 @@ class Bucket:
     versioning: str = ""
 
 
-@dataclass(frozen=True)
-class Version:
-    """One version of an object, or a delete marker; `facts` are its metadata, encryption, checksum, tags."""
+class Version(NamedTuple):
+    """One version of an object, or a delete marker; `facts` are its metadata, encryption, checksum, tags.
+
+    `listed` is what listings tell of it besides its names, as XML: it never changes, and a page has a thousand.
+    """
 
     id: int
     bucket: str
@@ -62,7 +65,15 @@ class Version:
     made: int
     size: int
     etag: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    listed: str = ""
+    facts: Mapping[str, Any] = MappingProxyType({})
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells it."""
+
+    key: str
+    listed: str
 
 
 @dataclass(frozen=True)
@@ -224,10 +235,8 @@ class Storage:
                 new.bucket,
                 new.key,
             )
-            values = (new.id, new.bucket, new.key, new.version, 1, new.marker, new.made, new.size, new.etag)
-            self._run(
-                "INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *values, json.dumps(new.facts)
-            )
+            values = (*new[:4], 1, *new[5:-1], json.dumps(dict(new.facts)))
+            self._run("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", *values)
             self._base.executemany(
                 "INSERT INTO segments VALUES (?, ?, ?, ?, ?)",
                 [(new.id, each.number, each.size, each.body, json.dumps(each.facts)) for each in segments],
@@ -263,25 +272,26 @@ class Storage:
         with self._lock:
             yield
 
-    def objects_behind(self, bucket: str, start: str, *, with_start: bool) -> Iterator[Version]:
+    def objects_behind(self, bucket: str, start: str, *, with_start: bool) -> Iterator[Listed]:
         """Objects in order of their keys, read as they are taken; only within `reading`."""
         text = (
-            f"SELECT {_VERSION} FROM versions INDEXED BY living WHERE bucket = ? AND key {'>=' if with_start else '>'} ? "
+            f"SELECT key, listed FROM versions INDEXED BY living WHERE bucket = ? AND key {'>=' if with_start else '>'} ? "
             "AND latest = 1 AND marker = 0 ORDER BY key"
         )
-        return (_row(each) for each in self._base.execute(text, (bucket, start)))
+        return map(Listed._make, self._base.execute(text, (bucket, start)))
 
     def versions_behind(self, bucket: str, start: str, below: int | None) -> Iterator[Version]:
         """Versions in order of their keys, the newest first: those of later keys than `start`, and of `start` itself
-        those older than the number `below` (None: all of them). Only within `reading`.
+        those older than the number `below` (None: all of them). Their facts are not read. Only within `reading`.
         """
         order = "ORDER BY key, id DESC"
-        same = f"SELECT {_VERSION} FROM versions WHERE bucket = ? AND key = ? AND id < ? {order}"
-        later = f"SELECT {_VERSION} FROM versions WHERE bucket = ? AND key > ? {order}"
+        columns = _VERSION.removesuffix(", facts")
+        same = f"SELECT {columns} FROM versions WHERE bucket = ? AND key = ? AND id < ? {order}"
+        later = f"SELECT {columns} FROM versions WHERE bucket = ? AND key > ? {order}"
         limit = below if below is not None else 1 << 62
         for text, values in ((same, (bucket, start, limit)), (later, (bucket, start))):
             for each in self._base.execute(text, values):
-                yield _row(each)
+                yield Version(*each)
 
     def uploads_behind(self, bucket: str, start: str, number: int | None) -> Iterator[Upload]:
         """Uploads in order of their keys, the oldest first: those of later keys, and of `start` itself those made after
@@ -390,8 +400,7 @@ def _version(found: Any) -> Version | None:
 
 
 def _row(found: Any) -> Version:
-    number, bucket, key, version, latest, marker, made, size, etag, facts = found
-    return Version(number, bucket, key, version, latest, marker, made, size, etag, _facts(facts))
+    return Version._make((*found[:-1], _facts(found[-1])))
 
 
 def _upload(found: Any) -> Upload:

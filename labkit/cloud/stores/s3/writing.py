@@ -5,6 +5,7 @@ What belongs here: that, and the names of documents that botocore does not tell.
 
 import base64
 import functools
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -38,9 +39,23 @@ _CONTROLS = {code: f"&#x{code:X};" for code in range(32) if code not in (9, 10)}
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", **_CONTROLS}
 
 
+_SPECIAL = re.compile(r'[&<>"\x00-\x08\x0b-\x1f]').search
+
+
+class Raw(str):
+    """What stands in an element, as XML already."""
+
+    __slots__ = ()
+
+
 def escape(text: str) -> str:
     """Text as XML holds it; what XML can't hold is written as S3 does, as a reference all the same."""
-    return text.translate(_ESCAPES) if not text.isalnum() else text
+    return text.translate(_ESCAPES) if _SPECIAL(text) else text
+
+
+def write_members(name: str, value: Mapping[str, Any]) -> str:
+    """The XML of a structure's members, without an element around them."""
+    return _structure_body(name)(value)
 
 
 def http_date(seconds: float) -> str:
@@ -141,7 +156,7 @@ def _writer(name: str) -> Write:
         attribute = _attribute(known)
         if attribute:
             return lambda tag, value: f"<{tag}{attribute(value)}>{body(value)}</{tag}>"
-        return lambda tag, value: f"<{tag}>{body(value)}</{tag}>"
+        return lambda tag, value: f"<{tag}>{value if type(value) is Raw else body(value)}</{tag}>"
     if kind == "list":
         return _list_writer(known)
     if kind == "timestamp":

@@ -73,10 +73,12 @@ def check_kill(folder: Path, seed: int) -> None:
     done, begun = write_until_killed(place, seed, draw.randrange(3, 160))
     service = S3(ACCOUNT, place, durable=True)
     ask = asker(service)
+    with service.engine.storage.reading():
+        keys = [each.key for each in service.engine.storage.objects_behind("bucket", "", with_start=False)]
     found = {
-        each["Key"]: hashlib.sha256(b"".join(ask("GetObject", each["Key"]).parts)).hexdigest()
-        for each in ask("ListObjectsV2").output["Contents"]
-        if each["Key"] != "source"
+        key: hashlib.sha256(b"".join(ask("GetObject", key).parts)).hexdigest()
+        for key in keys
+        if key != "source"
     }
     for key in done.keys() | found.keys() | begun.keys():
         allowed = {done.get(key, "")} | ({begun[key]} if key in begun else set())
