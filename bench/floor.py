@@ -16,6 +16,7 @@ import socket, sys, threading
 listener = socket.socket(fileno=int(sys.argv[1]))
 HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nETag: \\"0\\"\\r\\nContent-Length: "
 STORED, OBJECT = HEAD + b"0\\r\\n\\r\\n", HEAD + b"2\\r\\n\\r\\n{}"
+LISTING = HEAD + b"4\\r\\n\\r\\n<a/>"
 def serve(connection):
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     data = b""
@@ -34,7 +35,7 @@ def serve(connection):
             if not chunk: return
             data += chunk
         data = data[length:]
-        connection.sendall(STORED if head.startswith(b"PUT") else OBJECT)
+        connection.sendall(STORED if head.startswith(b"PUT") else LISTING if b"?list-type" in head else OBJECT)
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 """

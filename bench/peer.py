@@ -33,10 +33,13 @@ def peer() -> list[Figure]:
         stub = Clients(floor.target(REGION))
         for clients in (ours, theirs):
             sections.furnish(clients)
+            sections.put_thousand(clients)
             sections.make_function(clients)
         rows: list[tuple[str, Act, str]] = [
             ("DynamoDB PutItem", sections.put_item, "< 3.0 ms"),
             ("S3 PutObject 100 KB", sections.put_object, "< 4.9 ms"),
+            ("S3 GetObject 100 KB", sections.get_object, ""),
+            ("S3 ListObjectsV2 of 1,000", sections.list_objects, ""),
             ("warm Lambda invoke", sections.invoke, "< 4 ms"),
         ]
         found = [each for row in rows for each in _side_by_side(row, ours, theirs, stub)]

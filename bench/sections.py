@@ -97,12 +97,15 @@ def _stack() -> list[Figure]:
 
 
 def api() -> list[Figure]:
-    """S3 and DynamoDB writes beside the same client against a stub that answers at once."""
+    """S3 and DynamoDB beside the same client against a stub that answers at once."""
     with lab_cloud() as (_, local), Floor() as floor:
         mine, stub = clients_of(local), Clients(floor.target(REGION))
         furnish(mine)
+        put_thousand(mine)
         return [
             _against(put_object, mine, stub, "S3 PutObject 100 KB", "< 4.9 ms"),
+            _against(get_object, mine, stub, "S3 GetObject 100 KB", ""),
+            _against(list_objects, mine, stub, "S3 ListObjectsV2 of 1,000", ""),
             _against(put_item, mine, stub, "DynamoDB PutItem", "< 3.0 ms"),
         ]
 
@@ -205,6 +208,20 @@ def furnish(clients: Clients) -> None:
 
 def put_object(clients: Clients) -> None:
     clients.client("s3").put_object(Bucket="bench", Key="picture", Body=BODY)
+
+
+def get_object(clients: Clients) -> None:
+    clients.client("s3").get_object(Bucket="bench", Key="picture")["Body"].read()
+
+
+def put_thousand(clients: Clients) -> None:
+    """What `list_objects` lists: a page that is full."""
+    for number in range(1000):
+        clients.client("s3").put_object(Bucket="bench", Key=f"page/{number:04}", Body=b"x")
+
+
+def list_objects(clients: Clients) -> None:
+    clients.client("s3").list_objects_v2(Bucket="bench", Prefix="page/")
 
 
 def put_item(clients: Clients) -> None:
