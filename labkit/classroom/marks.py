@@ -78,7 +78,7 @@ def counted(result: Result, rules: Rules, words: Mapping[str, Word] | None = Non
     """
     known = {line.id: line for line in result.lines}
     lines = tuple(
-        _with_word(replace(known.get(name, _unjudged(name)), points=points), (words or {}).get(name))
+        _counted(known.get(name) or _unjudged(name), points, (words or {}).get(name))
         for name, points in rules.points.items()
     )
     return replace(result, lines=lines)
@@ -116,8 +116,12 @@ def _unjudged(name: str) -> LineResult:
     return LineResult(name, name, 0, "", "", False, NOT_YET)
 
 
-def _with_word(line: LineResult, word: Word | None) -> LineResult:
-    return replace(line, given=word.points, said=word.why) if word else line
+def _counted(line: LineResult, points: int, word: Word | None) -> LineResult:
+    if word:
+        return replace(line, points=points, given=word.points, said=word.why)
+    return (
+        line if line.points == points else replace(line, points=points)
+    )  # of a class's nearly all: as they are
 
 
 def _none(state: State, rules: Rules, why: str) -> Mark:

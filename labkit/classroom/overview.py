@@ -110,7 +110,7 @@ def of_class(standings: Sequence[Standing], found: Iterable[HandIn], rules: Rule
     total = rules.scale + rules.prose
     quartiles = _quartiles(marks)
     return Overview(
-        total, rules.name, Counter(each.mark.state for each in standings),
+        total, rules.name, dict(Counter(each.mark.state for each in standings)),
         tuple((each.label, each.trouble) for each in found if each.trouble), _bins(marks, total), quartiles,
         _lines(reports), _gaps(reports),
         dict(sorted(Counter(stuck for each in standings if (stuck := str(each.notes.get("stuck", "")))).items())),
