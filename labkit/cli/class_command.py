@@ -99,6 +99,13 @@ def _add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     add("late", "who is late, by how much, and what says so", _late)
     for more in (class_show, class_exports, class_marking):
         more.add_actions(add)
+    similar = add("similar", "hand-ins that are alike: a signal for a person, and no verdict", _similar)
+    similar.add_argument("folder", help="the hand-ins, as for grade")
+    similar.add_argument(
+        "--least", type=int, default=50, metavar="PERCENT", help="of what one of two wrote (50)"
+    )
+    similar.add_argument("--html", metavar="FILE", help="passages side by side")
+    similar.set_defaults(times=None, times_column="")
     forget = add("forget", "delete everything that the ledger has about a person", _forget)
     forget.add_argument("who", help="an id of any kind")
     forget.add_argument("--yes", action="store_true", help="really")
@@ -391,6 +398,35 @@ def _late(room: Classroom, arguments: argparse.Namespace, console: Console) -> i
         )
     console.line(f"{len(late)} are late." if late else "Nobody is late.", style="strong")
     console.result({"late": {each.person.id: each.mark.late_days for each in late}})
+    return DONE
+
+
+def _similar(room: Classroom, arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.base import state
+    from labkit.classroom import similarity
+
+    with _work_folder(room) as work:
+        found = _handins(room, arguments, work)
+        pairs = similarity.alike(found, room.lab, arguments.least / 100)
+        foreign = similarity.foreign_values(found, room.lab)
+    console.line("A signal for a person to look at, and no verdict.", style="strong")
+    for each in foreign:
+        console.line(
+            f"  {printable(each.person)}: {each.file} holds {each.value}, which is {printable(each.of)}'s own",
+            style="warn",
+        )
+    for pair in pairs[:_MOST_SHOWN]:
+        shares = " and ".join(f"{100 * share:.0f} %" for share in pair.shares)
+        console.line(f"  {printable(pair.first)} and {printable(pair.second)}: {shares} of what they wrote")
+    if not (pairs or foreign):
+        console.line("  No two are alike to that share, and nobody's files hold another's values.")
+    if arguments.html:
+        state.write_text(Path(arguments.html), similarity.page(pairs, foreign), mode=0o600)
+        console.line(f"✓ {arguments.html}", style="good")
+    console.result({
+        "pairs": [{"first": p.first, "second": p.second, "shares": list(p.shares)} for p in pairs],
+        "foreign": [vars(each) for each in foreign],
+    })  # fmt: skip
     return DONE
 
 
