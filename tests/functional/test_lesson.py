@@ -117,6 +117,7 @@ def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solu
         assert page.status == 200
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert "<script" not in text
+        assert urllib3.request("GET", url + "style.css").headers["Content-Type"].startswith("text/css")
         picture = re.search(r'src="(object/[^"]+)"', text)
         assert picture is not None
         stored = urllib3.request("GET", url + picture[1])

@@ -5,14 +5,14 @@ What belongs here: the small HTTP server, what is gathered, and the HTML. What d
 """
 
 import contextlib
-import html
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from labkit.base.errors import LabError
 from labkit.base.origins import foreign_page
@@ -120,83 +120,23 @@ def image(context: Context, key: str) -> tuple[str, bytes] | None:
 # ---- HTML ---------------------------------------------------------------------------------------------
 
 
+#: the columns of the table, and how much of a value is shown: enough to tell it from others
+_COLUMNS = {
+    "image_id": 80, "status": 80, "file_extension": 80, "file_size": 80, "created_at": 80, "sha256": 12, "original_url": 80,
+}  # fmt: skip
+_STATES: Mapping[path.State, str] = {"ok": "passes", "bad": "stops here", "unknown": "not reached"}
+
+
 def render(view: View) -> str:
     """The page. Everything that others wrote is escaped."""
-    body = "".join(
-        [
-            f"<header><h1>{_e(view.title)}</h1><p class=target>target: {_e(view.target)}</p></header>",
-            *(f"<p class=warning>! {_e(text)}</p>" for text in view.warnings),
-            _section("Path", _path(view.hops)) if view.hops else "",
-            _section("Your own values", _facts(view.facts)),
-            _section("Images in S3", _thumbnails(view.objects)),
-            _section("Rows in DynamoDB", _table(view.rows)),
-            *(_section(name, _log(lines)) for name, lines in view.logs.items()),
-        ]
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f"<title>{_e(view.title)}</title><link rel=stylesheet href=style.css></head><body>{body}</body></html>"
-    )
-
-
-def _e(text: object) -> str:
-    return html.escape(str(text))
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{_e(title)}</h2>{content}</section>"
-
-
-def _log(lines: Sequence[str]) -> str:
-    return "<pre tabindex=0>" + (_e("\n".join(lines)) or "nothing yet") + "</pre>"
-
-
-def _path(hops: Sequence[path.Hop]) -> str:
-    words = {"ok": "passes", "bad": "stops here", "unknown": "not reached"}
-    items = "".join(
-        f"<li class={hop.state}><span class=mark>{path.MARKS[hop.state]}</span> <b>{_e(hop.name)}</b>"
-        f"<small>{_e(hop.seen if hop.state == 'bad' else words[hop.state])}</small></li>"
-        for hop in hops
-    )
-    stopped = any(hop.state == "bad" for hop in hops)
-    return f"<ol class=path>{items}</ol>" + (f"<p>{_e(NEXT)}</p>" if stopped else "")
-
-
-def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{_e(name)}</dt><dd>{_e(value)}</dd>" for name, value in facts) + "</dl>"
-
-
-def _thumbnails(objects: Sequence[Mapping[str, Any]]) -> str:
-    if not objects:
-        return "<p>None yet: ./lab process</p>"
-    items = "".join(
-        f'<figure><img src="object/{quote(o["key"], safe="")}" alt="{_e(o["key"])}" loading=lazy>'
-        f"<figcaption>{_e(o['key'])}<br>{o['size']:,} bytes</figcaption></figure>"
-        for o in objects
-    )
-    return f"<div class=images>{items}</div>"
-
-
-_COLUMNS = ("image_id", "status", "file_extension", "file_size", "created_at", "sha256", "original_url")
-#: so much of a value is enough to tell it from others
-_SHOWN = {"sha256": 12}
-
-
-def _table(rows: Sequence[Mapping[str, str]]) -> str:
-    if not rows:
-        return "<p>None yet: ./lab process</p>"
-    head = "".join(f"<th scope=col>{name}</th>" for name in _COLUMNS)
-    lines = "".join(
-        "<tr>" + "".join(f"<td>{_e(_short(name, row.get(name, '–')))}</td>" for name in _COLUMNS) + "</tr>"
-        for row in rows
-    )
-    return f"<div class=wide tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
-
-
-def _short(name: str, value: str) -> str:
-    most = _SHOWN.get(name, 80)
-    return value if len(value) <= most else f"{value[:most]}…"
+    template = environment.get_template("page.html.jinja")
+    return template.render(view=view, columns=_COLUMNS, states=_STATES, marks=path.MARKS, next=NEXT)
 
 
 # ---- Serving ------------------------------------------------------------------------------------------
@@ -275,7 +215,7 @@ def _answer(context: Context, token: str, asked: str) -> tuple[int, str, bytes]:
     if name == "":
         return _page(context)
     if name == "style.css":
-        return 200, "text/css; charset=utf-8", (context.manifest.root / "lesson" / "page.css").read_bytes()
+        return 200, "text/css; charset=utf-8", (context.manifest.root / "texts" / "page.css").read_bytes()
     if name.startswith("object/"):
         found = image(context, unquote(name.removeprefix("object/")))
         if found:
