@@ -23,7 +23,7 @@ ROOT = Path(labkit.__file__).parent.parent
 MANIFEST = load(ROOT)
 DOCUMENTS = (
     *("README.md", "STEPS.md", "CONTRIBUTING.md", "CHANGELOG.md", "texts/README.handout.md"),
-    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
 )
 MAKEFILE = (ROOT / "Makefile").read_text()
 
@@ -117,6 +117,20 @@ def rows(name: str, head: str) -> list[list[str]]:
     found = re.search(rf"(?m)^\| {re.escape(head)} \|.*\n\|[-| ]+\n((?:\|.*\n)+)", text)
     assert found is not None, head
     return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in found[1].splitlines()]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_module_and_file_of_the_kit_that_is_named_exists(name: str) -> None:
+    """`labkit/cloud/door`, and as modules `grading.process.warm` and, of the cloud's own, `door.admission`."""
+    for word in code(name):
+        if re.fullmatch(r"labkit/[\w/.-]+", word):
+            assert (ROOT / word).exists(), word
+        elif re.fullmatch(r"(cloud|grading|lesson|deploy|sandbox|door)(\.[a-z_]+)+", word):
+            places = [
+                ROOT / "labkit" / word.replace(".", "/"),
+                ROOT / "labkit/cloud" / word.replace(".", "/"),
+            ]
+            assert any(place.is_dir() or place.with_suffix(".py").exists() for place in places), word
 
 
 def test_the_instructors_table_of_presets_is_the_kits() -> None:
