@@ -4,10 +4,13 @@ What belongs here: the layouts of Canvas, Moodle, Gradescope and GitHub, zips in
 a hand-in is (handins).
 """
 
+import contextlib
+import errno
 import os
 import re
 import subprocess
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from labkit.base.errors import UsageError
+from labkit.base.errors import StateError, UsageError
 from labkit.base.text import printable
 from labkit.grading.intake import intake
 
@@ -75,7 +78,16 @@ def find(folder: Path, files: Mapping[str, str], work: Path) -> list[Place]:
         raise UsageError(
             f"There are no hand-ins in {folder}.", hint="Name a folder with zips or folders of students."
         )
-    return found
+    return list(_apart(found))
+
+
+def _apart(found: list[Place]) -> Iterator[Place]:
+    """Each with a label of its own: a zip may hold two entries of one name."""
+    seen: Counter[str] = Counter()
+    for place in found:
+        seen[place.label] += 1
+        again = seen[place.label]
+        yield replace(place, label=f"{place.label} ({again})") if again > 1 else place
 
 
 def _in(path: Path, label: str, search: _Search, clues: Clues, depth: int) -> Iterator[Place]:
@@ -93,6 +105,7 @@ def _in_folder(path: Path, label: str, search: _Search, clues: Clues, depth: int
     if any((path / name).exists() for name in search.files):
         yield Place(path, label or path.name, _by_git(path, clues))
         return
+    clues = _by_git(path, clues)  # the lab may lie deeper in a repository
     told = _metadata(path / _METADATA)
     for inner in sorted(path.iterdir()):
         if inner.name.startswith(".") or inner.name.casefold() in intake.SKIPPED:
@@ -171,10 +184,18 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, to: Path, most: i
         with archive.open(entry) as source, open(to, "xb") as out:
             if out.write(source.read(most + 1)) > most:
                 return "it is too large when unpacked"
-        stamp = datetime(*entry.date_time).timestamp()
-        os.utime(to, (stamp, stamp))
+        with contextlib.suppress(ValueError, OverflowError):  # a month 0: the time of unpacking stays
+            stamp = datetime(*entry.date_time).timestamp()
+            os.utime(to, (stamp, stamp))
     except FileExistsError:
         return "it is there twice"
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StateError(
+                f"The download can't be unpacked here: {error.strerror}.",
+                hint="Free some disk space, then run the command again.",
+            ) from error
+        return f"it can't be unpacked: {error.strerror}"
     except (
         zipfile.BadZipFile,
         EOFError,

@@ -224,6 +224,27 @@ def test_a_bomb_in_a_download_is_named_and_the_others_go_on(tmp_path: Path) -> N
     assert not list(tmp_path.glob("escape*"))
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_entries_of_one_name_are_two_places_in_the_list(tmp_path: Path) -> None:
+    good = pack(tmp_path / "a.zip", ADA).read_bytes()
+    path = tmp_path / "in" / "all.zip"
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x/a.zip", "x/a.zip", "x/a.zip/below.zip"):
+            archive.writestr(name, good)
+    told = {each.label: each for each in found(tmp_path)}
+    assert sum(each.is_ready for each in told.values()) == 1
+    assert {each.trouble for each in told.values() if not each.is_ready} == {"it is there twice."}
+
+
+@pytest.mark.processes
+def test_a_lab_that_lies_deeper_in_a_repository_is_its_owners(tmp_path: Path) -> None:
+    repository = tmp_path / "in" / "lab3-adal"
+    unpacked(bare(tmp_path / "x.zip"), repository / "work" / "mine")
+    subprocess.run(["git", "-C", str(repository), "init", "-q"], check=True)
+    assert found(tmp_path)[0].person == ADA
+
+
 def test_another_kit_version_waits_where_the_course_names_versions(tmp_path: Path) -> None:
     pack(tmp_path / "in" / "a.zip", ADA, kit="0.9.1")
     assert found(tmp_path)[0].is_ready
