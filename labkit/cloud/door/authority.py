@@ -14,6 +14,7 @@ from labkit.aws.iam import Decision, Request, evaluate, passes_endpoint
 from labkit.aws.iam.actions import needs
 from labkit.aws.iam.calls import ApiCall, Need
 from labkit.aws.iam.public import is_public
+from labkit.aws.iam.statements import statements
 from labkit.aws.records import InstanceRecord, PolicyDocument, Principal
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
@@ -192,7 +193,11 @@ class Authority:
             document = json.loads(policy)
         except ValueError:
             return  # the service says MalformedPolicy
-        if isinstance(document, dict) and is_public(PolicyDocument(bucket, document)):
+        if (
+            isinstance(document, dict)
+            and not _allows_all_but(document)
+            and is_public(PolicyDocument(bucket, document))
+        ):
             resource = f"arn:aws:s3:::{bucket}"
             message = (
                 f"User: {source.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
@@ -203,6 +208,12 @@ class Authority:
                 False, "explicit-deny", "resource", "BlockPublicPolicy", "", "s3:PutBucketPolicy", resource
             )
             raise refusals.Refused(403, "AccessDenied", message, decision)
+
+
+def _allows_all_but(document: Mapping[str, object]) -> bool:
+    """Whether a statement allows everybody but some, which S3 does not take: it says so itself."""
+    found = statements(document)
+    return any(each.effect == "Allow" and each.not_principal is not None for each in found)
 
 
 def _bucket(need: Need) -> str:

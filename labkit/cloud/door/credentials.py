@@ -77,7 +77,11 @@ def from_form(fields: Fields) -> Signature | None:
     """The signature in the fields of S3's upload form (names in lower case); None where there is none."""
     token = fields.get("x-amz-security-token", "")
     if "awsaccesskeyid" in fields:
-        given = fields.get("signature", "")
+        if "signature" not in fields:
+            words = "If it is specified, please check the order of the fields."
+            flaw = Flaw("InvalidArgument", f"Bucket POST must contain a field named 'Signature'.  {words}")
+            return Signature(service="s3", place="form", version=2, flaw=flaw)
+        given = fields["signature"]
         return Signature(
             fields["awsaccesskeyid"], service="s3", signature=given, token=token, place="form", version=2
         )

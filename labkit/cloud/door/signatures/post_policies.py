@@ -24,7 +24,7 @@ def check(form: Form, bucket: str, now: float) -> None:
     policy = _policy(form.fields.get("policy", ""))
     if _end(policy) <= now:
         raise _invalid("Policy expired.")
-    fields = {**form.fields, "bucket": bucket}
+    fields = {**form.fields, "bucket": bucket, "key": form.key}
     named: set[str] = set()
     for operator, name, value in _conditions(policy):
         if operator == "content-length-range":
@@ -50,8 +50,9 @@ def _policy(text: str) -> Mapping[str, object]:
 
 
 def _end(policy: Mapping[str, object]) -> float:
+    text = str(policy.get("expiration", ""))
     try:
-        end = datetime.fromisoformat(str(policy.get("expiration", "")))
+        end = datetime.fromisoformat(text if "T" in text else "")
     except ValueError:
         raise Refused(400, "InvalidPolicyDocument", "Invalid Policy: Invalid 'expiration' value.") from None
     return (end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp()
@@ -63,7 +64,7 @@ def _conditions(policy: Mapping[str, object]) -> Iterator[tuple[str, str, str]]:
     if not isinstance(listed, list):
         raise Refused(400, "InvalidPolicyDocument", "Invalid Policy: Policy missing 'conditions'.")
     for condition in listed:
-        if isinstance(condition, dict):
+        if isinstance(condition, dict) and len(condition) == 1:
             yield from (("eq", str(name).lower(), str(value)) for name, value in condition.items())
         elif isinstance(condition, list) and len(condition) == 3:
             operator, name, value = (str(part) for part in condition)

@@ -268,14 +268,16 @@ def _span(
     if number is not None:
         if text:
             raise invalid_request("Cannot specify both Range header and partNumber query parameter")
-        return _span_of_part(engine, version, number)
+        return _span_of_part(engine, version, number, asks_checksum=given.get("ChecksumMode") == "ENABLED")
     span = parse_range(text, version.size) if text else None
     if span is None:
         return (0, version.size - 1), {}
     return span, {"ContentRange": f"bytes {span[0]}-{span[1]}/{version.size}"}
 
 
-def _span_of_part(engine: Engine, version: Version, number: int) -> tuple[tuple[int, int], dict[str, Any]]:
+def _span_of_part(
+    engine: Engine, version: Version, number: int, *, asks_checksum: bool
+) -> tuple[tuple[int, int], dict[str, Any]]:
     count = version.facts.get("parts", 0)
     if not 1 <= number <= 10000:
         raise invalid_argument(
@@ -286,10 +288,13 @@ def _span_of_part(engine: Engine, version: Version, number: int) -> tuple[tuple[
         raise S3Error("InvalidPartNumber", details=details)
     if not count:
         return (0, version.size - 1), {}
-    sizes = [each.size for each in engine.storage.segments(version.id)]
+    segments = engine.storage.segments(version.id)
+    sizes = [each.size for each in segments]
     first = sum(sizes[: number - 1])
     last = first + sizes[number - 1] - 1
     told = {"ContentRange": f"bytes {first}-{last}/{version.size}", "PartsCount": count}
+    if asks_checksum and segments[number - 1].facts:
+        told |= {**segments[number - 1].facts, "ChecksumType": version.facts.get("sum", {}).get("type")}
     return (first, last), told
 
 

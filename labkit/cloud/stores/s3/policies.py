@@ -60,6 +60,8 @@ def _check(bucket: str, statement: Any) -> None:
             if "Effect" in statement
             else "Missing required field Effect"
         )
+    if statement["Effect"] == "Allow" and "NotPrincipal" in statement:
+        raise _malformed("Allow with NotPrincipal is not allowed.")
     _check_principal(statement.get("Principal", statement.get("NotPrincipal")))
     for action in _texts(statement.get("Action", statement.get("NotAction"))):
         if not _ACTION(action):

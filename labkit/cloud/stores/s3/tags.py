@@ -18,7 +18,7 @@ _LETTERS = re.compile(r"[\w\s+\-=.:/@]*", re.UNICODE).fullmatch
 
 def from_header(text: str) -> list[Tag]:
     """The tags of x-amz-tagging, in the form of a query. Raises S3Error for what is none."""
-    pairs = parse_qsl(text, keep_blank_values=True)
+    pairs = sorted(parse_qsl(text, keep_blank_values=True))
     if len(dict(pairs)) < len(pairs):
         words = (
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without "

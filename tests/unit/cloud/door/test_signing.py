@@ -285,6 +285,7 @@ def test_a_form_keeps_to_its_policy(v2: bool) -> None:
         ([["content-length-range", 1, 3]], {}, (400, "EntityTooLarge")),
         ([], {"key": "elsewhere"}, (403, "AccessDenied")),
         ([["odd", "$key", ""]], {}, (400, "InvalidPolicyDocument")),
+        ([{}], {}, (400, "InvalidPolicyDocument")),
     ]
     for conditions, fields, expected in wrong:
         assert refusal(form(conditions, fields, v2=v2)) == expected, (conditions, fields)

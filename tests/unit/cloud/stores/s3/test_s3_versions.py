@@ -104,6 +104,7 @@ def test_parts_become_an_object(s3, bucket, kind):
     assert (got["Body"].read(), got["Metadata"]) == (data, {"a": "1"})
     part = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
     assert (part["Body"].read(), part["PartsCount"]) == (data[SMALLEST_PART:], 2)
+    assert (part["ChecksumCRC32"], part["ChecksumType"]) == (parts[1]["ChecksumCRC32"], kind)
     across = f"bytes={SMALLEST_PART - 2}-{SMALLEST_PART + 1}"
     assert (
         s3.get_object(Bucket=bucket, Key="k", Range=across)["Body"].read()
