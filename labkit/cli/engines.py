@@ -6,6 +6,7 @@ What belongs here: their command line and how their results are shown. What does
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.events import banner
@@ -32,8 +33,6 @@ def register(
 
 
 def _parity(arguments: argparse.Namespace, places: Places, console: Console) -> int:
-    from dataclasses import asdict
-
     from labkit.course.manifest import load
     from labkit.lesson.compare.parity import run_parity, run_static
 
@@ -141,8 +140,6 @@ def _span(seconds: float) -> str:
 
 
 def _as_data(each: "Swept") -> dict[str, Any]:
-    from dataclasses import asdict
-
     return {
         "region": each.region, "variant": each.lab.variant, "state": each.state, "since": each.lab.since,
         "ttl": each.lab.ttl, "things": [asdict(thing) for thing in each.lab.things],

@@ -7,6 +7,7 @@ goes through the console that labkit.cli.main opened.
 import argparse
 import os
 import signal
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -221,8 +222,6 @@ def _reset(context: "Context", arguments: argparse.Namespace, console: Console) 
 
 
 def _wrapped(text: str, width: int = 76) -> list[str]:
-    import textwrap
-
     lines: list[str] = []
     for part in text.splitlines():
         if part.startswith("    "):

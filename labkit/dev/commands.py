@@ -6,6 +6,7 @@ What belongs here: their command line and how their results are shown. What does
 import argparse
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import UsageError
@@ -131,6 +132,4 @@ def _show(outcome: "Outcome", files: dict[str, str], console: Console) -> None:
 
 
 def _as_json(outcome: "Outcome") -> dict[str, object]:
-    from dataclasses import asdict
-
     return {"id": outcome.mutant.id, "kind": outcome.kind, "why": outcome.why, **asdict(outcome.graded)}

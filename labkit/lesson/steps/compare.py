@@ -6,6 +6,7 @@ What belongs here: this step's work, checks and screen. What does not: a trial (
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,6 @@ def _differs(difference: Difference) -> str:
 
 
 def _about(context: Context) -> Mapping[str, Any]:
-    from datetime import UTC, datetime
-
     target = context.clients.target
     return {
         "target": target.name, "region": target.region, "fingerprint": context.workspace.fingerprint(),

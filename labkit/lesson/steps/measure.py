@@ -6,6 +6,7 @@ What belongs here: this step's course, its table and its checks. What does not: 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,6 @@ def _other(context: Context) -> Mapping[str, Any] | None:
 
 
 def _about(context: Context, outputs: Mapping[str, str]) -> Mapping[str, Any]:
-    from datetime import UTC, datetime
-
     api = context.clients.client("lambda")
     memory = api.get_function_configuration(FunctionName=outputs["LambdaFunctionName"])["MemorySize"]
     target, variant = context.clients.target, context.workspace.variant
