@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.cloud.stores.dynamodb import table_checks
+from labkit.cloud.stores.dynamodb import descriptions, table_checks
 from labkit.cloud.stores.dynamodb.errors import (
     DynamoError,
     invalid,
@@ -149,10 +149,10 @@ class Tables:
             "TableId": str(uuid.uuid4()),
             "DeletionProtectionEnabled": bool(request.get("DeletionProtectionEnabled")), "WarmThroughput": _WARM,
         }  # fmt: skip
-        _set_billing(
+        descriptions.set_billing(
             description, request.get("BillingMode", "PROVISIONED"), request.get("ProvisionedThroughput")
         )
-        _set_rest(description, request)
+        descriptions.set_rest(description, request)
         numbers: dict[str, int] = {}
         for group in (LOCAL, GLOBAL):
             if request.get(group):
@@ -175,7 +175,7 @@ class Tables:
         }  # fmt: skip
         if is_global:
             index |= {
-                "ProvisionedThroughput": _throughput(asked.get("ProvisionedThroughput")),
+                "ProvisionedThroughput": descriptions.throughput(asked.get("ProvisionedThroughput")),
                 "WarmThroughput": _WARM,
             }
         return index
@@ -243,7 +243,7 @@ class Tables:
         with self.lock:
             table = self.named(region, request["TableName"])
             self._set_capacity(table, request)
-            _set_rest(table.description, request)
+            descriptions.set_rest(table.description, request)
             if request.get("DeletionProtectionEnabled") is not None:
                 table.description["DeletionProtectionEnabled"] = request["DeletionProtectionEnabled"]
             self._update_stream(table, request)
@@ -288,7 +288,7 @@ class Tables:
                     f"the table: {old[units[1]]}. Requested WriteCapacityUnits: {throughput[units[1]]}. "
                     "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
                 )
-        _set_billing(table.description, mode or was, throughput)
+        descriptions.set_billing(table.description, mode or was, throughput)
 
     def _update_indexes(self, table: Table, request: Mapping[str, Any]) -> None:
         updates = request.get("GlobalSecondaryIndexUpdates")
@@ -315,8 +315,8 @@ class Tables:
         elif kind == "Delete":
             self._delete_index(table, asked["IndexName"])
         else:
-            _global(table, asked["IndexName"])["ProvisionedThroughput"] = _throughput(
-                asked.get("ProvisionedThroughput")
+            descriptions.global_index(table, asked["IndexName"])["ProvisionedThroughput"] = (
+                descriptions.throughput(asked.get("ProvisionedThroughput"))
             )
 
     def _create_index(self, table: Table, asked: Mapping[str, Any], request: Mapping[str, Any]) -> None:
@@ -369,7 +369,7 @@ class Tables:
             behind = Position(rows[-1].place, rows[-1].place)
 
     def _delete_index(self, table: Table, name: str) -> None:
-        described = _global(table, name)
+        described = descriptions.global_index(table, name)
         number = table.settings["numbers"].pop(name)
         left = [each for each in table.description[GLOBAL] if each is not described]
         table.description[GLOBAL] = left
@@ -392,43 +392,3 @@ def _refuse(request: Mapping[str, Any]) -> None:
     for name in _NOT_HERE:
         if request.get(name):
             raise not_emulated(f"{name} of DynamoDB's tables")
-
-
-def _throughput(asked: Mapping[str, Any] | None) -> dict[str, Any]:
-    units = asked or {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
-    return {"NumberOfDecreasesToday": 0, **units}
-
-
-def _set_billing(description: dict[str, Any], mode: str, throughput: Mapping[str, Any] | None) -> None:
-    description["ProvisionedThroughput"] = _throughput(throughput)
-    if mode == "PAY_PER_REQUEST":
-        if "BillingModeSummary" not in description:
-            since = {"LastUpdateToPayPerRequestDateTime": round(time.time(), 3)}
-            description["BillingModeSummary"] = {"BillingMode": mode, **since}
-    else:
-        description.pop("BillingModeSummary", None)
-
-
-def _set_rest(description: dict[str, Any], request: Mapping[str, Any]) -> None:
-    """Encryption, class and limits, as DescribeTable tells them."""
-    encryption = request.get("SSESpecification")
-    if encryption is not None:
-        description.pop("SSEDescription", None)
-        if encryption.get("Enabled"):
-            described = {"Status": "ENABLED", "SSEType": encryption.get("SSEType", "KMS")}
-            if "KMSMasterKeyId" in encryption:
-                described["KMSMasterKeyArn"] = encryption["KMSMasterKeyId"]
-            description["SSEDescription"] = described
-    if request.get("TableClass") is not None:
-        description["TableClassSummary"] = {"TableClass": request["TableClass"]}
-    for name in ("OnDemandThroughput", "WarmThroughput"):
-        if request.get(name) is not None:
-            description[name] = {**description.get(name, {}), **request[name]}
-
-
-def _global(table: Table, name: str) -> dict[str, Any]:
-    for each in table.description.get(GLOBAL, ()):
-        if each["IndexName"] == name:
-            found: dict[str, Any] = each
-            return found
-    raise not_found(f"Requested resource not found: Index: {name} not found")
