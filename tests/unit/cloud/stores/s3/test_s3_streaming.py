@@ -91,12 +91,14 @@ def check(server: Server, megabytes: int, room: int) -> float:
     return time.monotonic() - begun
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells the memory")
 def test_a_large_body_takes_no_more_memory_than_a_small_one(server: Server) -> None:
     """docs/s3.md: bodies are never held whole."""
     check(server, 96, 24 << 20)
 
 
+@pytest.mark.processes
 @pytest.mark.verify
 @pytest.mark.timeout(1800)
 def test_five_gigabytes_take_less_than_200_megabytes(server: Server) -> None:
@@ -105,6 +107,7 @@ def test_five_gigabytes_take_less_than_200_megabytes(server: Server) -> None:
     assert server.memory < 200 << 20
 
 
+@pytest.mark.processes
 def test_a_body_that_ends_early_is_no_object(server: Server) -> None:
     """S3 API reference, "List of error codes": IncompleteBody; what was there stays."""
     s3 = client_of(server.url)
