@@ -22,6 +22,8 @@ from labkit.cloud.stores.s3.storage import Version
 from labkit.cloud.stores.s3.writing import http_date
 
 _DAY = 24 * 3600
+#: what AWS tells with every configuration; transitions, which it is about, are refused
+SMALLEST = "all_storage_classes_128K"
 #: how often it is looked for what has ended, in seconds
 EVERY = 60.0
 
@@ -37,7 +39,7 @@ def check(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
     for number, rule in enumerate(rules, 1):
         _check_rule(rule)
         rule.setdefault("ID", f"rule-{number}-{int(time.time())}")
-    return configuration
+    return {**configuration, "TransitionDefaultMinimumObjectSize": SMALLEST}
 
 
 def _check_rule(rule: Mapping[str, Any]) -> None:
