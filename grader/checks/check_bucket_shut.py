@@ -6,11 +6,22 @@ from typing import Any
 
 from grader.support.rights import denied
 from grader.support.stated import infrastructure, is_true, properties, terraform_blocks
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.aws.iam.evaluator import Request, evaluate
 from labkit.aws.iam.public import is_public
-from labkit.aws.records import PolicyDocument
+from labkit.aws.records import PolicyDocument, Principal
 from labkit.grading.api import Failed, Lab, lost
 
 _BLOCKS = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+_ANYBODY = Principal(
+    "session",
+    f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/anybody/grader",
+    ACCOUNT_ID,
+    role_arn=f"arn:aws:iam::{ACCOUNT_ID}:role/anybody",
+)
+_EVERYTHING = PolicyDocument(
+    "everything", {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+)
 _TERRAFORM = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
@@ -59,18 +70,19 @@ def _read(lab: Lab) -> Iterator[tuple[bool, str]]:
 
 
 def _http(lab: Lab) -> Iterator[tuple[bool, str]]:
-    statements = _policy(lab).get("Statement", [])
-    statements = statements if isinstance(statements, list) else [statements]
-    yield any(_denies_http(each) for each in statements), "no policy of the bucket denies plain HTTP"
+    """What somebody who may do everything can do without TLS: the one evaluator is asked, as the door asks it."""
+    policy = PolicyDocument(lab.bucket.name, _policy(lab))
+    bucket = f"arn:aws:s3:::{lab.bucket.name}"
+    picture = f"{bucket}/{lab.variant.prefix}/a.png"
+    ways = {"s3:GetObject": picture, "s3:PutObject": picture, "s3:ListBucket": bucket}
+    passing = [action for action, resource in ways.items() if not _denies_http(policy, action, resource)]
+    words = f"the bucket's policy does not deny {' and '.join(passing)} over plain HTTP"
+    yield not passing, words if len(passing) < len(ways) else "no policy of the bucket denies plain HTTP"
 
 
-def _denies_http(statement: Mapping[str, Any]) -> bool:
-    conditions = statement.get("Condition", {})
-    values = {
-        (key.lower(), str(value).lower()) for about in conditions.values() for key, value in about.items()
-    }  # fmt: skip
-    everybody = statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})
-    return statement.get("Effect") == "Deny" and everybody and ("aws:securetransport", "false") in values
+def _denies_http(policy: PolicyDocument, action: str, resource: str) -> bool:
+    request = Request(_ANYBODY, action, (resource,), {"aws:securetransport": ("false",)})
+    return evaluate(request, [_EVERYTHING], [policy]).reason == "explicit-deny"
 
 
 def _strangers(lab: Lab) -> Iterator[tuple[bool, str]]:
