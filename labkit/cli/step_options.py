@@ -56,4 +56,4 @@ def value(arguments: argparse.Namespace, name: str, default: Any = None) -> Any:
 def given(arguments: argparse.Namespace) -> Mapping[str, Any]:
     """What was given of the options that one step alone takes."""
     found = {name: value(arguments, name) for name in OPTIONS.keys() - _FIELDS}
-    return {name: value for name, value in found.items() if value not in (None, False)}
+    return {name: value for name, value in found.items() if value is not None and value is not False}

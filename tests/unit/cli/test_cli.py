@@ -1,5 +1,6 @@
 """The command line: statuses, messages, and what programs get from it."""
 
+import argparse
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from labkit.cli import main as cli
+from labkit.cli import step_options
 from labkit.cli.console import PlainConsole
 
 
@@ -131,3 +133,10 @@ def test_a_steps_help_shows_its_own_options_alone(capsys: pytest.CaptureFixture[
     shown = capsys.readouterr().out
     assert "--engine" in shown
     assert not any(word in shown for word in ("--attack", "--rate", "--image", "--force", "--lab-role"))
+
+
+def test_nought_is_given_too() -> None:
+    parser = argparse.ArgumentParser()
+    step_options.add(parser, ("seed", "undo"))
+    assert step_options.given(parser.parse_args(["--seed", "0"])) == {"seed": 0}
+    assert step_options.given(parser.parse_args([])) == {}

@@ -62,6 +62,13 @@ def test_every_gap_has_a_hint_for_any_symptom(gap: str) -> None:
     assert all(len(tier.strip()) > 40 for tier in hint.tiers)
 
 
+def test_every_hint_is_a_gaps_has_three_tiers_and_stands_once() -> None:
+    assert {hint.gap for hint in TEXTS.hints} - {""} <= {gap.name for gap in TEXTS.manifest.gaps}
+    assert all(len(hint.tiers) == 3 and all(tier.strip() for tier in hint.tiers) for hint in TEXTS.hints)
+    places = [(hint.gap, hint.symptom) for hint in TEXTS.hints]
+    assert len(places) == len(set(places))
+
+
 def test_a_hint_is_chosen_by_its_symptom() -> None:
     hint = TEXTS.hint("lambda-network", "address")
     assert hint is not None
