@@ -35,7 +35,7 @@ quick: setup ## Run the unit tests that start no process: while you write
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not processes and not slow and not verify" tests/unit
 
 test: setup ## Run all tests
-	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE)
+	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE) --durations=20
 
 verify: setup ## Run the long proofs as well (more than an hour)
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE) -m "verify or not verify"

@@ -37,9 +37,9 @@ def python_for(uid: int) -> str:
 
 def readable_copy(folder: Path) -> Path:
     """What the driver needs, where everybody may read it."""
-    shutil.copytree(ROOT / "labkit" / "sandbox", folder / "labkit" / "sandbox")
-    for name in ("__init__.py", "errors.py"):
-        shutil.copy(ROOT / "labkit" / name, folder / "labkit" / name)
+    for name in ("base", "sandbox"):
+        shutil.copytree(ROOT / "labkit" / name, folder / "labkit" / name)
+    shutil.copy(ROOT / "labkit" / "__init__.py", folder / "labkit")
     shutil.copytree(BATTERY, folder / "battery")
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755)
