@@ -377,7 +377,8 @@ def test_a_client_that_reads_nothing_gives_way_to_another(monkeypatch: pytest.Mo
     with socket.create_connection(("127.0.0.1", port), 5) as client:
         client.sendall(b"GET /long HTTP/1.1\r\nHost: h\r\n\r\n")
         client.recv(1)
-        assert ask(port)[1] == b"short"
+        for _ in range(5):  # the first may come while what is told still fits into the kernel's buffers
+            assert ask(port)[1] == b"short"
         with contextlib.suppress(ConnectionError):
             assert len(read_all(client)) < 64 << 20, "the answer was broken off"
     server.close()
