@@ -7,16 +7,14 @@ the file when it ends (write-ahead log: a killed process loses nothing that it a
 What belongs here: SQL. What does not: what rows mean.
 """
 
-import contextlib
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.cloud.stores.database import Database
 from labkit.cloud.stores.dynamodb.key_conditions import Span
 from labkit.cloud.stores.dynamodb.keys import Place
 from labkit.cloud.stores.dynamodb.values import Item
@@ -64,47 +62,12 @@ class Bounds:
     size: int
 
 
-class Storage:
+class Storage(Database):
     """All rows of all regions. For any thread; `transaction()` is for one at a time."""
 
     def __init__(self, path: Path | None) -> None:
         """`path` is the file, made where it is missing; None keeps everything in memory."""
-        self._lock = threading.RLock()
-        self._base = sqlite3.connect(
-            str(path) if path else ":memory:",
-            check_same_thread=False,
-            isolation_level=None,
-            cached_statements=256,
-        )
-        self._base.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-        )
-        self._base.executescript(_SCHEMA)
-        self._depth = 0
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._base.close()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All that is written inside, or nothing of it; others wait."""
-        with self._lock:
-            self._depth += 1
-            try:
-                if self._depth == 1:
-                    self._base.execute("BEGIN IMMEDIATE")
-                yield
-            except BaseException:
-                if self._depth == 1:
-                    self._base.execute("ROLLBACK")
-                raise
-            else:
-                if self._depth == 1:
-                    self._base.execute("COMMIT")
-            finally:
-                self._depth -= 1
+        super().__init__(path, _SCHEMA)
 
     # -- tables --------------------------------------------------------------------------------------------
 

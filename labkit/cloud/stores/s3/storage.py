@@ -10,13 +10,13 @@ What belongs here: SQL. What does not: what rows mean, and files (bodies).
 
 import contextlib
 import json
-import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from labkit.cloud.stores.database import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS buckets (name TEXT PRIMARY KEY, region TEXT, made INTEGER, versioning TEXT) WITHOUT ROWID;
@@ -110,59 +110,12 @@ class Segment:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Storage:
+class Storage(Database):
     """All rows. For any thread; `transaction()` is for one at a time."""
 
     def __init__(self, path: Path | None) -> None:
         """`path` is the file, made where it is missing; None keeps everything in memory."""
-        self._lock = threading.RLock()
-        self._base = sqlite3.connect(
-            str(path) if path else ":memory:",
-            check_same_thread=False,
-            isolation_level=None,
-            cached_statements=256,
-        )
-        self._base.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-        )
-        self._base.executescript(_SCHEMA)
-        self._depth = 0
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._base.close()
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All that is written inside, or nothing of it; others wait."""
-        with self._lock:
-            self._depth += 1
-            try:
-                if self._depth == 1:
-                    self._base.execute("BEGIN IMMEDIATE")
-                yield
-            except BaseException:
-                if self._depth == 1:
-                    self._base.execute("ROLLBACK")
-                raise
-            else:
-                if self._depth == 1:
-                    self._base.execute("COMMIT")
-            finally:
-                self._depth -= 1
-
-    def _run(self, text: str, *values: Any) -> None:
-        with self._lock:
-            self._base.execute(text, values)
-
-    def _one(self, text: str, *values: Any) -> Any:
-        with self._lock:
-            return self._base.execute(text, values).fetchone()
-
-    def _all(self, text: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._base.execute(text, values).fetchall()
+        super().__init__(path, _SCHEMA)
 
     # -- buckets -------------------------------------------------------------------------------------------
 
