@@ -140,13 +140,15 @@ def _ended(
     if "Date" in expiration and _moment(expiration["Date"]) <= now:
         limit = now
     noncurrent = (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays")
-    versions = engine.storage.older_than(bucket, int(now) + 1, prefix)
-    for each, later in zip(versions, [*versions[1:], None], strict=True):
+    versions = engine.storage.older_than(
+        bucket, int(now) + 1, prefix
+    )  # those of a key together, the oldest first
+    for before, each, later in zip([None, *versions], versions, [*versions[1:], None], strict=False):
         if each.latest:
             if not each.marker and each.made <= limit and _fits(rule, each):
                 yield each
-            alone = expiration.get("ExpiredObjectDeleteMarker") and not _has_older(versions, each)
-            if each.marker and alone:
+            alone = before is None or before.key != each.key
+            if each.marker and alone and expiration.get("ExpiredObjectDeleteMarker"):
                 yield each
         elif (
             noncurrent is not None
@@ -155,10 +157,6 @@ def _ended(
             and _fits(rule, each)
         ):
             yield each
-
-
-def _has_older(versions: list[Version], marker: Version) -> bool:
-    return any(each.key == marker.key and each.id < marker.id for each in versions)
 
 
 def _abort(engine: Engine, bucket: str, rule: Mapping[str, Any], prefix: str, now: float) -> None:
