@@ -4,16 +4,17 @@ What belongs here: making the file, reading it, comparing numbers with the stude
 does not: marking prose (a person does).
 """
 
+import dataclasses
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit.base import state
-from labkit.course import written
+from labkit.course import toml_file, written
 from labkit.course.statistics import percentile
+from labkit.course.toml_file import Table
 
 FILE = "answers.md"
 #: an answer may differ from the computed number by this share of it: people round
@@ -24,6 +25,7 @@ UNITS = {
     "ms": {"s": 1e3, "sec": 1e3, "second": 1e3, "seconds": 1e3, "us": 1e-3, "μs": 1e-3},
     "USD": {"cent": 0.01, "cents": 0.01, "ct": 0.01, "¢": 0.01},
 }
+_HINT = "Each [[question]] has id, title, text, and perhaps number and unit; texts/questions.toml is the kit's own."
 #: the kit's own
 QUESTIONS = Path(__file__).resolve().parent.parent.parent / "texts" / "questions.toml"
 
@@ -69,8 +71,16 @@ class Numbered:
 
 
 def questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
-    """The lab's questions."""
-    return tuple(Question(**q) for q in tomllib.loads(path.read_text(encoding="utf-8"))["question"])
+    """The questions in this file. Raises ManifestError naming the line and the key that are wrong."""
+    return tuple(map(_question, toml_file.read(path, _HINT).tables("question")))
+
+
+def _question(table: Table) -> Question:
+    table.refuse_others([each.name for each in dataclasses.fields(Question)])
+    return Question(
+        table.text("id"), table.text("title"), table.text("text"), table.optional_text("number"),
+        table.optional_text("unit"),
+    )  # fmt: skip
 
 
 def begin(workspace: Path, file: Path = QUESTIONS) -> bool:

@@ -6,16 +6,18 @@ What does not: which keys and values there are (course_file), explaining (course
 """
 
 import itertools
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from labkit.course import answers
-from labkit.course.course_file import NAME, REPAIRABLE, refuse_unknown, wrong
+from labkit.base.errors import ManifestError
+from labkit.course import answers, course_file
+from labkit.course.course_file import NAME, REPAIRABLE, refuse_unknown
 from labkit.course.manifest import ENGINES, Manifest
+from labkit.course.rubric import load as load_rubric
+from labkit.course.toml_file import Table
 
 #: gaps that the student writes; the others are given, that is: rendered solved
 PRESETS: Mapping[str, tuple[str, ...]] = {
@@ -77,25 +79,19 @@ def load(manifest: Manifest) -> Course:
     path = manifest.root / NAME
     if not path.exists():
         return Course()
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise wrong(f"can't be read: {error}") from error
-    lines = rubric(manifest)
-    refuse_unknown(data, [line.id for line in lines])
-    course = _course(manifest, data, path)
-    _refuse_unfit(course, manifest, lines)
+    top, lines = course_file.read(manifest.root), rubric(manifest)
+    refuse_unknown(top, [line.id for line in lines])
+    course = _course(manifest, top, path)
+    _refuse_unfit(top, course, manifest, lines)
     return course
 
 
 def contact(root: Path) -> str:
     """Whom to ask, "" where no course says so or its file can't be read: for use beside other errors."""
     try:
-        data = tomllib.loads((root / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return course_file.read(root).table("course").optional_text("contact")
+    except ManifestError:
         return ""
-    table = data.get("course", {})
-    return str(table.get("contact", "")) if isinstance(table, dict) else ""
 
 
 def text_files(folder: Path | None) -> list[Path]:
@@ -103,13 +99,14 @@ def text_files(folder: Path | None) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")] if folder else []
 
 
-def _course(manifest: Manifest, data: Mapping[str, Any], path: Path) -> Course:
+def _course(manifest: Manifest, top: Table, path: Path) -> Course:
+    data = top.data
     lab, hints, breaking = data.get("lab", {}), data.get("hints", {}), data.get("break", {})
     asked, points, about = data.get("questions", {}), data.get("points", {}), data.get("course", {})
     folder, file = data.get("texts", {}).get("folder"), asked.get("file")
     return Course(
         name=about.get("name", ""), contact=about.get("contact", ""),
-        preset=lab.get("preset", "full"), given=_given(manifest, lab), engines=tuple(lab.get("engines", ENGINES)),
+        preset=lab.get("preset", "full"), given=_given(manifest, top.table("lab")), engines=tuple(lab.get("engines", ENGINES)),
         points={k: v for k, v in points.items() if k not in ("scale_to", "bonus")}, scale_to=points.get("scale_to", 0),
         hint_tiers=hints.get("tiers", 3), hint_cost=float(hints.get("cost", 0)),
         tier3_after=hints.get("tier3_after", 10), pool=tuple(breaking.get("pool", Course.pool)),
@@ -120,12 +117,11 @@ def _course(manifest: Manifest, data: Mapping[str, Any], path: Path) -> Course:
 
 
 def rubric(manifest: Manifest) -> tuple[Line, ...]:
-    """The rubric's lines in lab.toml; none where this copy has no rubric."""
-    data = tomllib.loads((manifest.root / "lab.toml").read_text(encoding="utf-8"))
+    """The rubric's lines in lab.toml."""
     names = {gap.name for gap in manifest.gaps}
     return tuple(
-        Line(line["id"], line["points"], tuple(n for n in line.get("alone", ()) if n in names))
-        for line in data.get("line", ())
+        Line(line.id, line.points, tuple(name for name in line.alone if name in names))
+        for line in load_rubric(manifest.root).lines
     )
 
 
@@ -134,13 +130,13 @@ def leaving(lines: Sequence[Line], course: Course) -> list[Line]:
     return [line for line in lines if line.gaps and set(line.gaps) <= set(course.given)]
 
 
-def _given(manifest: Manifest, lab: Mapping[str, Any]) -> tuple[str, ...]:
+def _given(manifest: Manifest, lab: Table) -> tuple[str, ...]:
     """The gaps that are given: those outside the preset, and those named."""
-    preset = lab.get("preset", "full")
+    preset = lab.optional_text("preset") or "full"
     if preset not in PRESETS:
-        raise wrong(f"[lab] preset = {preset!r}; there are {', '.join(PRESETS)}")
-    named, known = lab.get("given", ()), [gap.name for gap in manifest.gaps]
-    _all_known("[lab] given", named, known)
+        raise lab.wrong("preset", f"= {preset!r}; there are {', '.join(PRESETS)}")
+    named, known = lab.texts("given", optional=True), [gap.name for gap in manifest.gaps]
+    _refuse_unknown_names(lab, "given", named, known)
     written = PRESETS[preset] or known
     return tuple(gap for gap in known if gap not in written or gap in named)
 
@@ -148,98 +144,93 @@ def _given(manifest: Manifest, lab: Mapping[str, Any]) -> tuple[str, ...]:
 # ---- What does not fit ---------------------------------------------------------------------------------
 
 
-def _refuse_unfit(course: Course, manifest: Manifest, lines: Sequence[Line]) -> None:
-    _all_known("[lab] engines", course.engines, ENGINES)
-    _all_known("[break] pool", course.pool, REPAIRABLE)
+def _refuse_unfit(top: Table, course: Course, manifest: Manifest, lines: Sequence[Line]) -> None:
+    lab, breaking = top.table("lab"), top.table("break")
+    _refuse_unknown_names(lab, "engines", course.engines, ENGINES)
+    _refuse_unknown_names(breaking, "pool", course.pool, REPAIRABLE)
     if not course.engines:
-        raise wrong("[lab] engines is empty: nothing could be deployed")
+        raise lab.wrong("engines", "is empty: nothing could be deployed")
     if len(course.given) == len(manifest.gaps):
-        raise wrong("[lab] given leaves no gap to write")
+        raise lab.wrong("given", "leaves no gap to write")
     if course.how_many > len(course.pool):
-        raise wrong(f"[break] how_many = {course.how_many}; the pool has {len(course.pool)}")
+        raise breaking.wrong("how_many", f"= {course.how_many}; the pool has {len(course.pool)}")
+    _refuse_points(top, course, lines)
+    _refuse_dates(top.table("dates"), course)
+    _refuse_files(top, course, manifest.root)
+
+
+def _refuse_points(top: Table, course: Course, lines: Sequence[Line]) -> None:
+    points, full = top.table("points"), course.scale_to or 100
     total = sum(course.points.get(line.id, line.points) for line in lines)
     if course.points and not course.scale_to and total != 100:
-        raise wrong(f"[points] sums to {total}, not 100; change other lines, or say scale_to = 100")
+        raise points.wrong("", f"sums to {total}, not 100; change other lines, or say scale_to = 100")
     left = [line for line in lines if line not in leaving(lines, course)]
     if lines and not any(course.points.get(line.id, line.points) for line in left):
-        raise wrong("[points] leaves no points: every line that is judged counts 0; give one of them some")
-    total = course.data.get("lms", {}).get("gradescope_total")
-    if total is not None and total != (course.scale_to or 100):
-        raise wrong(
-            f"[lms] gradescope_total = {total}, and the marks are out of {course.scale_to or 100}; say [points] scale_to = {total}"
-        )
-    _refuse_dates(course)
-    _refuse_files(course, manifest)
+        raise points.wrong("", "leaves no points: every line that is judged counts 0; give one of them some")
+    total = top.table("lms").data.get("gradescope_total", full)
+    if total != full:
+        what = f"= {total}, and the marks are out of {full}; say [points] scale_to = {total}"
+        raise top.table("lms").wrong("gradescope_total", what)
 
 
-def _all_known(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+def _refuse_unknown_names(table: Table, key: str, names: Sequence[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            raise wrong(f"{where}: there is no {name!r}; there are {', '.join(sorted(known))}")
+            raise table.wrong(key, f"names {name!r}, which is none of {', '.join(sorted(known))}")
 
 
-def _refuse_dates(course: Course) -> None:
-    dates = course.data.get("dates", {})
-    order = [(name, course.moment(dates[name])) for name in ("release", "setup_due", "due") if name in dates]
+def _refuse_dates(dates: Table, course: Course) -> None:
+    given = [name for name in ("release", "setup_due", "due") if name in dates.data]
+    order = [(name, course.moment(dates.data[name])) for name in given]
     for (first, before), (second, after) in itertools.pairwise(order):
         if (before.tzinfo is None) != (after.tzinfo is None):
-            raise wrong(f"[dates] {first} and {second}: give both a zone, or name [course] timezone")
+            raise dates.wrong(first, f"and {second}: give both a zone, or name [course] timezone")
         if before >= after:
-            raise wrong(f"[dates] {first} is not before {second}")
+            raise dates.wrong(first, f"is not before {second}")
 
 
-def _refuse_files(course: Course, manifest: Manifest) -> None:
+def _refuse_files(top: Table, course: Course, root: Path) -> None:
     """Files that the course names must be in the lab's folder, and hold what is asked of them.
 
     The list of own deadlines is not in the hand-out, where nobody asks for it.
     """
-    for table, key in (
-        ("questions", "file"),
-        ("texts", "folder"),
-        ("texts", "logo"),
-        ("dates", "extensions"),
-    ):
-        name = course.data.get(table, {}).get(key)
-        if name is not None:
-            _refuse_elsewhere(manifest.root, name, f"[{table}] {key} = {name!r}")
-    handed_out = not (manifest.root / "solution").is_dir()
-    for table, key in (("texts", "logo"), *([] if handed_out else [("dates", "extensions")])):
-        name = course.data.get(table, {}).get(key)
-        if name is not None and not (manifest.root / name).is_file():
-            raise wrong(f"[{table}] {key} = {name!r}: there is no such file beside {NAME}")
-    _refuse_texts(course.texts)
-    asked = _questions(course)
-    _all_known("[questions] required", course.required, [question.id for question in asked])
+    handed_out = not (root / "solution").is_dir()
+    for table, key, must_be in (
+        ("questions", "file", None), ("texts", "folder", None), ("texts", "logo", Path.is_file),
+        ("dates", "extensions", None if handed_out else Path.is_file),
+    ):  # fmt: skip
+        _refuse_elsewhere(top.table(table), key, root, must_be)
+    _refuse_texts(top.table("texts"), course.texts)
+    asked = _questions(top.table("questions"), course)
+    _refuse_unknown_names(
+        top.table("questions"), "required", course.required, [question.id for question in asked]
+    )
 
 
-def _refuse_elsewhere(root: Path, name: str, what: str) -> None:
+def _refuse_elsewhere(table: Table, key: str, root: Path, must_be: Callable[[Path], bool] | None) -> None:
+    name = table.optional_text(key)
     path = (root / name).resolve()
-    if path == root.resolve() or not path.is_relative_to(root.resolve()):
-        raise wrong(f"{what} is not inside the lab's folder; put it beside {NAME}")
+    if key in table.data and (path == root.resolve() or not path.is_relative_to(root.resolve())):
+        raise table.wrong(key, f"= {name!r} is not inside the lab's folder; put it beside {NAME}")
+    if key in table.data and must_be and not must_be(path):
+        raise table.wrong(key, f"= {name!r}: there is no such file beside {NAME}")
 
 
-def _refuse_texts(folder: Path | None) -> None:
+def _refuse_texts(texts: Table, folder: Path | None) -> None:
     if folder is None:
         return
     if not folder.is_dir():
-        raise wrong(f"[texts] folder = {folder.name!r}: there is no such folder beside {NAME}")
+        raise texts.wrong("folder", f"= {folder.name!r}: there is no such folder beside {NAME}")
     for path in text_files(folder):
         if not path.is_file() or (path.name not in TEXT_FILES and not path.match("step-[0-9][0-9].md")):
             known = ", ".join(TEXT_FILES)
-            raise wrong(f"[texts] folder: {path.name} replaces nothing; there are {known}, step-NN.md")
+            raise texts.wrong("folder", f": {path.name} replaces nothing; there are {known}, step-NN.md")
 
 
-def _questions(course: Course) -> Sequence[answers.Question]:
-    if course.questions is None:
-        return answers.questions()
-    try:
-        asked = answers.questions(course.questions)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise wrong(f"[questions] file = {course.questions.name!r} can't be read: {error}") from error
+def _questions(table: Table, course: Course) -> Sequence[answers.Question]:
+    asked = answers.questions(course.questions) if course.questions else answers.questions()
     wanted = {(q.id, q.number) for q in answers.questions() if q.number}
     if missing := wanted - {(q.id, q.number) for q in asked}:
         id_, number = sorted(missing)[0]
-        raise wrong(
-            f"[questions] file: question {id_} with number = {number!r} is marked by machine; keep it"
-        )
+        raise table.wrong("file", f": question {id_} with number = {number!r} is marked by machine; keep it")
     return asked

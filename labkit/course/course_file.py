@@ -7,9 +7,11 @@ mean together (labkit.course.course), their words (labkit.course.course_words).
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
-from labkit.base.errors import ManifestError
+from labkit.course import toml_file
+from labkit.course.toml_file import Table
 
 NAME = "course.toml"
 TIERS = ("namespaces", "landlock", "posix")
@@ -24,13 +26,6 @@ GRACE = re.compile(r"(\d+) ?(min|minutes?|h|hours?|days?)")
 
 #: says what a value must be, "" when it is fine
 Rule = Callable[[Any], str]
-
-
-def wrong(what: str) -> ManifestError:
-    """The refusal of something in the file."""
-    return ManifestError(
-        f"{NAME} {what}.", hint="docs/instructor.md lists every key. Check: ./lab course check"
-    )
 
 
 def _kind(words: str, *kinds: type) -> Rule:
@@ -127,17 +122,23 @@ KEYS: Mapping[str, Mapping[str, Rule]] = {
 }  # fmt: skip
 
 
-def refuse_unknown(data: Mapping[str, Any], lines: Sequence[str]) -> None:
+def read(root: Path) -> Table:
+    """The tables of `root`/course.toml. Raises ManifestError where it can't be read or is no TOML."""
+    return toml_file.read(root / NAME, "docs/instructor.md lists every key. Check: ./lab course check")
+
+
+def refuse_unknown(top: Table, lines: Sequence[str]) -> None:
     """Raise ManifestError for a table, a key or a value that can't be; `lines` are the rubric's."""
-    for table, values in data.items():
-        if table not in KEYS or not isinstance(values, dict):
-            raise wrong(f"has no table [{table}]; there are {', '.join(KEYS)}")
+    for name, values in top.data.items():
+        if name not in KEYS or not isinstance(values, dict):
+            raise top.file.wrong(
+                f"line {top.line(name)}: there is no table [{name}]; there are {', '.join(KEYS)}"
+            )
         for key, value in values.items():
-            rule = _between(0, 100) if table == "points" and key in lines else KEYS[table].get(key)
+            rule = _between(0, 100) if name == "points" and key in lines else KEYS[name].get(key)
             if rule is None:
-                more = ["a line of the rubric"] if table == "points" else []
-                raise wrong(
-                    f"[{table}] has no key {key!r}; there are {', '.join([*sorted(KEYS[table]), *more])}"
-                )
+                more = ["a line of the rubric"] if name == "points" else []
+                known = ", ".join([*sorted(KEYS[name]), *more])
+                raise top.table(name).wrong(key, f"is not known; there are {known}")
             if said := rule(value):
-                raise wrong(f"[{table}] {key} = {value!r} {said}")
+                raise top.table(name).wrong(key, f"= {value!r} {said}")

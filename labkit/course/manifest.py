@@ -1,19 +1,21 @@
 """The kit's manifest, lab.toml, as frozen records: files, steps, gaps, sample images.
 
-What belongs here: reading the file and refusing what is wrong in it. What does not: what a step does.
+What belongs here: the records and refusing what can't be one. What does not: reading TOML (labkit.course.toml_file),
+what a step does.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from labkit.base.errors import ManifestError
+from labkit.course import toml_file
+from labkit.course.toml_file import Table
 
 NAME = "lab.toml"
 ENGINES = ("terraform", "cloudformation")
+#: what to do when a file of the kit itself is wrong
+FRESH = f"Restore {NAME}: it belongs to the kit, get a fresh copy."
 
 
 @dataclass(frozen=True)
@@ -89,123 +91,32 @@ def load(root: Path) -> Manifest:
 
     Raises ManifestError naming the line and the key that are wrong.
     """
-    return parse(_text(root / NAME), root)
+    return _manifest(read(root), root)
+
+
+def read(root: Path) -> Table:
+    """The tables of `root`/lab.toml, for whoever needs another part of it. Raises ManifestError."""
+    return toml_file.read(root / NAME, FRESH)
 
 
 def parse(text: str, root: Path) -> Manifest:
     """The manifest in `text`; paths of images are taken from `root`. Raises ManifestError."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _broken(f"is no valid TOML: {error}") from error
-    top = _Table(text, "", 0, data)
-    files = top.mapping("files")
-    steps = tuple(_step(table) for table in top.tables("step"))
-    gaps = tuple(_gap(table, order, set(files.values())) for order, table in enumerate(top.tables("gap"), 1))
-    _unique(text, "step", [step.number for step in steps], "number")
-    _unique(text, "step", [step.name for step in steps], "name")
-    _unique(text, "gap", [gap.name for gap in gaps], "name")
+    return _manifest(toml_file.parse(text, NAME, FRESH), root)
+
+
+def _manifest(top: Table, root: Path) -> Manifest:
+    files, steps, gaps = top.mapping("files"), top.tables("step"), top.tables("gap")
+    for tables, key in ((steps, "number"), (steps, "name"), (gaps, "name")):
+        refuse_twice(tables, key)
     return Manifest(
-        root=root, title=top.text("title"), region=top.text("region"), salt=top.text("salt"),
-        files=files, steps=steps, gaps=gaps, images=tuple(root / image for image in top.texts("images")),
+        root=root, title=top.text("title"), region=top.text("region"), salt=top.text("salt"), files=files,
+        steps=tuple(map(_step, steps)), images=tuple(root / image for image in top.texts("images")),
+        gaps=tuple(_gap(table, order, set(files.values())) for order, table in enumerate(gaps, 1)),
         texts={name: root / path for name, path in top.mapping("texts", optional=True).items()},
     )  # fmt: skip
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-        raise ManifestError(f"{path} can't be read: {reason}.", hint=_FRESH) from error
-
-
-_FRESH = f"Restore {NAME}: it belongs to the kit, get a fresh copy."
-
-
-def _broken(what: str) -> ManifestError:
-    return ManifestError(f"{NAME} {what}.", hint=_FRESH)
-
-
-@dataclass(frozen=True)
-class _Table:
-    """One table of the file, and where it stands, so that every refusal can name line and key."""
-
-    source: str
-    name: str
-    index: int
-    data: Mapping[str, Any]
-
-    def text(self, key: str) -> str:
-        value = self._get(key, str)
-        if not value.strip():
-            raise self.wrong(key, "is empty")
-        return str(value)
-
-    def number(self, key: str, *, default: int | None = None) -> int:
-        if key not in self.data and default is not None:
-            return default
-        value = self._get(key, int)
-        if isinstance(value, bool) or value < 0:
-            raise self.wrong(key, "must be a whole number, 0 or more")
-        return int(value)
-
-    def flag(self, key: str) -> bool:
-        if not isinstance(self.data.get(key, False), bool):
-            raise self.wrong(key, "must be true or false")
-        return bool(self.data.get(key, False))
-
-    def texts(self, key: str, *, optional: bool = False) -> tuple[str, ...]:
-        if optional and key not in self.data:
-            return ()
-        values = self._get(key, list)
-        if not values or not all(isinstance(value, str) for value in values):
-            raise self.wrong(key, "must be a list of texts, not empty")
-        return tuple(values)
-
-    def mapping(self, key: str, *, optional: bool = False) -> Mapping[str, str]:
-        if optional and key not in self.data:
-            return {}
-        values = self._get(key, dict)
-        if not values or not all(isinstance(value, str) for value in values.values()):
-            raise self.wrong(key, "must map texts to texts, and not be empty")
-        return dict(values)
-
-    def tables(self, key: str) -> "list[_Table]":
-        values = self._get(key, list)
-        if not values or not all(isinstance(value, dict) for value in values):
-            raise self.wrong(key, f"must be tables, each begun by [[{key}]]")
-        return [_Table(self.source, key, index, value) for index, value in enumerate(values)]
-
-    def _get(self, key: str, kind: type) -> Any:
-        if key not in self.data:
-            raise self.wrong(key, "is missing")
-        if not isinstance(self.data[key], kind):
-            words = {str: "text", int: "a whole number", list: "a list", dict: "a table"}
-            raise self.wrong(key, f"must be {words[kind]}")
-        return self.data[key]
-
-    def wrong(self, key: str, what: str) -> ManifestError:
-        where = f"[[{self.name}]] number {self.index + 1}, " if self.name else ""
-        return _broken(f"line {_line(self.source, self.name, self.index, key)}: {where}key {key!r} {what}")
-
-
-def _line(source: str, table: str, index: int, key: str) -> int:
-    """The line of `key` in the table, or of the table's head where the key is missing; from 1."""
-    lines = source.splitlines()
-    start = 0
-    if table:
-        heads = [number for number, line in enumerate(lines) if line.strip() == f"[[{table}]]"]
-        start = heads[index] if index < len(heads) else 0
-    for number in range(start + bool(table), len(lines)):
-        if table and lines[number].startswith("["):
-            break
-        if re.match(rf'\s*"?{re.escape(key)}"?\s*=|\[+{re.escape(key)}\]+', lines[number]):
-            return number + 1
-    return start + 1
-
-
-def _step(table: _Table) -> Step:
+def _step(table: Table) -> Step:
     number = table.text("number")
     if not re.fullmatch(r"\d\d", number):
         raise table.wrong("number", "must be two digits in quotes")
@@ -216,7 +127,7 @@ def _step(table: _Table) -> Step:
     )  # fmt: skip
 
 
-def _gap(table: _Table, order: int, known: set[str]) -> Gap:
+def _gap(table: Table, order: int, known: set[str]) -> Gap:
     name, files = table.text("name"), table.mapping("files")
     if not re.fullmatch(r"[a-z]+(-[a-z]+)*", name):
         raise table.wrong("name", "must be lower-case words joined by hyphens")
@@ -231,7 +142,9 @@ def _gap(table: _Table, order: int, known: set[str]) -> Gap:
     )  # fmt: skip
 
 
-def _unique(source: str, table: str, values: Sequence[str], key: str) -> None:
-    for index, value in enumerate(values):
+def refuse_twice(tables: Sequence[Table], key: str) -> None:
+    """Raise ManifestError where two of the tables have one value of `key`."""
+    values = [table.text(key) for table in tables]
+    for index, (table, value) in enumerate(zip(tables, values, strict=True)):
         if value in values[:index]:
-            raise _Table(source, table, index, {}).wrong(key, f"{value!r} is used twice")
+            raise table.wrong(key, f"{value!r} is used twice")

@@ -3,15 +3,14 @@
 What belongs here: lines, their points, and what each is judged on. What does not: the checks (grader/checks).
 """
 
+import dataclasses
 import graphlib
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from labkit.base.errors import ManifestError
-from labkit.course.manifest import NAME
+from labkit.course import manifest
+from labkit.course.toml_file import Table
 
 #: what a grade's denominator is
 TOTAL = 100
@@ -30,10 +29,6 @@ def is_given(unit: str) -> bool:
 
 
 _PROOFS = ("S", "E", "L")
-_KEYS = {
-    "id", "title", "points", "step", "gap", "proof", "whole", "alone", "needs", "hidden", "disturbs", "abroad",
-    "ends",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -112,62 +107,39 @@ class Rubric:
 
 def load(root: Path) -> Rubric:
     """The rubric in `root`/lab.toml. Raises ManifestError naming the line and the key that are wrong."""
-    try:
-        data = tomllib.loads((root / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _broken(f"can't be read: {error}") from error
-    return parse(data.get("line", []), _units(data), bonus=data.get("bonus", []))
+    return parse(manifest.read(root))
 
 
-def parse(
-    tables: Sequence[Mapping[str, Any]], units: Iterable[str], total: int = TOTAL, *,
-    bonus: Sequence[Mapping[str, Any]] = (),
-) -> Rubric:  # fmt: skip
-    """The rubric in these tables; `units` are what `alone` and `gap` may name. Raises ManifestError."""
-    known = set(units)
-    rubric = Rubric(
-        *(tuple(_line(n, table, known) for n, table in enumerate(each, 1)) for each in (tables, bonus))
-    )
-    _refuse_unfit(rubric.all)
-    if rubric.total != total:
-        raise _broken(f"has lines for {rubric.total} points, not {total}")
+def parse(top: Table) -> Rubric:
+    """The rubric in these tables of lab.toml. Raises ManifestError."""
+    tables, bonus = top.tables("line"), top.tables("bonus", optional=True)
+    known = _units(top)
+    rubric = Rubric(*(tuple(_line(table, known) for table in each) for each in (tables, bonus)))
+    _refuse_unfit([*tables, *bonus], rubric.all)
+    if rubric.total != TOTAL:
+        raise tables[0].wrong("points", f": the lines have {rubric.total} points together, not {TOTAL}")
     return rubric
 
 
-def _units(data: Mapping[str, Any]) -> set[str]:
-    gaps = {str(gap.get("name")) for gap in data.get("gap", []) if isinstance(gap, Mapping)}
-    files = {str(name) for name in data.get("files", {}).values()}
-    return gaps | files | {GIVEN} | {given_of(name) for name in files}
+def _units(top: Table) -> set[str]:
+    """What `gap` and `alone` may name."""
+    files = set(top.mapping("files").values())
+    return {gap.text("name") for gap in top.tables("gap")} | files | {GIVEN} | set(map(given_of, files))
 
 
-def _line(number: int, table: Mapping[str, Any], units: set[str]) -> Line:
-    name = str(table.get("id", f"number {number}"))
-    unknown = set(table) - _KEYS
-    if unknown:
-        raise _wrong(name, sorted(unknown)[0], "is not known")
-    for key, kind in (("id", str), ("title", str), ("points", int), ("step", str)):
-        if not isinstance(table.get(key), kind) or isinstance(table.get(key), bool):
-            raise _wrong(name, key, "is missing or of the wrong type")
-    lists = {key: _texts(name, key, table.get(key, [])) for key in ("proof", "alone", "needs")}
+def _line(table: Table, units: set[str]) -> Line:
+    table.refuse_others([each.name for each in dataclasses.fields(Line)])
     line = Line(
-        id=name, title=table["title"], points=table["points"], step=table["step"], gap=str(table.get("gap", "")),
-        whole=table.get("whole") is True, hidden=table.get("hidden") is True,
-        disturbs=table.get("disturbs") is True, abroad=table.get("abroad") is True, ends=table.get("ends") is True,
-        proof=lists["proof"] or ("E",), alone=lists["alone"], needs=lists["needs"],
+        id=table.text("id"), title=table.text("title"), points=table.number("points", least=1), step=table.text("step"),
+        gap=table.optional_text("gap"), proof=table.texts("proof", optional=True) or ("E",),
+        alone=table.texts("alone", optional=True), needs=table.texts("needs", optional=True),
+        **{flag: table.flag(flag) for flag in ("whole", "hidden", "disturbs", "abroad", "ends")},
     )  # fmt: skip
-    _refuse_values(line, units)
+    _refuse_values(table, line, units)
     return line
 
 
-def _texts(name: str, key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise _wrong(name, key, "must be a list of texts")
-    return tuple(value)
-
-
-def _refuse_values(line: Line, units: set[str]) -> None:
-    if line.points < 1:
-        raise _wrong(line.id, "points", "must be 1 or more")
+def _refuse_values(table: Table, line: Line, units: set[str]) -> None:
     for key, values, known in (
         ("proof", line.proof, set(_PROOFS)),
         ("alone", line.alone, units),
@@ -175,23 +147,22 @@ def _refuse_values(line: Line, units: set[str]) -> None:
     ):
         for value in values:
             if value not in known:
-                raise _wrong(line.id, key, f"names {value!r}, which is none of {', '.join(sorted(known))}")
+                raise table.wrong(key, f"names {value!r}, which is none of {', '.join(sorted(known))}")
     if line.whole and line.alone:
-        raise _wrong(line.id, "alone", "can't stand beside whole = true")
+        raise table.wrong("alone", "can't stand beside whole = true")
 
 
-def _refuse_unfit(lines: Sequence[Line]) -> None:
+def _refuse_unfit(tables: Sequence[Table], lines: Sequence[Line]) -> None:
+    manifest.refuse_twice(tables, "id")
     names = [line.id for line in lines]
-    for line in lines:
-        if names.count(line.id) > 1:
-            raise _wrong(line.id, "id", "stands twice")
+    for table, line in zip(tables, lines, strict=True):
         for need in line.needs:
             if need not in names:
-                raise _wrong(line.id, "needs", f"names {need!r}, which is no line")
+                raise table.wrong("needs", f"names {need!r}, which is no line")
     try:
         _order(lines)
     except graphlib.CycleError as error:
-        raise _wrong(str(error.args[1][0]), "needs", "leads back to itself") from error
+        raise tables[names.index(error.args[1][0])].wrong("needs", "leads back to itself") from error
 
 
 def _order(lines: Sequence[Line]) -> list[Line]:
@@ -202,11 +173,3 @@ def _order(lines: Sequence[Line]) -> list[Line]:
     for name in names:
         depth[name] = 1 + max((depth[need] for need in by_name[name].needs), default=-1)
     return sorted(lines, key=lambda line: (line.ends, line.disturbs, depth[line.id]))
-
-
-def _wrong(line: str, key: str, what: str) -> ManifestError:
-    return _broken(f"[[line]] {line}, key {key!r} {what}")
-
-
-def _broken(what: str) -> ManifestError:
-    return ManifestError(f"{NAME} {what}.", hint=f"Restore {NAME}: it belongs to the kit, get a fresh copy.")

@@ -5,7 +5,6 @@ Screens are compared with runs in tests/functional/test_document.py.
 
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 import bench.__main__ as measuring
 import labkit
 from labkit.cli.main import _parser
-from labkit.course import course, course_file
+from labkit.course import course, course_file, toml_file
 from labkit.course.course_file import REPAIRABLE
 from labkit.course.manifest import load
 from labkit.lesson.faults import faults
@@ -157,6 +156,5 @@ def test_the_instructors_table_of_lines_names_lines_that_exist() -> None:
 
 
 def test_the_instructors_example_of_course_toml_is_taken() -> None:
-
     (block,) = re.findall(r"(?s)```toml\n(.*?)```", (ROOT / "docs" / "instructor.md").read_text())
-    course_file.refuse_unknown(tomllib.loads(block), ["door-narrow"])
+    course_file.refuse_unknown(toml_file.parse(block, "course.toml", ""), ["door-narrow"])

@@ -3,13 +3,13 @@
 What belongs here: reading the list, finding the entry of a mutant. What does not: grading.
 """
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from labkit.base.errors import ManifestError
+from labkit.course import toml_file
+from labkit.course.toml_file import Table
 from labkit.dev.mutants.model import Mutant
 
 PATH = Path(__file__).with_name("allowed.toml")
@@ -38,7 +38,7 @@ class Entry:
 
 def load(path: Path = PATH) -> tuple[Entry, ...]:
     """All entries. Raises ManifestError for one without a reason or with a key that there is not."""
-    return tuple(map(_entry, tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", ())))
+    return tuple(map(_entry, toml_file.read(path, "Mend the entry.").tables("mutant")))
 
 
 def entry_of(mutant: Mutant, entries: Sequence[Entry]) -> Entry | None:
@@ -46,20 +46,19 @@ def entry_of(mutant: Mutant, entries: Sequence[Entry]) -> Entry | None:
     return next((entry for entry in entries if entry.fits(mutant)), None)
 
 
-def _entry(table: dict[str, str | list[str]]) -> Entry:
-    why = table.get("why")
-    unknown = set(table) - {"operator", "file", "place", "detail", "why"}
-    if unknown or not isinstance(why, str) or not why.strip():
-        what = f"the key {sorted(unknown)[0]!r} is not known" if unknown else "the reason (why) is missing"
-        raise ManifestError(f"{PATH.name}: {what}: {table}.", hint="Mend the entry.")
+def _entry(table: Table) -> Entry:
+    table.refuse_others(("operator", "file", "place", "detail", "why"))
     operators, files, places, details = (
-        _patterns(table.get(name, "*")) for name in ("operator", "file", "place", "detail")
+        _patterns(table, name) for name in ("operator", "file", "place", "detail")
     )
-    return Entry(operators, files, places, details, why)
+    return Entry(operators, files, places, details, table.text("why"))
 
 
-def _patterns(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _patterns(table: Table, key: str) -> tuple[str, ...]:
+    """One pattern or several; without the key all there is."""
+    if isinstance(table.data.get(key, "*"), str):
+        return (table.data.get(key, "*"),)
+    return table.texts(key)
 
 
 def _any(patterns: tuple[str, ...], text: str) -> bool:

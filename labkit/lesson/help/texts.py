@@ -7,15 +7,15 @@ texts themselves (texts/*.toml), or when they are shown.
 import difflib
 import functools
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import ManifestError, UsageError, WorkspaceError
-from labkit.course import course
+from labkit.course import course, toml_file
 from labkit.course.manifest import Manifest
+from labkit.course.toml_file import Table
 from labkit.course.variant import make_variant
 from labkit.lesson.context import Context
 
@@ -69,7 +69,8 @@ class Texts:
         """The glossary, in its own order."""
         return tuple(
             Term(
-                t["name"], t["says"], t.get("own", ""), t.get("unlike", ""), tuple(t.get("aliases", ()))
+                t.text("name"), t.text("says"), t.optional_text("own"), t.optional_text("unlike"),
+                t.texts("aliases", optional=True),
             )
             for t in self._tables("glossary", "term")
         )  # fmt: skip
@@ -79,8 +80,8 @@ class Texts:
         """The cards, in their own order."""
         return tuple(
             Card(
-                c["name"], c.get("terraform", ""), c.get("cloudformation", ""), c["says"], c["arguments"],
-                c["document"], tuple(c.get("aliases", ())),
+                c.text("name"), c.optional_text("terraform"), c.optional_text("cloudformation"), c.text("says"),
+                c.mapping("arguments"), c.text("document"), c.texts("aliases", optional=True),
             )
             for c in self._tables("cards", "card")
         )  # fmt: skip
@@ -88,9 +89,7 @@ class Texts:
     @functools.cached_property
     def hints(self) -> tuple[Hint, ...]:
         """The hints."""
-        return tuple(
-            Hint(h["gap"], h.get("symptom", ""), tuple(h["tiers"])) for h in self._tables("hints", "hint")
-        )
+        return tuple(map(_hint, self._tables("hints", "hint")))
 
     def term(self, word: str) -> Term:
         """The glossary's entry for `word`, by name or alias. Raises UsageError with the nearest names."""
@@ -112,7 +111,7 @@ class Texts:
         by_place = {(h.gap, h.symptom): h for h in self.hints}
         return next((by_place[place] for place in wanted if place in by_place), None)
 
-    def _tables(self, which: str, table: str) -> list[dict[str, Any]]:
+    def _tables(self, which: str, table: str) -> list[Table]:
         path = self.manifest.texts.get(which)
         if path is None:
             raise ManifestError(
@@ -120,7 +119,7 @@ class Texts:
             )
         own = course.load(self.manifest).texts
         replaced = own / path.name if own else path
-        return list(_read(replaced if replaced.is_file() else path)[table])
+        return _read(replaced if replaced.is_file() else path).tables(table, optional=True)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
@@ -144,11 +143,15 @@ def _named(entries: tuple[Any, ...], word: str, kind: str, command: str) -> Any:
 
 
 @functools.cache
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"{path} can't be read: {error}.", hint="Get a fresh copy of the kit.") from error
+def _read(path: Path) -> Table:
+    return toml_file.read(path, f"Mend {path.name}; texts/ has the kit's own, to compare with.")
+
+
+def _hint(table: Table) -> Hint:
+    tiers = table.texts("tiers")
+    if len(tiers) != 3:
+        raise table.wrong("tiers", f"has {len(tiers)} texts; a hint has three")
+    return Hint(table.optional_text("gap"), table.optional_text("symptom"), (tiers[0], tiers[1], tiers[2]))
 
 
 def own_values(context: Context) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """course.toml: what fits is explained in sentences, what does not is refused by its key."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -115,7 +116,7 @@ def test_the_deadline_the_hints_and_the_faults_are_told(manifest: Manifest) -> N
         ("[lms]\ngradescope_total = true\n", "gradescope_total"),
         ("[lab]\npreset = 'taster'\ngiven = ['server-door', 'unit', 'server-policy']\n", "no gap to write"),
         ("[points]\nno-such-line = 3\n", "no-such-line"),
-        ("[lab\n", "can't be read"),
+        ("[lab\n", "no valid TOML"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_key(manifest: Manifest, text: str, words: str) -> None:
@@ -271,3 +272,22 @@ def test_the_contact_is_read_beside_any_error(manifest: Manifest) -> None:
     for text, asked in (("[course]\ncontact = 'a@b'\n", "a@b"), ("[course\n", ""), ("course = 3\n", "")):
         (manifest.root / course_file.NAME).write_text(text)
         assert course.contact(manifest.root) == asked
+
+
+def test_a_refusal_names_the_line_of_the_key(manifest: Manifest) -> None:
+    text = "# ours\n[lab]\npreset = 'full'\n\n[dates]\nrelease = 2027-02-01\ndue = 2027-01-01\n"
+    for broken, where in (
+        (text, "course.toml line 6: [dates] release"),
+        (text.replace("full", "huge"), "course.toml line 3: [lab] preset"),
+        (text.replace("[lab]", "[lap]"), "course.toml line 2: there is no table [lap]"),
+        (text + "[break]\nhow_many = 99\n", "course.toml line 9: [break] how_many"),
+    ):
+        with pytest.raises(ManifestError, match=re.escape(where)):
+            write(manifest, broken)
+
+
+def test_questions_of_ones_own_are_refused_by_line(manifest: Manifest, whole: str) -> None:
+    own = manifest.root / "own.toml"
+    own.write_text('[[question]]\nid = "1"\ntitle = 3\ntext = "Why?"\n')
+    with pytest.raises(ManifestError, match=r"own\.toml line 3: \[\[question\]\] number 1, key 'title'"):
+        write(manifest, whole)

@@ -1,5 +1,6 @@
 """The rubric of lab.toml, and what is refused in one."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,24 @@ import pytest
 
 import labkit
 from labkit.base.errors import ManifestError
-from labkit.course import rubric
+from labkit.course import rubric, toml_file
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 
 
 def line(name: str = "one", points: int = 100, **more: Any) -> dict[str, Any]:
     return {"id": name, "title": "it holds", "points": points, "step": "03", **more}
+
+
+def parse(lines: list[dict[str, Any]], bonus: list[dict[str, Any]] | None = None) -> rubric.Rubric:
+    """The rubric of a lab.toml with these lines and one gap."""
+    text = "[files]\na = 'a.py'\n[[gap]]\nname = 'gap'\n"
+    for name, tables in (("line", lines), ("bonus", bonus or [])):
+        for table in tables:
+            text += f"[[{name}]]\n" + "".join(
+                f"{key} = {json.dumps(value)}\n" for key, value in table.items()
+            )
+    return rubric.parse(toml_file.parse(text, "lab.toml", "get a fresh copy"))
 
 
 def test_the_labs_own_rubric() -> None:
@@ -42,25 +54,25 @@ def test_hidden_lines_are_not_in_the_public_folder() -> None:
 
 
 def test_lines_come_after_those_they_need() -> None:
-    order = rubric.parse([line("a", 60, needs=["b"]), line("b", 40)], ()).in_order()
+    order = parse([line("a", 60, needs=["b"]), line("b", 40)]).in_order()
     assert [each.id for each in order] == ["b", "a"]
 
 
 def test_a_bonus_is_apart_from_the_points_and_its_names_are_its_own() -> None:
-    own = rubric.parse([line("a")], (), bonus=[line("b", 5, needs=["a"])])
+    own = parse([line("a")], bonus=[line("b", 5, needs=["a"])])
     assert (own.total, [each.id for each in own.in_order()]) == (100, ["a", "b"])
-    with pytest.raises(ManifestError, match="stands twice"):
-        rubric.parse([line("a")], (), bonus=[line("a", 5)])
+    with pytest.raises(ManifestError, match="used twice"):
+        parse([line("a")], bonus=[line("a", 5)])
 
 
 @pytest.mark.parametrize(
     ("tables", "words"),
     [
-        ([line(points=99)], "99 points, not 100"),
-        ([line(points=0)], "one, key 'points'"),
-        ([line(points=True)], "one, key 'points'"),
-        ([line(title=1)], "one, key 'title'"),
-        ([line("a", 50), line("a", 50)], "stands twice"),
+        ([line(points=99)], "99 points together, not 100"),
+        ([line(points=0)], "number 1, key 'points'"),
+        ([line(points=True)], "number 1, key 'points'"),
+        ([line(title=1)], "number 1, key 'title'"),
+        ([line("a", 50), line("a", 50)], "used twice"),
         ([line(gap="nothing")], "key 'gap' names 'nothing'"),
         ([line(alone=["nothing"])], "key 'alone' names 'nothing'"),
         ([line(alone="gap")], "key 'alone' must be a list"),
@@ -73,5 +85,5 @@ def test_a_bonus_is_apart_from_the_points_and_its_names_are_its_own() -> None:
 )
 def test_what_does_not_fit_is_refused_by_name(tables: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ManifestError, match=r"lab\.toml") as refused:
-        rubric.parse(tables, ["gap"])
+        parse(tables)
     assert words in refused.value.message
