@@ -116,11 +116,30 @@ def document(value: Any) -> Any:
 
 
 def _statement(statement: Mapping[str, Any]) -> Properties:
-    listed = ("Action", "NotAction", "Resource", "NotResource")
+    """A statement without its name, which decides nothing; values as IAM reads them: one is a list of one, true is "true"."""
     return {
-        key: sorted([value] if isinstance(value, str) else value) if key in listed else value
+        key: _principal(value) if key.endswith("Principal") else _conditions(value) if key == "Condition" else
+        sorted(map(str, [value] if isinstance(value, str) else value)) if key.endswith(("Action", "Resource")) else value
         for key, value in statement.items()
-    }
+        if key != "Sid"
+    }  # fmt: skip
+
+
+def _principal(value: Any) -> Properties:
+    """IAM user guide, "AWS JSON policy elements: Principal": a star is the same as AWS with a star."""
+    named = {"AWS": value} if isinstance(value, str) else value
+    return {kind: sorted([each] if isinstance(each, str) else each) for kind, each in named.items()}
+
+
+def _conditions(value: Mapping[str, Mapping[str, Any]]) -> Properties:
+    return {
+        operator: {key: sorted(map(_plain, each if isinstance(each, list) else [each])) for key, each in keys.items()}
+        for operator, keys in value.items()
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # ---- Network ------------------------------------------------------------------------------------
@@ -196,7 +215,7 @@ def _rules(permissions: list[Properties]) -> list[Properties]:
             ("PrefixListIds", "PrefixListId"),
         ):  # fmt: skip
             for entry in permission.get(entries, []):
-                rules.append({**head, "Peer": entry[key], "Description": entry.get("Description") or ""})
+                rules.append({**head, "Peer": entry[key]})  # its description decides nothing
     return sorted(rules, key=str)
 
 

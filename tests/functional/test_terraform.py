@@ -83,7 +83,7 @@ def created_by_terraform(terraform_lab) -> Inventory:
 
 
 def inventory_of(folder: Path) -> Inventory:
-    found: Inventory = json.loads((folder / ".lab" / "inventory.json").read_text())
+    found: Inventory = json.loads((folder / ".lab" / "deployed-inventory.json").read_text())
     return found
 
 

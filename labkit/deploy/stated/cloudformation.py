@@ -268,7 +268,7 @@ def _rule(own: Mapping[str, Any]) -> dict[str, Any]:
         "SourcePrefixListId",
     )
     peer = next((own[name] for name in peers if name in own), "")
-    return parts.rule(own["IpProtocol"], own.get("FromPort"), own.get("ToPort"), peer, own.get("Description"))
+    return parts.rule(own["IpProtocol"], own.get("FromPort"), own.get("ToPort"), peer)
 
 
 def _parameters(data: Mapping[str, Any], place: Place, outside: Outside) -> dict[str, Any]:

@@ -89,11 +89,11 @@ def route_table(
     return Found(place.tagged("route table", tags), (ident,), properties)
 
 
-def rule(protocol: Any, first: Any, last: Any, peer: str, description: str | None = "") -> Properties:
+def rule(protocol: Any, first: Any, last: Any, peer: str) -> Properties:
     """One rule of a security group. Every protocol ("-1") has no ports."""
     every = str(protocol) == "-1"
     ports = {"FromPort": None, "ToPort": None} if every else {"FromPort": int(first), "ToPort": int(last)}
-    return {"IpProtocol": str(protocol), **ports, "Peer": peer, "Description": description or ""}
+    return {"IpProtocol": str(protocol), **ports, "Peer": peer}
 
 
 def security_group(

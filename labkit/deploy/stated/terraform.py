@@ -294,9 +294,7 @@ def _peers(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rule(entry: Mapping[str, Any], peer: str, protocol: str = "protocol") -> dict[str, Any]:
-    return parts.rule(
-        entry[protocol], entry.get("from_port"), entry.get("to_port"), peer, entry.get("description")
-    )
+    return parts.rule(entry[protocol], entry.get("from_port"), entry.get("to_port"), peer)
 
 
 def _snake(name: str) -> str:

@@ -21,7 +21,10 @@ HOW_MANY = 2
 
 @dataclass(frozen=True)
 class Hunt:
-    """How far the hunt for one fault has come. `hop` and `evidence`: the last answer, and whether it was right."""
+    """How far the hunt for one fault has come. `hop` and `evidence`: the last answer, and whether it was right.
+
+    `differed`: what differed from the files before the fault; `lost`: what a repair has left otherwise than it was.
+    """
 
     name: str
     made: bool = False
@@ -32,6 +35,8 @@ class Hunt:
     evidence_right: bool = False
     repaired: bool = False
     undone: bool = False
+    differed: Sequence[str] = ()
+    lost: Sequence[str] = ()
 
     @property
     def fault(self) -> Fault:
@@ -106,10 +111,17 @@ def at_work(workspace: Workspace) -> bool:
     return Hunts(workspace, ()).active is not None
 
 
-def make(bench: Bench, hunts: Hunts, hunt: Hunt) -> Hunt:
-    """Break the system."""
-    hunts.save(dataclasses.replace(hunt, made=True))  # noted before: a kill in the middle is not forgotten
-    return hunts.save(dataclasses.replace(hunt, made=True, memo=hunt.fault.make(bench)))
+def is_sought(workspace: Workspace) -> bool:
+    """Whether a fault is at work whose hop and evidence are not found yet."""
+    hunt = Hunts(workspace, ()).active
+    return hunt is not None and not hunt.found
+
+
+def make(bench: Bench, hunts: Hunts, hunt: Hunt, differs: Sequence[str] = ()) -> Hunt:
+    """Break the system, in which so much differs from the files already."""
+    made = dataclasses.replace(hunt, made=True, differed=list(differs))
+    hunts.save(made)  # noted before: a kill in the middle is not forgotten
+    return hunts.save(dataclasses.replace(made, memo=hunt.fault.make(bench)))
 
 
 def undo(bench: Bench, hunts: Hunts, hunt: Hunt) -> Hunt:
@@ -131,6 +143,7 @@ def answer(hunts: Hunts, hunt: Hunt, hop: str, evidence: str) -> Hunt:
     return hunts.save(changed)
 
 
-def repaired(hunts: Hunts, hunt: Hunt) -> Hunt:
-    """The path is green again."""
-    return hunts.save(dataclasses.replace(hunt, repaired=True))
+def repaired(hunts: Hunts, hunt: Hunt, differs: Sequence[str] = ()) -> Hunt:
+    """The symptom is gone: that is a repair where nothing differs from the files that did not before the fault."""
+    lost = [sentence for sentence in differs if sentence not in hunt.differed]
+    return hunts.save(dataclasses.replace(hunt, repaired=not lost, lost=lost))

@@ -61,7 +61,9 @@ class Fault:
 
     `hop`: where it stops what (labkit.lesson.path.path.NAMES).
 
-    `make` changes the system and returns what `undo` needs. `evidence`: what a good observation contains.
+    `make` changes the system and returns what `undo` needs. `evidence`: what a good observation contains. `left` says what
+    of the fault is there still though a client sees nothing of it any more, "" for nothing. `inside`: it is in the
+    server, where no engine looks.
     """
 
     name: str
@@ -71,12 +73,27 @@ class Fault:
     evidence: str
     make: Callable[[Bench], Memo]
     undo: Callable[[Bench, Memo], None]
+    left: Callable[[Bench], str] = lambda _: ""
+    inside: bool = False
 
     def convinces(self, observation: str, memo: Memo) -> bool:
-        """Whether the observation shows this fault: its words, or the id of what was changed."""
-        ids = [value for value in memo.values() if isinstance(value, str) and len(value) > 4]
+        """Whether the observation shows this fault: its words, or the name of what was changed.
+
+        Where it names things of the same kind ("rtb-…"), what was changed is among them.
+        """
         text = observation.lower()
-        return bool(re.search(self.evidence, text)) or any(value.lower() in text for value in ids)
+        names = [str(memo[key]).lower() for key in _CHANGED if memo.get(key)]
+        if any(name in text for name in names):
+            return True
+        kinds = {name.partition("-")[0] for name in names if _ID.fullmatch(name)}
+        elsewhere = any(found[1] in kinds for found in _ID.finditer(text))
+        return not elsewhere and bool(re.search(self.evidence, text))
+
+
+#: what a memo calls the thing that was changed
+_CHANGED = ("group", "table", "acl")
+#: an id of EC2's
+_ID = re.compile(r"\b(sg|rtb|acl|igw|subnet|vpc|eni|i)-[0-9a-f]+\b")
 
 
 # ---- Network ------------------------------------------------------------------------------------------
@@ -167,6 +184,12 @@ def _forget_after_boot(bench: Bench) -> Memo:
     return {"public address before": before}
 
 
+def _not_enabled(bench: Bench) -> str:
+    """What the next boot would show again."""
+    said = bench.shell("systemctl is-enabled flask-app").strip()
+    return "" if said == "enabled" else f"systemctl is-enabled flask-app says: {said or 'nothing'}"
+
+
 def _rename_table(bench: Bench) -> Memo:
     wrong = f"{bench.outputs['TableName']}-old"
     bench.shell(
@@ -246,17 +269,17 @@ ALL: tuple[Fault, ...] = (
     Fault("rule-revoked", "network", "door", "silence means dropped; a group without a rule says nothing",
           r"no (ingress |inbound |incoming )?rules?|ippermissions.*\[\s*\]", _revoke, _authorize),
     Fault("route-gone", "network", "vpc", "inside works, outside does not: the way out is a route of its own",
-          r"0\.0\.0\.0/0|default route|no route", _drop_route, _restore_route),
+          r"(no|default|missing|gone)\b.{0,40}\brout|\brout.{0,80}(0\.0\.0\.0/0|missing|gone)|0\.0\.0\.0/0.{0,40}\brout", _drop_route, _restore_route),
     Fault("answers-denied", "network", "vpc", "groups are stateful, network ACLs are not: the answer needs a rule too",
           r"network ?acl|nacl|rule 50|1024|stateless", _deny_answers, _let_answers_in),
     Fault("no-concurrency", "network", "function", "AWS refuses before your code runs: limits have their own status",
           r"toomanyrequests|429|concurren|rate exceeded", _no_concurrency, _free_concurrency),
     Fault("service-stopped", "program", "health", "refused at once: it arrived, and nobody is at home",
-          r"inactive|stopped|dead\b|refused", _stop_service, _start_service),
+          r"inactive|stopped|dead\b|refused", _stop_service, _start_service, inside=True),
     Fault("not-enabled", "program", "health", "started is not enabled; the private address stays, the public does not",
-          r"disabled|inactive|dead\b|refused", _forget_after_boot, _start_service),
+          r"disabled|inactive|dead\b|refused", _forget_after_boot, _start_service, _not_enabled, inside=True),
     Fault("table-renamed", "program", "store", "what runs is not what the files say: drift",
-          r"resourcenotfound|dynamodb_table|override", _rename_table, _name_table),
+          r"resourcenotfound|dynamodb_table|override", _rename_table, _name_table, inside=True),
     Fault("explicit-deny", "program", "store", "an explicit deny wins over every allow",
           r"explicit deny|nomoreimages|\"?effect\"?:? ?\"?deny", _deny, _allow),
     Fault("key-type", "program", "store", "a table knows one thing of your rows: its key, and the key's type",

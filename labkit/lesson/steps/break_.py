@@ -4,11 +4,13 @@ What belongs here: this step's course and checks. What does not: the faults (lab
 contract's cases (labkit.lesson.measuring.contract), the attempts (labkit.lesson.faults.attack).
 """
 
+import textwrap
 from collections.abc import Mapping
 
 from labkit.base.errors import UsageError
 from labkit.base.events import Event
 from labkit.course import course
+from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.faults import attack, breaking, faults
 from labkit.lesson.faults.breaking import Hunt, Hunts
@@ -46,12 +48,15 @@ def run(context: Context) -> StepResult:
     else:
         broken = []
     hunted = _hunt(context, bench, hunts)
-    return StepResult((*broken, *hunted.checks), hunted.facts, commands=byhand.look(outputs))
+    looking = hunts.active is not None and not hunts.active.found
+    return StepResult(
+        (*broken, *hunted.checks), hunted.facts, commands=byhand.look(outputs) if looking else ()
+    )
 
 
 def check(context: Context) -> StepResult:
     """How far the faults have come, changing nothing."""
-    return StepResult(_verdicts(hunts_of(context)))
+    return StepResult(_verdicts(hunts_of(context), context.engine_name))
 
 
 def hunts_of(context: Context) -> Hunts:
@@ -104,16 +109,16 @@ def _hunt(context: Context, bench: Bench, hunts: Hunts) -> StepResult:
         breaking.undo(bench, hunts, hunt)
         hunt = hunts.current
     if hunt is not None and not hunt.made:
-        hunt = breaking.make(bench, hunts, hunt)
+        hunt = breaking.make(bench, hunts, hunt, drift.drift(context))
         context.note("Something in your running system was changed just now. Your files are untouched.")
     if hunt is not None:
-        hunt = _go_on(context, bench.outputs, hunts, hunt)
-    checks = _verdicts(hunts)
+        hunt = _go_on(context, bench, hunts, hunt)
+    checks = _verdicts(hunts, context.engine_name)
     facts = _symptoms(context, bench.outputs) if hunt is not None and not hunt.over else ()
     return StepResult(checks, facts)
 
 
-def _go_on(context: Context, outputs: Mapping[str, str], hunts: Hunts, hunt: Hunt) -> Hunt:
+def _go_on(context: Context, bench: Bench, hunts: Hunts, hunt: Hunt) -> Hunt:
     """Take the student's answer, then look whether the path is green again."""
     options = context.options.extra
     hop, evidence = str(options.get("hop", "")), str(options.get("evidence", ""))
@@ -121,8 +126,11 @@ def _go_on(context: Context, outputs: Mapping[str, str], hunts: Hunts, hunt: Hun
         raise UsageError(f"{hop!r} is no hop.", hint=f"The hops are: {', '.join(path.NAMES)}")
     if hop or evidence:
         hunt = breaking.answer(hunts, hunt, hop, evidence)
-    if hunt.found and green(context, outputs):
-        hunt = breaking.repaired(hunts, hunt)
+    if hunt.found and green(context, bench.outputs):
+        hunt = breaking.repaired(
+            hunts, hunt, [*filter(None, [hunt.fault.left(bench)]), *drift.drift(context)]
+        )
+    if hunt.repaired:
         context.emit(Event("done", f"Repaired. What this fault teaches: {hunt.fault.teaches}."))
     return hunt
 
@@ -145,15 +153,17 @@ def _symptoms(context: Context, outputs: Mapping[str, str]) -> tuple[tuple[str, 
     for name, answer in _try(context, outputs):
         said = f"status {answer.status}" if answer.status else "no status"
         words = answer.message if answer.status != 200 else ""
-        facts.append((name, f"{said} after {answer.seconds:.1f} s  {words}"[:300]))
+        facts.append((name, f"{said} after {answer.seconds:.1f} s  {words}"))
     return tuple(facts)
 
 
-def _verdicts(hunts: Hunts) -> tuple[CheckResult, ...]:
-    return tuple(_verdict(hunt, f"fault {n} of {len(hunts.all)}") for n, hunt in enumerate(hunts.all, 1))
+def _verdicts(hunts: Hunts, engine: str) -> tuple[CheckResult, ...]:
+    return tuple(
+        _verdict(hunt, f"fault {n} of {len(hunts.all)}", engine) for n, hunt in enumerate(hunts.all, 1)
+    )
 
 
-def _verdict(hunt: Hunt, which: str) -> CheckResult:
+def _verdict(hunt: Hunt, which: str, engine: str) -> CheckResult:
     """One fault's state, with the one next thing to do."""
     name = f"{which} found, shown and repaired"
     if hunt.repaired:
@@ -163,9 +173,7 @@ def _verdict(hunt: Hunt, which: str) -> CheckResult:
     if not hunt.made:
         return CheckResult(name, False, "not begun", hint="./lab break")
     if hunt.found:
-        return CheckResult(
-            name, False, "hop and evidence are right; it is not repaired yet", hint=_REPAIR, symptom="repair"
-        )
+        return _to_repair(name, hunt, engine)
     seen = [] if not hunt.hop else [f"hop {hunt.hop} is {'right' if hunt.hop_right else 'wrong'}"]
     seen += (
         [] if not hunt.evidence else [f"the evidence is {'good' if hunt.evidence_right else 'not this one'}"]
@@ -180,14 +188,27 @@ def _verdict(hunt: Hunt, which: str) -> CheckResult:
     )
 
 
+def _to_repair(name: str, hunt: Hunt, engine: str) -> CheckResult:
+    """Hop and evidence are right: what is left of the fault, or was lost with it."""
+    reason = "hop and evidence are right. Now repair it"
+    details: tuple[str, ...] = ()
+    if hunt.lost:
+        reason = "a client sees nothing of it any more, but this is not as it was before"
+        details = tuple(line for sentence in hunt.lost[:3] for line in textwrap.wrap(sentence, 76)[:2])
+    way = _INSIDE if hunt.fault.inside else _REPAIR[engine]
+    return CheckResult(name, False, reason, hint=way, details=details, symptom="repair")
+
+
 _ANSWER = './lab break --hop HOP --evidence "one line, rule or id"   (hops: ' + ", ".join(path.NAMES) + ")"
 _LOOK = (
     "look by hand: ./lab logs function   ./lab logs server   ./lab shell server",
     "./lab shell, and there the commands below",
 )
-_REPAIR = (
-    "Terraform: ./lab deploy sees the drift and repairs it. CloudFormation compares templates only:\n"
-    "put back by hand, in ./lab shell, what was changed by hand; or begin anew:\n"
-    "  ./lab destroy && ./lab deploy\n"
-    "Then:\n  ./lab break"
-)
+_AGAIN = "\nThen look once more:\n  ./lab break"
+_REPAIR = {
+    "terraform": "Terraform sees what was changed, and repairs it:\n  ./lab deploy" + _AGAIN,
+    "cloudformation": "CloudFormation compares templates only. Put back by hand, in ./lab shell, what was changed by hand "
+    "(./lab hint has a command of the kind); or make everything anew:\n  ./lab destroy && ./lab deploy"
+    + _AGAIN,
+}
+_INSIDE = "It is inside the server, where no engine looks. Put it right there:\n  ./lab shell server" + _AGAIN

@@ -18,6 +18,12 @@ from labkit.lesson.screens import mend
 OPTIONS = ("engine", "lab-role", "watch")
 JUDGES: Judged = "deployed, to check"
 
+#: what an engine knows when it finds nothing to do
+_UNCHANGED = {
+    "terraform": "Nothing to change: what Terraform looks at is as your files say.",
+    "cloudformation": "Nothing to change: your template is the one that was deployed.",
+}
+
 
 def run(context: Context) -> StepResult:
     """Build, apply, wait for the server's boot script, remember what was deployed."""
@@ -27,11 +33,11 @@ def run(context: Context) -> StepResult:
         context.note(warning)
     _say_role(context)
     engine = context.engine
-    with drift.prepared(context):
+    with drift.followed(context):
         deployment = engine.apply()
     if not deployment.changed:
-        context.note("Nothing to change: what stands is what your files say.")
-    drift.remember(context)
+        context.note(_UNCHANGED[engine.engine])
+        drift.warn(context)
     workspace.save_deployed(engine=engine.engine, target="local", outputs=deployment.outputs)
     return _checks(context, deployment)
 

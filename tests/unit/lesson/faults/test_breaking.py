@@ -80,3 +80,38 @@ def test_hop_and_evidence_may_come_one_after_the_other(hunts: Hunts) -> None:
     hunt = breaking.answer(hunts, hunt, "", "no rule in sg-1234")
     assert hunt.found
     assert breaking.repaired(hunts, hunt).over
+
+
+@pytest.mark.parametrize(
+    ("name", "evidence", "memo"),
+    [
+        ("route-gone", "rtb-99 no route", {"table": "rtb-77", "gateway": "igw-5"}),
+        ("route-gone", "igw-5 is attached", {"table": "rtb-77", "gateway": "igw-5"}),
+        ("route-gone", "egress 0.0.0.0/0 is open", {"table": "rtb-77", "gateway": "igw-5"}),
+        ("rule-revoked", "sg-12 has no rule", {"group": "sg-34", "rules": []}),
+        ("answers-denied", "the network acl acl-9 denies 1024", {"acl": "acl-8"}),
+    ],
+)
+def test_evidence_about_another_thing_of_the_kind_is_refused(
+    name: str, evidence: str, memo: dict[str, object]
+) -> None:
+    assert not faults.by_name(name).convinces(evidence, memo)
+
+
+def test_a_repair_that_loses_something_is_none_until_it_is_back(hunts: Hunts) -> None:
+    before = "function process-image: Timeout is 3, deployed was 60"
+    hunt = hunts.save(
+        Hunt("explicit-deny", made=True, differed=[before], hop_right=True, evidence_right=True)
+    )
+    hunt = breaking.repaired(hunts, hunt, [before, "bucket images: Policy is gone"])
+    assert (hunt.repaired, hunt.over, list(hunt.lost)) == (False, False, ["bucket images: Policy is gone"])
+    assert breaking.repaired(hunts, hunt, [before]).repaired
+
+
+def test_of_a_fault_nothing_is_told_until_it_is_found(hunts: Hunts, tmp_path: Path) -> None:
+    workspace = Workspaces(tmp_path, load(ROOT)).open()
+    assert not breaking.is_sought(workspace)
+    hunt = hunts.save(Hunt("rule-revoked", made=True, memo={"group": "sg-1234"}))
+    assert breaking.is_sought(workspace)
+    breaking.answer(hunts, hunt, "door", "sg-1234 has no rule")
+    assert not breaking.is_sought(workspace)
