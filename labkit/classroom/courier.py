@@ -139,7 +139,7 @@ def circumstances() -> dict[str, str]:
     """What a worker has that verdicts could hang on: Python, and versions of what judges."""
     from importlib import metadata
 
-    names = ("moto", "botocore", "pytest", "flask", "cfn-lint", "awslambdaric")
+    names = ("moto", "botocore", "pytest", "flask", "cfn-lint")
     found = {"python": ".".join(map(str, sys.version_info[:2])), "system": sys.platform}
     for name in names:
         try:

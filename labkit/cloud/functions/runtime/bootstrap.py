@@ -1,5 +1,5 @@
 """The first thing that runs inside an execution environment: it makes the forked process look as AWS's
-does, then hands over to awslambdaric, AWS's own runtime client for Python.
+does, then hands over to the runtime client.
 
 What belongs here: what the process may import, and what was loaded for it before. Runs inside the sandbox, so it uses
 nothing of the kit. What does not: anything that the server does.
@@ -11,7 +11,6 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import json
 import os
 import sys
 import sysconfig
@@ -25,8 +24,8 @@ from labkit.sandbox.portable.inside import start
 
 #: what AWS's Python runtime offers beside the standard library
 SDK = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
-_RUNTIME = frozenset({"awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py"})
-_OFFERED = SDK | _RUNTIME
+#: what else lies beside AWS's runtime, so that a function may import it
+_OFFERED = SDK | {"awslambdaric", "simplejson", "snapshot_restore_py"}
 
 #: loaded on AWS before the function's code is, so a file of the same name in the package is never seen
 _LOADED_FIRST = frozenset(
@@ -36,36 +35,21 @@ _LOADED_FIRST = frozenset(
     | {"reprlib", "site", "stat", "string", "struct", "sys", "textwrap", "threading", "time", "token"}
     | {"tokenize", "traceback", "types", "typing", "warnings", "weakref"}
 )
-_OUT_OF_MEMORY = 137
 
 
 def preload() -> None:
-    """Import what every function needs; called once in the warm parent of all environments.
-
-    The runtime client keeps the address of the Runtime API that it finds when it is imported: the
-    fixed one, unless the variable names another.
-    """
-    os.environ.setdefault("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
-    for name in ("awslambdaric.bootstrap", "awslambdaric.lambda_runtime_client"):
-        if _has_aws_client():
-            importlib.import_module(name)
+    """Import what every function needs; called once in the warm parent of all environments."""
     sdk.preload()
-
-
-def _has_aws_client() -> bool:
-    """Whether AWS's runtime client can be had: it has no wheel for macOS."""
-    return importlib.util.find_spec("awslambdaric") is not None
 
 
 def main(arguments: Mapping[str, object]) -> None:
     """Run the function `handler` whose code is in the folder `task_root`, until the process is ended.
 
-    Raises SystemExit as awslambdaric and the function do.
+    Raises SystemExit as the runtime client and the function do.
     """
     task_root, handler = str(arguments["task_root"]), str(arguments["handler"])
     preload()
     translated = start.translation()
-    ours = translated is not None or not _has_aws_client()
     older = _older_release(int(str(arguments.get("python") or sys.version_info[1])))
     _isolate(translated.real(task_root) if translated else task_root)
     if older:
@@ -73,32 +57,12 @@ def main(arguments: Mapping[str, object]) -> None:
     time.tzset()
     os.chdir(task_root)
     # Records of logging go the way of all output, framed, so the order is kept.
-    log = os.dup(1)
-    if ours:  # AWS's connects below Python, where a portable sandbox's network is not
-        runtime_client.serve(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], log)
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(log)
-    _serve(handler)
+    runtime_client.serve(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], os.dup(1))
 
 
 def _older_release(minor: int) -> Older | None:
     """The declared runtime's release, where this interpreter is newer."""
     return Older(minor, "/var/lang/lib") if minor < sys.version_info[1] else None
-
-
-def _serve(handler: str) -> None:
-    bootstrap = importlib.import_module("awslambdaric.bootstrap")
-    client = importlib.import_module("awslambdaric.lambda_runtime_client").LambdaRuntimeClient
-    api = client(os.environ["AWS_LAMBDA_RUNTIME_API"], False)
-    post_error = api.post_invocation_error
-
-    def end_or_post(request_id: str, error: str, *rest: object) -> None:
-        """On AWS the kernel ends a function that has no memory left: it can't answer any more."""
-        if json.loads(error)["errorType"] == "MemoryError":
-            os._exit(_OUT_OF_MEMORY)
-        post_error(request_id, error, *rest)
-
-    api.post_invocation_error = end_or_post
-    bootstrap.run(handler, api)
 
 
 # What may be imported.
@@ -131,7 +95,7 @@ def _must_go(top: str, own: set[str], shadowed: set[str]) -> bool:
     if top in _LOADED_FIRST or top in sys.builtin_module_names:
         return False
     if top in own or (shadowed & SDK and top in SDK):
-        return top not in _RUNTIME - {"simplejson"}
+        return True
     return top not in sys.stdlib_module_names and top not in _OFFERED
 
 

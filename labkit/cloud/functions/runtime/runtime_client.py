@@ -1,7 +1,7 @@
-"""The kit's own client of Lambda's Runtime API, for where AWS's has no wheel or goes round the network's proxy.
+"""The client of Lambda's Runtime API, by which every function is served.
 
-It does what awslambdaric does, as far as a function can tell: the same errors, log lines and context. The tests of
-the functions' behaviour run against both.
+It does what AWS's own client (awslambdaric) does, as far as a function can tell: the same errors, log lines and
+context. A test serves the same functions with both and compares.
 
 What belongs here: fetching events, calling the handler, telling what came of it. What does not: what may be
 imported (bootstrap). Runs inside the sandbox, so it uses nothing of the kit.
@@ -37,6 +37,15 @@ _NO_BREAK_SPACE = "\u00a0"
 #: from this runtime on, answers keep letters beyond ASCII as they are
 _UNESCAPED_SINCE = (3, 12)
 _OUT_OF_MEMORY = 137
+#: what AWS's runtime says first when no handler can be had
+_UNHANDLED = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. "
+    "However, in rare cases, a Lambda runtime update can cause unexpected function behavior. "
+    "For functions using managed runtimes, runtime updates can be triggered by a function change, or can be applied automatically. "
+    "To determine if the runtime has been updated, check the runtime version in the INIT_START log entry. "
+    "If this error correlates with a change in the runtime version, you may be able to mitigate this error by temporarily rolling back to the previous runtime version. "
+    "For more information, see https://docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html\r"
+)
 
 Handler = Callable[[Any, LambdaContext], Any]
 
@@ -179,9 +188,7 @@ def serve(handler: str, address: str, log_descriptor: int) -> NoReturn:
 
 
 def _fail_init(api: Api, log: Log, error: Exception) -> NoReturn:
-    logging.warning(
-        "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code."
-    )
+    logging.warning(_UNHANDLED)
     result = _failure(error, "")
     log.log_error(result)
     api.fail_init(result)
@@ -253,7 +260,8 @@ def _failure(error: Exception, request_id: str) -> dict[str, Any]:
         kind, message, trace = error.kind, error.message, error.trace
     else:
         kind, message = type(error).__name__, str(error)
-        trace = traceback.format_list(_frames(error.__traceback__))
+        # as plain rows: AWS's has no line with carets below the code
+        trace = traceback.format_list([tuple(frame) for frame in _frames(error.__traceback__)])
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
 
 
