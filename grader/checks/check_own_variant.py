@@ -39,8 +39,14 @@ def _script(lab: Lab) -> Iterator[tuple[bool, str]]:
     api = lab.clients.client("ec2")
     answer = api.describe_instance_attribute(InstanceId=lab.server.instance_id, Attribute="userData")
     text = base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
-    yield lab.variant.lab_token in text, "the boot script has another token"
-    yield bool(re.search(rf"\b{lab.variant.port}\b", text)), "the boot script has another port"
+    yield _gives(text, "LAB_TOKEN", lab.variant.lab_token), "the boot script has another token"
+    yield _gives(text, "PORT", str(lab.variant.port)), "the boot script has another port"
+
+
+def _gives(script: str, name: str, value: str) -> bool:
+    """Whether the script sets `name` to this value alone or, where it sets it to none, holds it as a word."""
+    given = re.findall(rf"(?m)^\s*(?:export\s+)?{name}=[\"']?([^\s\"';$]+)", script)
+    return set(given) == {value} if given else bool(re.search(rf"\b{value}\b", script))
 
 
 def _tags(lab: Lab) -> Iterator[tuple[bool, str]]:
