@@ -17,7 +17,7 @@ PACKAGE = Path(labkit.__file__).parent
 #: what the tiers that need Linux are made of
 LINUX_TIER = {
     *(f"labkit.sandbox.{name}" for name in (
-        "child", "host", "filesystem.inside", "kernel.limits", "kernel.namespaces", "kernel.netlink", "kernel.nftables", "probe", "process", "filesystem.rootfs",
+        "child", "host", "filesystem.inside", "kernel.limits", "kernel.namespaces", "kernel.netlink", "kernel.nf_tables", "kernel.nftables", "kernel.expressions", "probe", "process", "filesystem.rootfs",
         "kernel.router", "kernel.seccomp", "stages", "kernel.syscalls", "warm", "forkserver.wire", "filesystem.workshop", "diagnosis", "kernel.closing",
     )),
     *(f"labkit.sandbox.portable.{name}" for name in ("landlock", "linux", "spawning")), "labkit.grading.process.warm",

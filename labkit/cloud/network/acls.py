@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from labkit.aws.network.model import Topology, acl_entries, both, service_of
 from labkit.aws.records import AclEntry, Permission, SubnetRecord
-from labkit.sandbox.kernel.nftables import Chain, Rule
+from labkit.sandbox.kernel.expressions import Rule
+from labkit.sandbox.kernel.nftables import Chain
 
 _OUT, _NAT_IN, _NAT_OUT, _IN = -15, -14, -13, -12
 

@@ -13,7 +13,8 @@ from labkit.aws.addresses import AWS_CIDR, OUTSIDE_CIDR
 from labkit.aws.network.model import LOCAL, Topology, both, network_of
 from labkit.aws.records import GroupRecord, Permission, RouteRecord, SubnetRecord
 from labkit.cloud.network.acls import compile_acls, service_rule
-from labkit.sandbox.kernel.nftables import Chain, Change, Rule, RuleSet, Translation
+from labkit.sandbox.kernel.expressions import Rule
+from labkit.sandbox.kernel.nftables import Chain, Change, RuleSet, Translation
 
 # The stages' order on the way through a router; network ACLs (acls.py) stand between.
 _GATEWAY, _ROUTES, _EGRESS, _INGRESS = -30, -20, 0, 10

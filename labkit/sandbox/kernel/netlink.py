@@ -50,6 +50,11 @@ def attribute(kind: int, *parts: bytes | str) -> bytes:
     return struct.pack("=HH", len(value) + 4, kind) + value + b"\0" * (-len(value) % 4)
 
 
+def number(kind: int, value: int) -> bytes:
+    """An attribute that is a number of 32 bits, as nf_tables takes it."""
+    return attribute(kind, struct.pack(">i", value))
+
+
 class Conversation:
     """A netlink socket: it speaks to the network namespace in which it was made, from anywhere."""
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from labkit.sandbox.kernel import netlink, nftables
+from labkit.sandbox.kernel.expressions import UPLINK
 from labkit.sandbox.kernel.namespaces import (
     datagrams_here,
     inside_network_namespace,
@@ -31,7 +32,7 @@ from labkit.sandbox.kernel.namespaces import (
     set_up_loopback,
 )
 from labkit.sandbox.kernel.netlink import Conversation, End
-from labkit.sandbox.kernel.nftables import UPLINK, Change, RuleSet
+from labkit.sandbox.kernel.nftables import Change, RuleSet
 
 #: the router that joins all others and the hosts outside; always open
 INTERNET = "internet"
