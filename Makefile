@@ -9,6 +9,8 @@ ENGINE ?= cloudformation
 export STUDENT ENGINE TARGET ONLY GAP
 # More tests at once than a small machine has cores: many of them wait for a boot, a time-out, a provider.
 SIDE_BY_SIDE = -n 4 --no-loadscope-reorder
+# What Python compiled, and pytest rewrote, is kept: each worker, and each command that a test starts, would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -32,9 +34,11 @@ handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden 
 	@sh ./lab handout
 
 quick: setup ## Run the unit tests that start no process: while you write
+	@$(PYTHON_IN_VENV) -m tests.prepare tests/unit
 	@$(PYTHON_IN_VENV) -m pytest -q -n 2 -m "not processes and not slow and not verify" tests/unit
 
 test: setup ## Run all tests
+	@$(PYTHON_IN_VENV) -m tests.prepare tests
 	@$(PYTHON_IN_VENV) -m pytest -q $(SIDE_BY_SIDE) --durations=20
 
 verify: setup ## Run the long proofs as well (more than an hour)

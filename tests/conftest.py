@@ -9,10 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 # What is started in the background ignores Ctrl-C, and so would every process that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long one example takes says more of who else is busy here than of what is tested.
+settings.register_profile("kit", deadline=None)
+settings.load_profile("kit")
 
 #: long files whose tests share nothing
 APART = {"tests/functional/test_killed.py"}

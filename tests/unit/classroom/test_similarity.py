@@ -12,6 +12,7 @@ from labkit.course.rendering import Renderer
 from labkit.course.variant import make_variant
 from tests.unit.classroom.rosters import LAB
 
+pytestmark = pytest.mark.slow  # the library that finds copies takes long to import
 #: what somebody might write into the gap `download`, unlike the reference
 OWN = """
     collected = []

@@ -1,0 +1,31 @@
+"""What each worker of a test run would do again, done once and side by side: python -m tests.prepare FOLDER…
+
+pytest rewrites the assertions of a module of tests when it first collects it, and Hypothesis works out its tables of
+characters when it first draws a text. Both keep what came of it: where nothing has changed since, this takes little.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_COLLECT = ("-m", "pytest", "--collect-only", "-qq", "-m", "", "-p", "no:xdist", "-p", "no:cacheprovider")
+_DRAW = ("-c", "from hypothesis import strategies; strategies.text().wrapped_strategy.validate()")
+
+
+def main(folders: list[str]) -> None:
+    """Prepare the tests in these folders; what is wrong with them is told by the run itself."""
+    files = sorted(str(path) for folder in folders for path in Path(folder).rglob("test_*.py"))
+    cores = os.cpu_count() or 1
+    parts = [files[number::cores] for number in range(cores)]
+    programs = [_DRAW, *((*_COLLECT, *part) for part in parts if part)]
+    started = [
+        subprocess.Popen([sys.executable, *each], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for each in programs
+    ]
+    for process in started:
+        process.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
