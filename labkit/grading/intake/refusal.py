@@ -3,8 +3,8 @@
 Asked before any tool sees the files. A submission that has one of these can't be judged as submitted: it is the
 student's to remove it, and the message says where it stands.
 
-What belongs here: what Terraform and CloudFormation would do beyond describing resources. What does not: whether
-the description is right.
+What belongs here: asking of all files, and what Terraform would do beyond describing resources. What does not: what
+CloudFormation would (template_refusal), whether the description is right.
 """
 
 import itertools
@@ -12,17 +12,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from labkit.base.text import printable, shortened
-from labkit.grading.intake import hcl
-
-#: events (keys, values, list items) of one template; far more than the lab's has
-MOST_EVENTS = 20_000
-DEEPEST = 40
-_MOST_BYTES = 1 << 20
+from labkit.grading.intake import hcl, template_refusal
+from labkit.grading.intake.untrusted import MOST_BYTES, Untrusted
 
 #: a submission's files of Terraform's language, however they are called
 _TERRAFORM = (".tf", ".tofu", ".tfvars", ".hcl")
@@ -74,26 +67,6 @@ _CONSTRAINT = re.compile(r"[0-9A-Za-z.,<>=!~+ -]{1,100}")
 _PLAIN = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _INSIDE = re.compile(rf"(?:\$\{{path\.(?:module|root)\}}/|\./)?(?P<inside>{_PLAIN}(?:/{_PLAIN})*)")
 _TYPE = re.compile(r"aws_[a-z0-9_]+")
-_CFN_TYPES = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack",
-              "AWS::CloudFormation::ModuleVersion", "AWS::CloudFormation::Module")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Untrusted:
-    """One thing that is refused: the file, the line (from 1), what it is, why.
-
-    `unreadable`: it may be no more than a slip; Terraform is not run on it, and nothing else is the worse for it.
-    """
-
-    file: str
-    line: int
-    what: str
-    why: str
-    unreadable: bool = False
-
-    def __str__(self) -> str:
-        what = shortened(printable(self.what), 80)
-        return f"{printable(self.file)}, line {self.line}: {what} is refused: {self.why}"
 
 
 def is_terraforms(name: str) -> bool:
@@ -119,7 +92,7 @@ def find(files: Mapping[str, str]) -> list[Untrusted]:
         elif is_terraforms(name):
             found.append(Untrusted(name, 1, "JSON configuration", "the lab's files are HCL"))
         elif low.startswith(_TEMPLATE_NAME) and low.endswith((".yaml", ".yml", ".json")):
-            found += itertools.islice(_cloudformation(name, text), _MOST_FINDINGS)
+            found += itertools.islice(template_refusal.find(name, text), _MOST_FINDINGS)
     return sorted(found, key=lambda each: (each.file, each.line))
 
 
@@ -166,12 +139,9 @@ def versions(files: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted({each for each in asked if _CONSTRAINT.fullmatch(each)}))
 
 
-# ---- Terraform --------------------------------------------------------------------------------------
-
-
 def _read(text: str) -> hcl.Block | hcl.Unreadable:
     try:
-        if len(text) > _MOST_BYTES:
+        if len(text) > MOST_BYTES:
             raise hcl.Unreadable(1, "it is far larger than a configuration may be")
         return hcl.read(text)
     except hcl.Unreadable as error:
@@ -378,85 +348,3 @@ def _read_paths(tokens: Sequence[hcl.Token]) -> Iterator[tuple[str, Sequence[hcl
 
 def _named(block: hcl.Block) -> str:
     return " ".join([block.kind, *(f'"{label}"' for label in block.labels)])
-
-
-# ---- CloudFormation ---------------------------------------------------------------------------------
-
-
-def _cloudformation(name: str, text: str) -> Iterator[Untrusted]:
-    bomb = _bomb(text)
-    if bomb:
-        yield Untrusted(name, bomb[0], "YAML", bomb[1])
-        return
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return  # no YAML is the engine's to refuse
-    for key, value, parent in _pairs(root, ""):
-        why = _cfn(str(key.value), value, parent)
-        if why:
-            yield Untrusted(name, key.start_mark.line + 1, _shown(key, value), why)
-    for node in _nodes(root):
-        if node.tag in ("!Transform", "!Include"):
-            yield Untrusted(name, node.start_mark.line + 1, node.tag, "macros run code elsewhere")
-
-
-def _bomb(text: str) -> tuple[int, str] | None:
-    """Where the YAML is made to grow: aliases, depth, number of nodes. Line and reason."""
-    if len(text) > _MOST_BYTES:
-        return 1, "it is far larger than a template may be"
-    depth = 0
-    try:
-        for number, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            if isinstance(event, yaml.AliasEvent):
-                return line, "aliases (*name) are not used here"
-            depth += isinstance(event, yaml.CollectionStartEvent)
-            depth -= isinstance(event, yaml.CollectionEndEvent)
-            if depth > DEEPEST or number > MOST_EVENTS:
-                return line, "it is nested too deep or has too many parts"
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return None  # no YAML is the engine's to refuse
-    return None
-
-
-def _pairs(node: Any, parent: str) -> Iterator[tuple[Any, Any, str]]:
-    """(key, value, the key above) of every mapping."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                yield key, value, parent
-            yield from _pairs(value, str(getattr(key, "value", "")))
-    elif isinstance(node, yaml.SequenceNode):
-        for each in node.value:
-            yield from _pairs(each, parent)
-
-
-def _nodes(node: Any) -> Iterator[Any]:
-    yield node
-    children: Iterable[Any] = ()
-    if isinstance(node, yaml.MappingNode):
-        children = (each for pair in node.value for each in pair)
-    elif isinstance(node, yaml.SequenceNode):
-        children = node.value
-    for child in children:
-        yield from _nodes(child)
-
-
-def _cfn(key: str, value: Any, parent: str) -> str:
-    """Why this pair is refused, "" when it is not."""
-    text = str(value.value) if isinstance(value, yaml.ScalarNode) else ""
-    if key in ("Transform", "Fn::Transform"):
-        return "macros and transforms run code elsewhere"
-    if key == "Type" and (text.startswith("Custom::") or text in _CFN_TYPES):
-        return "custom resources, nested stacks and modules are code from elsewhere"
-    if key == "ServiceToken":
-        return "custom resources call code while deploying"
-    if key == "TemplateURL":
-        return "nested stacks are files from elsewhere"
-    return ""
-
-
-def _shown(key: Any, value: Any) -> str:
-    text = value.value if isinstance(value, yaml.ScalarNode) else "…"
-    return f"{key.value}: {str(text)[:60]}"
