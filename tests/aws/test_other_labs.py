@@ -106,6 +106,65 @@ def test_nginx_refuses_what_it_does_not_know_and_reloads(live: Any, fronted: str
     assert "Job for nginx.service failed" in said
 
 
+HTTPD = """#!/bin/bash
+yum update -y
+yum install -y httpd git php > /opt/said 2>&1; echo "status $?" >> /opt/said
+echo "<h1>hello from $(hostname -f)</h1>" > /var/www/html/index.html
+usermod -a -G apache ec2-user && chown -R ec2-user:apache /var/www
+systemctl start httpd && systemctl enable httpd
+"""
+
+
+def test_httpd_serves_var_www_html_and_what_is_lacking_is_named(live: Any) -> None:
+    """EC2 user guide, "Tutorial: Install a LAMP server on AL2023": the unit, the user, the folder, the logs."""
+    with live.instance(HTTPD) as server:
+        page = live.run(FETCH, f"http://{live.described(server)['PublicIpAddress']}/")
+        assert page == f"<h1>hello from {live.described(server)['PrivateDnsName']}</h1>\n"
+        said = live.inside(
+            server, "cat /opt/said; which git; which php; cat /var/log/httpd/access_log; apachectl -t 2>&1"
+        )
+        assert "AWS has php; the local cloud has not: it has no PHP." in said
+        assert "status 1" in said
+        assert ("/usr/bin/git" in said) or ("this machine has none" in said)
+        assert "/usr/bin/php" not in said
+        assert '"GET / HTTP/1.1" 200' in said
+        assert said.endswith("Syntax OK\n")
+        missing = live.inside(
+            server, "rm /var/www/html/index.html; curl -s -o /dev/null -w '%{http_code}' localhost"
+        )
+        assert missing == "403"
+
+
+def test_the_image_has_the_aws_cli_and_its_own_description(live: Any) -> None:
+    """EC2 user guide, "Access instance metadata for an EC2 instance": region and role are the instance's."""
+    profile = live.profile()
+    with live.instance("#!/bin/bash\n", IamInstanceProfile={"Name": profile}) as server:
+        said = live.inside(
+            server,
+            "ec2-metadata -z; aws sts get-caller-identity --query Arn --output text --no-cli-pager; rpm -q awscli-2",
+        )
+        arn = f"arn:aws:sts::123456789012:assumed-role/{profile}/{server}"
+        assert said == f"placement: ap-south-1a\n{arn}\nawscli-2\n"
+
+
+def test_amazon_linux_2_says_that_it_is_one(live: Any) -> None:
+    """EC2 user guide, "Amazon Linux", Extras library (Amazon Linux 2): python3 is 3.7, and pip is not kept from its work by that."""
+    name = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2"
+    image = live.ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    script = """#!/bin/bash
+yum install -y python3-pip; pip3 install 'requests>=2,<3' && python3 -c 'import requests'; echo "pip $?"
+pip3 install 'requests<1'; echo "old $?"
+amazon-linux-extras install -y nginx1 && systemctl start nginx && curl -s localhost
+"""
+    with live.instance(script, ImageId=image) as server:
+        console = live.ec2.get_console_output(InstanceId=server)["Output"]
+        assert console.startswith("Amazon Linux 2, ")
+        assert "pip 0" in console
+        assert "No matching distribution found for requests<1" in console
+        assert "old 1" in console
+        assert "Welcome to nginx!" in console
+
+
 def test_any_program_may_listen_on_port_80(live: Any) -> None:
     """EC2 user guide, "Use IMDS": the metadata service is no program of the instance, and takes no port of it."""
     script = "#!/bin/bash\ncd /srv; echo here > x; python3 -m http.server 80 >/dev/null 2>&1 &\n"

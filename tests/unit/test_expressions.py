@@ -39,7 +39,9 @@ MADE = {
     "labkit/cloud/functions/runtime/runtime_client.py": "a mark of ours; runs in the function's own process",
     "labkit/cloud/stores/dynamodb/shapes.py": "AWS's own description of the API",
     "labkit/cloud/instances/system/journal.py": "asked for inside an instance, and tried in its own process",
-    "labkit/cloud/instances/files/share/nginx/serving.py": "nginx's settings, in the instance's own process",
+    "labkit/cloud/instances/files/share/servers/serving.py": "a server's settings, in the instance's own process",
+    "labkit/cloud/instances/files/share/servers/httpd/settings.py": "a server's settings, in the instance's own process",
+    "labkit/cloud/instances/files/share/packages/catalogue.py": "patterns of this file",
     "grader/checks/check_clean_files.py": "written in this file",
 }
 #: repetitions inside repetitions that can be read in one way only, and why

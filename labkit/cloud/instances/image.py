@@ -18,7 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.aws import command_line
 from labkit.aws.records import InstanceRecord
+from labkit.cloud.instances.files.share.packages.catalogue import ABSENT, WITH_THE_IMAGE, hidden_programs
 from labkit.cloud.instances.metadata import private_name
 from labkit.sandbox.spec import Bind
 
@@ -32,6 +34,9 @@ _DEBIAN_PACKAGES = "/usr/lib/python3/dist-packages"
 _RELEASE = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _MINORS = range(6, 21)
 _OWN_MINOR = sys.version_info[1]
+#: this machine's programs, out of sight until a package brings one of them
+_MACHINE = "/run/lab/machine"
+_MACHINE_PROGRAMS = "/usr/bin"
 #: runs an older release; flags of the interpreter go to the interpreter, the rest is the release's
 _LAUNCHER = """#!/bin/bash
 # python3.{minor}
@@ -53,9 +58,13 @@ _NAMES = {
     "accounts": ("useradd", "adduser", "usermod", "userdel", "groupadd", "groupdel"),
     "dnf": ("dnf", "yum"),
 }
+#: below share, and programs all the same
+_RUN_FROM_SHARE = ("lacking",)
+#: no image has these on its path from the start
+_APART = ("amazon-linux-extras",)
 #: not there until installed, or never on Amazon Linux
 _HIDDEN = (
-    "python", "python2", "pip", "pip3", "nginx", "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
+    "python", "python2", "pip", "pip3", "nginx", *sorted(ABSENT), *_APART, "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
     *(f"{name}{minor}" for name in ("python3.", "pip3.", "pip-3.") for minor in _MINORS),
 )  # fmt: skip
 
@@ -109,14 +118,19 @@ ec2-user:x:1000:
 
 @dataclass(frozen=True)
 class Image:
-    """A built image: the layer's folder. The folder is the caller's to remove."""
+    """A built image: the layer's folder, which is the caller's to remove.
+
+    `hides`: this machine's programs that are not the image's appear when a package brings them, and not before.
+    """
 
     layer: str
+    hides: bool = True
 
     def binds(self) -> tuple[Bind, ...]:
-        """The interpreter's program, which the layer hides below /usr."""
+        """The interpreter's program, which the layer hides below /usr, and this machine's other programs."""
         program = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-        return (Bind(program, f"{_PYTHON}/bin/{_RELEASE}"),)
+        own = Bind(program, f"{_PYTHON}/bin/{_RELEASE}")
+        return (own, Bind(_MACHINE_PROGRAMS, _MACHINE)) if self.hides else (own,)
 
     def links(self, record: InstanceRecord) -> dict[str, str]:
         """Links that are made at each boot: the interpreter's installation, and the shelf of pip."""
@@ -129,6 +143,11 @@ class Image:
             elif minor > _OWN_MINOR:  # there is none newer here
                 links[f"{_PYTHON}/bin/{release}"] = _RELEASE
         links[f"{_INSTALLED}/{own}"] = f"{_PYTHON}/bin/{own}"
+        if is_amazon_linux_2(record):
+            links |= {f"{_INSTALLED}/{name}": f"/usr/share/lab/bin/{name}" for name in _APART}
+        for name in WITH_THE_IMAGE if self.hides else ():
+            if os.path.exists(f"{_MACHINE_PROGRAMS}/{name}"):
+                links[f"{_INSTALLED}/{name}"] = f"{_MACHINE}/{name}"
         for name in {"lib", sys.platlibdir}:
             links[f"{_PYTHON}/{name}/{_RELEASE}"] = os.path.join(sys.base_prefix, name, _RELEASE)
             # first on the interpreter's path, before the standard library: what replaces parts of it
@@ -139,33 +158,43 @@ class Image:
         return {**links, "/run/lab/site": sysconfig.get_path("purelib")}
 
 
-def build(folder: Path) -> Image:
-    """Make the layer below `folder`, an existing empty folder that others may read."""
+def build(folder: Path, *, hides: bool = True) -> Image:
+    """Make the layer below `folder`, an existing empty folder that others may read. `hides`: see Image."""
     usr = folder / "usr"
-    programs = usr / "bin"
+    programs, share = usr / "bin", usr / "share" / "lab"
     programs.mkdir(parents=True)
+    shutil.copytree(_FILES / "share", share, ignore=shutil.ignore_patterns("__pycache__"))
+    (share / "bin").mkdir()
     for source in sorted((_FILES / "bin").iterdir()):
         for name in _NAMES.get(source.name, (source.name,)):
-            _program(source, programs / name)
+            _program(source, (share / "bin" if name in _APART else programs) / name)
     _in_sbin(usr)
-    shutil.copytree(_FILES / "share", usr / "share" / "lab", ignore=shutil.ignore_patterns("__pycache__"))
-    _older_releases(usr / "share" / "lab" / "older")
+    shutil.copyfile(command_line.__file__, share / "command_line.py")
+    _older_releases(share / "older")
+    (usr / "share/nginx/html").mkdir(parents=True)  # a place for the disk's folder
     (programs / "python3").symlink_to(f"{_PYTHON}/bin/python3")
-    for name in _HIDDEN:
+    for name in dict.fromkeys((*_HIDDEN, *(_not_the_images() if hides else ()))):
         (programs / name).symlink_to(f"{_INSTALLED}/{name}")
     _python_home(usr)
     for place in [usr, *usr.rglob("*")]:
         if not place.is_symlink():
-            place.chmod(0o755 if place.is_dir() or place.parent.name == "bin" else 0o644)
-    return Image(str(usr))
+            runs = place.is_dir() or place.parent.name == "bin" or place.name in _RUN_FROM_SHARE
+            place.chmod(0o755 if runs else 0o644)
+    return Image(str(usr), hides)
+
+
+def _not_the_images() -> list[str]:
+    """Programs of this machine that an image has only once a package has brought them."""
+    return sorted(hidden_programs() | set(WITH_THE_IMAGE))
 
 
 def python_of(record: InstanceRecord) -> int:
     """The minor version of the image's own Python 3."""
-    return 7 if _is_amazon_linux_2(record) else 9
+    return 7 if is_amazon_linux_2(record) else 9
 
 
-def _is_amazon_linux_2(record: InstanceRecord) -> bool:
+def is_amazon_linux_2(record: InstanceRecord) -> bool:
+    """Whether the instance's image is Amazon Linux 2."""
     return record.image_name.startswith("amzn2-")
 
 
@@ -195,7 +224,7 @@ def _in_sbin(usr: Path) -> None:
     if os.path.islink("/usr/sbin") or not os.path.isdir("/usr/sbin"):
         return
     (usr / "sbin").mkdir()
-    for name in (*_NAMES["accounts"], "reboot", "poweroff", "halt", "shutdown", "nginx"):
+    for name in (*_NAMES["accounts"], "reboot", "poweroff", "halt", "shutdown", "nginx", *sorted(ABSENT)):
         (usr / "sbin" / name).symlink_to(f"../bin/{name}")
 
 
@@ -218,9 +247,9 @@ def skeleton(record: InstanceRecord, hosts: str = "") -> Mapping[str, str]:
     """The files on the disk of a new instance, path → text; `hosts` are more lines for /etc/hosts."""
     name = private_name(record)
     return {
-        "/etc/os-release": _OS_RELEASE_2 if _is_amazon_linux_2(record) else OS_RELEASE,
+        "/etc/os-release": _OS_RELEASE_2 if is_amazon_linux_2(record) else OS_RELEASE,
         "/etc/system-release": "Amazon Linux release "
-        + ("2 (Karoo)\n" if _is_amazon_linux_2(record) else "2023.9 (Amazon Linux)\n"),
+        + ("2 (Karoo)\n" if is_amazon_linux_2(record) else "2023.9 (Amazon Linux)\n"),
         "/etc/passwd": _PASSWD,
         "/etc/group": _GROUP,
         "/etc/hostname": name + "\n",

@@ -19,7 +19,7 @@ from labkit.aws.records import Caller, InstanceRecord, InterfaceRecord
 from labkit.base.errors import LabError
 from labkit.base.events import Emit, Event, ignore
 from labkit.cloud.instances.guest import Boot, Guest
-from labkit.cloud.instances.image import Image, skeleton
+from labkit.cloud.instances.image import Image, is_amazon_linux_2, skeleton
 from labkit.cloud.instances.metadata import MetadataService, private_name
 from labkit.cloud.instances.system import messages
 from labkit.cloud.instances.system.environment import BASE
@@ -30,7 +30,7 @@ from labkit.sandbox.spec import Limits, SandboxSpec
 #: what the warm parent must have imported before it forks instances
 ENTRY_MODULE = "labkit.cloud.instances.system.init"
 _ENTRY = f"{ENTRY_MODULE}:main"
-_DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv")
+_DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv", "/usr/share/nginx/html")
 _METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)
 _HOMES = ("/root", "/home/ec2-user")
 #: EC2 waits longer; a unit that needs more than this to stop is ended
@@ -399,6 +399,7 @@ def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxS
     arguments = {
         "instance_id": record.instance_id,
         "hostname": private_name(record),
+        "system": "Amazon Linux 2" if is_amazon_linux_2(record) else "Amazon Linux 2023",
         "user_data": base64.b64encode(record.user_data).decode(),
         "skeleton": dict(skeleton(record, access.hosts)),
         "links": image.links(record),

@@ -26,6 +26,8 @@ from typing import Any
 MICRO = {7: 16, 8: 20, 9: 25, 10: 19, 11: 14, 12: 12, 13: 11}
 _OWN = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = os.path.dirname(os.path.abspath(os.__file__))
+#: where an instance has the installed packages that its own programs use
+_SHELF = "/run/lab/site/"
 #: release → what it brought: modules, and names by module; read at once, for a sandbox does not see the file
 with open(os.path.join(_OWN, "news.json"), encoding="utf-8") as _file:
     _NEWS = json.load(_file)
@@ -74,7 +76,7 @@ class Older:
 
     def covers(self, path: str) -> bool:
         """Whether the file is none of the interpreter's and of no installed package (but pip, the image's own)."""
-        own = path.startswith((_LIBRARY + os.sep, _OWN + os.sep))
+        own = path.startswith((_LIBRARY + os.sep, _OWN + os.sep, _SHELF))
         return not own and ("/site-packages/" not in path or "/site-packages/pip/" in path)
 
     def parse(self, source: bytes | str, filename: str) -> ast.Module:

@@ -199,12 +199,14 @@ class Cloud:
     def _make_instances(self, folder: Path) -> "InstanceManager":
         from labkit.cloud.instances.image import build
         from labkit.cloud.instances.manager import InstanceManager, Surroundings
+        from labkit.cloud.portable.fabric import PortableFabric
 
+        hides = not isinstance(self._fabric, PortableFabric)
         (folder / "image").mkdir(parents=True)
         manager = InstanceManager(
             Surroundings(
                 self._sandboxes, self._fabric, self._credentials, self._serving,
-                self._access, build(folder / "image"), self._emit, self._powered_off,
+                self._access, build(folder / "image", hides=hides), self._emit, self._powered_off,
             )
         )  # fmt: skip
         self._ending.callback(manager.close)

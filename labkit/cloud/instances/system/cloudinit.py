@@ -10,7 +10,6 @@ AWS: EC2, "Run commands on your Linux instance at launch"
 import time
 from dataclasses import dataclass
 
-VERSION = "22.2.2"
 FOLDER = "/var/lib/cloud"
 OUTPUT = "/var/log/cloud-init-output.log"
 SCRIPT = FOLDER + "/instance/scripts/part-001"
@@ -21,6 +20,25 @@ _KINDS = {
     b"## template: jinja": "jinja2", b"Content-Type:": "multipart", b"MIME-Version:": "multipart",
     b"\x1f\x8b": "gzip",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Edition:
+    """The cloud-init of one system: its version, and where its modules lie."""
+
+    version: str
+    scripts_user: str
+
+
+#: by the system's name
+EDITIONS = {
+    "Amazon Linux 2023": Edition(
+        "22.2.2", "/usr/lib/python3.9/site-packages/cloudinit/config/cc_scripts_user.py"
+    ),
+    "Amazon Linux 2": Edition(
+        "19.3-46.amzn2.0.5", "/usr/lib/python2.7/site-packages/cloudinit/config/cc_scripts_user.pyc"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -66,16 +84,14 @@ def stamp(when: float) -> str:
     return time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime(when))
 
 
-def running(stage: str, when: float, up: float) -> str:
+def running(edition: Edition, stage: str, when: float, up: float) -> str:
     """The line that opens a stage."""
-    return f"Cloud-init v. {VERSION} running '{stage}' at {stamp(when)}. Up {up:.2f} seconds.\n"
+    return f"Cloud-init v. {edition.version} running '{stage}' at {stamp(when)}. Up {up:.2f} seconds.\n"
 
 
-def finished(when: float, up: float) -> str:
+def finished(edition: Edition, when: float, up: float) -> str:
     """The last line of the boot log."""
-    return (
-        f"Cloud-init v. {VERSION} finished at {stamp(when)}. Datasource DataSourceEc2.  Up {up:.2f} seconds\n"
-    )
+    return f"Cloud-init v. {edition.version} finished at {stamp(when)}. Datasource DataSourceEc2.  Up {up:.2f} seconds\n"
 
 
 def warning(module: str, text: str, when: float) -> str:
@@ -84,7 +100,7 @@ def warning(module: str, text: str, when: float) -> str:
     return f"{clock},{int(when % 1 * 1000):03d} - {module}[WARNING]: {text}\n"
 
 
-def failed(code: int, when: float) -> str:
+def failed(edition: Edition, code: int, when: float) -> str:
     """The lines about a script that ended with an exit status other than 0, or with a signal."""
     return (
         warning("util.py", f"Failed running {SCRIPT} [{code}]", when)
@@ -96,7 +112,7 @@ def failed(code: int, when: float) -> str:
         + warning(
             "util.py",
             "Running module scripts-user (<module 'cloudinit.config.cc_scripts_user' from "
-            "'/usr/lib/python3.9/site-packages/cloudinit/config/cc_scripts_user.py'>) failed",
+            f"'{edition.scripts_user}'>) failed",
             when,
         )
     )

@@ -33,13 +33,14 @@ _SEND_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Parts:
-    """What the commands ask: units, processes (whose journal is followed), the journal, the power."""
+    """What the commands ask: units, processes (whose journal is followed), the journal, the power, and what cloud-init is."""
 
     systemctl: Systemctl
     processes: Processes
     journal: Journal
     host: str
     power: Callable[[bool], None]
+    cloud_init_version: str
 
 
 class Commands:
@@ -153,7 +154,7 @@ class Commands:
 
     def _cloud_init(self, words: list[str], finish: Callable[[Answer], None]) -> None:
         if words[:1] == ["--version"]:
-            return finish(Answer(out=f"/usr/bin/cloud-init {cloudinit.VERSION}\n"))
+            return finish(Answer(out=f"/usr/bin/cloud-init {self._parts.cloud_init_version}\n"))
         if words[:1] != ["status"]:
             return finish(Answer(2, err="usage: cloud-init status [--wait]\n"))
         if "--wait" in words and not self._booted:

@@ -40,7 +40,7 @@ _TAIL_LINES = 40
 def main(arguments: Mapping[str, Any]) -> None:
     """Be process 1 until asked to stop: the entry that the sandbox calls.
 
-    `arguments`: instance_id, hostname, user_data (base64), skeleton (path → text, first boot only),
+    `arguments`: instance_id, hostname, system ("Amazon Linux 2023"), user_data (base64), skeleton (path → text, first boot only),
     links (path → target, every boot).
     """
     os.umask(0o022)
@@ -80,6 +80,7 @@ class Init:
     def __init__(self, arguments: Mapping[str, Any], boot: int) -> None:
         self._arguments, self._first = arguments, boot == 1
         self._host = str(arguments["hostname"]).partition(".")[0]
+        self._edition = cloudinit.EDITIONS[arguments["system"]]
         self._began = time.monotonic()
         self._loop = Loop()
         self._journal = Journal("/var/log/journal", boot)
@@ -88,10 +89,12 @@ class Init:
         self._files = UnitFiles(self._processes.note, hostname=self._host)
         around = Surroundings(self._journal_tail, self._power, self._processes.environment)
         systemctl = Systemctl(self._files, self._services, around)
-        parts = Parts(systemctl, self._processes, self._journal, self._host, self._power)
+        parts = Parts(
+            systemctl, self._processes, self._journal, self._host, self._power, self._edition.version
+        )
         self._commands = Commands(self._loop, parts)
         self._log = BootLog(self._loop)
-        self._user_data = UserData(self._loop, self._log, self._finish)
+        self._user_data = UserData(self._loop, self._log, self._edition, self._finish)
         self._notices = Notices(self._loop, self._services.notified)
         self._lines = messages.Lines()
         self._channel = socket.socket(fileno=CHANNEL)
@@ -110,12 +113,12 @@ class Init:
     # -- boot -----------------------------------------------------------------------------------------
 
     def _boot(self) -> None:
-        self._log.console(f"Amazon Linux 2023, {self._arguments['instance_id']}\n".encode())
+        self._log.console(f"{self._arguments['system']}, {self._arguments['instance_id']}\n".encode())
         for name in self._files.at_boot():
             self._start_at_boot(name)
         self._log.console(f"\n{self._host} login: \n".encode())
         if self._first:
-            self._log.say(cloudinit.running("modules:final", time.time(), self._up()))
+            self._log.say(cloudinit.running(self._edition, "modules:final", time.time(), self._up()))
             data = base64.b64decode(self._arguments["user_data"])
             self._user_data.start(self._arguments["instance_id"], data)
         else:
@@ -133,7 +136,7 @@ class Init:
 
     def _finish(self, code: int | None) -> None:
         """cloud-init's last words, and the report to the outside."""
-        self._log.say(cloudinit.finished(time.time(), self._up()))
+        self._log.say(cloudinit.finished(self._edition, time.time(), self._up()))
         if self._first:
             write(cloudinit.FINISHED, str(code or 0).encode(), 0o644)
             self._report(messages.UserDataEnded(code, self._up(), self._log.tail(_TAIL_LINES)))

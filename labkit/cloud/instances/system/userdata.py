@@ -64,8 +64,10 @@ def _named_pipe(path: str) -> int:
 class UserData:
     """The one run of user data; `done` is called with its exit status, None when nothing ran."""
 
-    def __init__(self, loop: Loop, log: BootLog, done: Callable[[int | None], None]) -> None:
-        self._loop, self._log, self._done = loop, log, done
+    def __init__(
+        self, loop: Loop, log: BootLog, edition: cloudinit.Edition, done: Callable[[int | None], None]
+    ) -> None:
+        self._loop, self._log, self._edition, self._done = loop, log, edition, done
         self.pid = 0
         self._output = -1
 
@@ -119,7 +121,7 @@ class UserData:
 
     def _over(self, code: int) -> None:
         if code:
-            self._log.say(cloudinit.failed(code, time.time()))
+            self._log.say(cloudinit.failed(self._edition, code, time.time()))
         self._done(code)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.cloud.instances.system.cloudinit import failed, finished, plan
+from labkit.cloud.instances.system.cloudinit import EDITIONS, failed, finished, plan
 
 
 def test_a_script_runs_exactly_as_given() -> None:
@@ -41,7 +41,9 @@ def test_what_is_no_script_is_warned_about(data: bytes, word: str) -> None:
 
 
 def test_words() -> None:
-    assert "[WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [3]" in failed(3, 0.0)
-    assert finished(0.0, 1.234).startswith(
+    assert "[WARNING]: Failed running /var/lib/cloud/instance/scripts/part-001 [3]" in failed(
+        EDITIONS["Amazon Linux 2023"], 3, 0.0
+    )
+    assert finished(EDITIONS["Amazon Linux 2023"], 0.0, 1.234).startswith(
         "Cloud-init v. 22.2.2 finished at Thu, 01 Jan 1970 00:00:00 +0000."
     )

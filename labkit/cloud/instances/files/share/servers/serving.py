@@ -1,5 +1,6 @@
 """Answering requests: choosing server and location, files, and passing on."""
 
+import html
 import http.client
 import itertools
 import mimetypes
@@ -7,14 +8,12 @@ import os
 import posixpath
 import re
 import socket
-import sys
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from . import VERSION
-from .settings import Location, Place, Server, Site
+from .places import Location, Place, Server, Site
 
 _HOP_BY_HOP = {
     "connection",
@@ -57,12 +56,24 @@ class _Handler(BaseHTTPRequestHandler):
     server: Web
 
     def version_string(self) -> str:
-        return f"nginx/{VERSION}"
+        return self.server.site().look.name
 
     def log_message(self, format: str, *arguments: object) -> None:
-        with open("/var/log/nginx/access.log", "a", encoding="utf-8") as file:
-            at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
-            file.write(f'{self.client_address[0]} - - [{at}] "{self.requestline}" {arguments[1]} -\n')
+        """What goes wrong before there is a request to log."""
+        _log(self.server.site(), format % arguments)
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Requests are logged with their length, once that is known (`_send`)."""
+
+    def _log_access(self, place: Place, status: int, length: int) -> None:
+        look, asked = self.server.site().look, self.headers
+        line = look.line.format(
+            client=self.client_address[0], at=time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            request=self.requestline, status=status, length=length, referer=asked.get("Referer") or "-",
+            agent=asked.get("User-Agent") or "-",
+        )  # fmt: skip
+        with open(place.access_log or look.access_log, "a", encoding="utf-8") as file:
+            file.write(line)
 
     def __getattr__(self, name: str) -> Callable[[], None]:
         if name.startswith("do_"):
@@ -91,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, server: Server, place: Place, path: str) -> None:
         if place.returns:
-            self._return(place)
+            self._return(place, path)
         elif place.proxy:
             self._pass_on(server, place, path)
         elif place.try_files:
@@ -99,13 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._file(place, path)
 
-    def _return(self, place: Place) -> None:
+    def _return(self, place: Place, path: str) -> None:
         status, *text = place.returns or []
         if not status.isdigit():
             status, text = "302", [status]
-        words = self._filled(" ".join(text), place)
+        words = self._filled(" ".join(text), place, path)
         if status.startswith("3"):
-            self._send(int(status), _page(int(status)), "text/html", place, [("Location", words)])
+            self._send(int(status), self._page(int(status)), "text/html", place, [("Location", words)])
         elif text:
             self._send(int(status), words.encode(), place.default_type or "text/plain", place)
         else:
@@ -134,12 +145,23 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command not in ("GET", "HEAD"):
             raise _Failed(405)
         real = _real(place, path)
+        rules = self.server.site().folder_of(real)
+        if rules.shut:
+            raise _Failed(403)
+        if rules.own_rules and os.path.exists(f"{os.path.dirname(real)}/{rules.own_rules}"):
+            _log(
+                self.server.site(),
+                f"{os.path.dirname(real)}/{rules.own_rules}: not read by the local cloud's server",
+            )
+            raise _Failed(500)
         if os.path.isdir(real):
             if not path.endswith("/"):
-                return self._send(301, _page(301), "text/html", place, [("Location", path + "/")])
+                return self._send(301, self._page(301), "text/html", place, [("Location", path + "/")])
             found = next(
                 (f"{real}/{name}" for name in place.index or [] if os.path.isfile(f"{real}/{name}")), None
             )
+            if found is None and rules.listed and not place.error_pages.get(403):
+                return self._send(200, _listing(path, real), "text/html;charset=UTF-8", place)
             if found is None:
                 raise _Failed(403)
             real = found
@@ -170,7 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 return self._ask(backends[(start + number) % len(backends)], target, headers, body, place)
             except OSError as error:
-                _log(f"{error} while connecting to upstream, request: {self.requestline!r}")
+                _log(
+                    self.server.site(), f"{error} while connecting to upstream, request: {self.requestline!r}"
+                )
                 last = error
         raise _Failed(504 if isinstance(last, TimeoutError) else 502)
 
@@ -208,6 +232,8 @@ class _Handler(BaseHTTPRequestHandler):
             return host, self.path
         pattern = place.pattern if isinstance(place, Location) else "/"
         query = self.path.partition("?")
+        if isinstance(place, Location) and place.kind == "/":
+            uri, pattern = uri and uri.rstrip("/") + "/", pattern.rstrip("/") + "/"
         return host, "/" + uri + query[0].removeprefix(pattern) + query[1] + query[2]
 
     def _body(self, place: Place) -> bytes:
@@ -241,6 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
             "query_string": self.path.partition("?")[2], "request_method": self.command, "server_name": asked,
             "is_args": "?" if "?" in self.path else "", "document_root": place.root or "",
             "server_port": str(self.server.server_address[1]), "remote_user": "",
+            "path_rest": path.removeprefix(place.pattern) if isinstance(place, Location) else path,
             "proxy_add_x_forwarded_for": ", ".join(filter(None, [self.headers.get("X-Forwarded-For"), client])),
         }  # fmt: skip
 
@@ -259,8 +286,13 @@ class _Handler(BaseHTTPRequestHandler):
                 with open(_real(_located(server, page) or server, page), "rb") as file:
                     return self._send(status, file.read(), "text/html", place)
             except OSError as error:
-                _log(f"the page for {status}: {error}")
-        return self._send(status, _page(status), "text/html", place)
+                _log(self.server.site(), f"the page for {status}: {error}")
+        elif page:
+            return self._send(status, page.encode(), "text/html", place)
+        return self._send(status, self._page(status), "text/html", place)
+
+    def _page(self, status: int) -> bytes:
+        return self.server.site().look.page(status, _REASONS.get(status, "")).encode()
 
     def _send(
         self, status: int, data: bytes, kind: str, place: Place, headers: list[tuple[str, str]] | None = None,
@@ -277,6 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
         if status not in (204, 304):
             self.send_header("Content-Length", length or str(len(data)))
         self.end_headers()
+        self._log_access(place, status, len(data))
         if self.command != "HEAD" and status not in (204, 304):
             self.wfile.write(data)
 
@@ -289,7 +322,7 @@ def _named(pattern: str, host: str) -> bool:
 
 def _located(server: Server, path: str) -> Location | None:
     """As nginx does: exact, the longest prefix where it ends the search, expressions in turn, the longest prefix."""
-    prefixes = [one for one in server.locations if one.kind in ("", "^~") and path.startswith(one.pattern)]
+    prefixes = [one for one in server.locations if _begins(one, path)]
     longest = max(prefixes, key=lambda one: len(one.pattern), default=None)
     for one in server.locations:
         if one.kind == "=" and one.pattern == path:
@@ -303,21 +336,27 @@ def _located(server: Server, path: str) -> Location | None:
     return longest
 
 
+def _begins(one: Location, path: str) -> bool:
+    if one.kind == "/":
+        return (path.rstrip("/") + "/").startswith(one.pattern.rstrip("/") + "/")
+    return one.kind in ("", "^~") and path.startswith(one.pattern)
+
+
 def _real(place: Place, path: str) -> str:
     if place.alias and isinstance(place, Location):
         return place.alias + path.removeprefix(place.pattern)
     return (place.root or "/usr/share/nginx/html").rstrip("/") + path
 
 
-def _page(status: int) -> bytes:
-    title = f"{status} {_REASONS.get(status, '')}"
-    return (
-        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
-        f"<hr><center>nginx/{VERSION}</center>\r\n</body>\r\n</html>\r\n"
-    ).encode()
+def _listing(path: str, real: str) -> bytes:
+    names = sorted(
+        name + "/" * os.path.isdir(f"{real}/{name}") for name in os.listdir(real) if name[0] != "."
+    )
+    rows = "".join(f'<li><a href="{quote(name)}"> {html.escape(name)}</a></li>\n' for name in names)
+    title = f"Index of {html.escape(path.rstrip('/') or '/')}"
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1><ul>\n{rows}</ul></body></html>\n".encode()
 
 
-def _log(text: str) -> None:
-    with open("/var/log/nginx/error.log", "a", encoding="utf-8") as file:
+def _log(site: Site, text: str) -> None:
+    with open(site.look.error_log, "a", encoding="utf-8") as file:
         file.write(f"{time.strftime('%Y/%m/%d %H:%M:%S')} [error] {os.getpid()}#0: {text}\n")
-    sys.stderr.flush()

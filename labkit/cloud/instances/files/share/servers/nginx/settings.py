@@ -1,8 +1,9 @@
-"""What the directives say: servers, locations, upstreams, as records."""
+"""What the directives say, as the records of web.places."""
 
 import re
-from dataclasses import dataclass, field
 
+from ..places import Location, Place, Server, Site
+from . import LOOK
 from .syntax import Directive, Mistake
 
 #: they change nothing that a client of this machine could see
@@ -18,64 +19,11 @@ _HARMLESS = """
 """
 HARMLESS = frozenset(_HARMLESS.split())
 _BLOCKS = ("http", "server", "location", "upstream", "events", "types")
-#: what a location takes over from its server, and a server from http
-_TAKEN = ("root", "index", "max_body", "connect_timeout", "read_timeout", "default_type", "set_headers", "add_headers",
-          "error_pages", "try_files")  # fmt: skip
-
-
-@dataclass
-class Place:
-    """What holds at one level; None and empty mean: as the level above."""
-
-    root: str | None = None
-    alias: str | None = None
-    index: list[str] | None = None
-    proxy: str | None = None
-    returns: list[str] | None = None
-    try_files: list[str] | None = None
-    default_type: str | None = None
-    max_body: int | None = None
-    connect_timeout: float | None = None
-    read_timeout: float | None = None
-    set_headers: list[tuple[str, str]] = field(default_factory=list)
-    add_headers: list[tuple[str, str]] = field(default_factory=list)
-    error_pages: dict[int, str] = field(default_factory=dict)
-
-    def take_from(self, above: "Place") -> None:
-        """Take over what this level does not say."""
-        for name in _TAKEN:
-            if not getattr(self, name) and getattr(self, name) != 0:
-                setattr(self, name, getattr(above, name))
-
-
-@dataclass
-class Location(Place):
-    """One location: modifier ("", "=", "~", "~*", "^~", "@") and pattern."""
-
-    kind: str = ""
-    pattern: str = ""
-
-
-@dataclass
-class Server(Place):
-    """One server block."""
-
-    listens: list[tuple[str, int, bool]] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    locations: list[Location] = field(default_factory=list)
-
-
-@dataclass
-class Site:
-    """All of it."""
-
-    servers: list[Server] = field(default_factory=list)
-    upstreams: dict[str, list[str]] = field(default_factory=dict)
 
 
 def understand(directives: list[Directive]) -> Site:
     """The servers of a configuration. Raises Mistake."""
-    site = Site()
+    site = Site(LOOK)
     for each in directives:
         if each.name == "http":
             _http(each.block or [], site)
