@@ -23,7 +23,7 @@ _TAIL_SECONDS = 2.0
 
 def main(words: Sequence[str], region: Callable[[], str] = lambda: "") -> int:
     """Carry out one command line; returns its exit status. `region` is asked where none is configured."""
-    words = _without_options_of_2(list(words))
+    words = for_version_1(words)
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     if "AWS_REGION" in os.environ:  # version 2 reads both
         os.environ.setdefault("AWS_DEFAULT_REGION", os.environ["AWS_REGION"])
@@ -39,15 +39,17 @@ def main(words: Sequence[str], region: Callable[[], str] = lambda: "") -> int:
     return int(run() or 0)
 
 
-def _without_options_of_2(words: list[str]) -> list[str]:
+def for_version_1(words: Sequence[str]) -> list[str]:
+    """The words of a line without the options that version 2 alone knows."""
     kept: list[str] = []
-    while words:
-        word = words.pop(0)
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
         name, equals, _ = word.partition("=")
         if name not in _ONLY_2:
             kept.append(word)
-        elif _ONLY_2[name] and not equals and words:
-            words.pop(0)
+        elif _ONLY_2[name] and not equals and rest:
+            rest.pop(0)
     return kept
 
 
@@ -106,29 +108,30 @@ def _logs(asked: Any) -> Any:
 
 
 def _show(client: Any, parameters: dict[str, Any], asked: Any) -> None:
-    start, seen = _since(asked.since), set[str]()
+    start, seen = since(asked.since, now=time.time()), set[str]()
     while True:
         for page in client.get_paginator("filter_log_events").paginate(**parameters, startTime=start):
             for event in page["events"]:
                 if event["eventId"] not in seen:
                     seen.add(event["eventId"])
                     start = max(start, event["timestamp"])
-                    sys.stdout.write(_line(event, asked.format))
+                    sys.stdout.write(shown(event, asked.format))
         sys.stdout.flush()
         if not asked.follow:
             return
         time.sleep(_TAIL_SECONDS)
 
 
-def _since(text: str) -> int:
+def since(text: str, *, now: float) -> int:
     """Milliseconds since the epoch of "10m", "1h", or a time in ISO 8601."""
     if text[:-1].isdigit() and text[-1:] in _UNITS:
-        return int((time.time() - int(text[:-1]) * _UNITS[text[-1]]) * 1000)
+        return int((now - int(text[:-1]) * _UNITS[text[-1]]) * 1000)
     when = datetime.fromisoformat(text)
     return int(when.replace(tzinfo=when.tzinfo or UTC).timestamp() * 1000)
 
 
-def _line(event: Any, form: str) -> str:
+def shown(event: Any, form: str) -> str:
+    """One event as the format shows it."""
     when, message = datetime.fromtimestamp(event["timestamp"] / 1000, UTC), str(event["message"]).rstrip("\n")
     if form == "short":
         return f"{when.strftime('%Y-%m-%dT%H:%M:%S')} {message}\n"

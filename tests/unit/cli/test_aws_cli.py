@@ -1,43 +1,44 @@
-"""The AWS CLI in the kit's shell: lines that were written for version 2 work as they stand."""
+"""The command `aws` of the kit's shell: lines for version 2 of the AWS CLI, carried out by version 1."""
 
-import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from labkit.aws.command_line import for_version_1, shown, since
 from labkit.cli import aws_cli
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> str:
-    """The installed command, in a folder whose name a shell would take apart; it shows what it was given."""
-    path = aws_cli.install(tmp_path / "it's $HOME") / "aws"
-    shown = path.read_text().rpartition("exec ")[0] + "exec printf '%s\\n' \"$@\"\n"
-    (tmp_path / "shown").write_text(shown)
-    return str(tmp_path / "shown")
-
-
-@pytest.mark.processes
 @pytest.mark.parametrize(
     ("given", "passed"),
     [
-        (["s3", "ls"], ["s3", "ls"]),
-        (["a", "--cli-binary-format", "raw-in-base64-out", "--payload", '{"a": "b c"}', "out"],
-         ["a", "--payload", '{"a": "b c"}', "out"]),
+        (
+            ["lambda", "invoke", "--payload", "file://a b", "out"],
+            ["lambda", "invoke", "--payload", "file://a b", "out"],
+        ),
+        (["--cli-binary-format", "raw-in-base64-out", "x"], ["x"]),
         (["--cli-binary-format=raw-in-base64-out", "x"], ["x"]),
+        (["--no-cli-pager", "s3", "ls"], ["s3", "ls"]),
         (["--query", "1*", "", "*"], ["--query", "1*", "", "*"]),
     ],
-)  # fmt: skip
-def test_only_the_option_that_version_1_does_not_know_is_left_out(
-    command: str, given: list[str], passed: list[str]
+)
+def test_only_the_options_that_version_1_does_not_know_are_left_out(
+    given: list[str], passed: list[str]
 ) -> None:
-    done = subprocess.run(["/bin/sh", command, *given], capture_output=True, text=True, check=True)
-    assert done.stdout.split("\n")[:-1] == passed
+    assert for_version_1(given) == passed
 
 
-@pytest.mark.processes
-def test_it_is_the_aws_cli_that_the_kit_brings_along(tmp_path: Path) -> None:
-    path = aws_cli.install(tmp_path / "it's $HOME") / "aws"
-    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("aws-cli/1."), json.dumps(done.stdout)
+def test_the_command_is_the_kits_own_cli(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [aws_cli.install(tmp_path) / "aws", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("aws-cli/1.")
+
+
+def test_the_lines_of_aws_logs_tail() -> None:
+    """AWS CLI 2 reference, logs tail: --format, --since."""
+    event = {"timestamp": 1_700_000_000_123, "logStreamName": "s", "message": "hello\n"}
+    assert shown(event, "detailed") == "2023-11-14T22:13:20.123000+00:00 s hello\n"
+    assert shown(event, "short") == "2023-11-14T22:13:20 hello\n"
+    assert since("2023-11-14T22:13:20", now=0) == 1_700_000_000_000
+    assert since("2m", now=1000.0) == 880_000
