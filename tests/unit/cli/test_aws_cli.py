@@ -28,6 +28,7 @@ def test_only_the_options_that_version_1_does_not_know_are_left_out(
     assert for_version_1(given) == passed
 
 
+@pytest.mark.processes
 def test_the_command_is_the_kits_own_cli(tmp_path: Path) -> None:
     done = subprocess.run(
         [aws_cli.install(tmp_path) / "aws", "--version"], capture_output=True, text=True, check=True
