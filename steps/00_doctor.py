@@ -18,18 +18,27 @@ def say(text):
 def main():
     """Look, print, and end with 0 when the machine is fit."""
     if sys.version_info < (3, 8):
-        sys.exit("Python 3.8 or newer is needed even to look around; this is " + sys.version.split()[0])
+        sys.exit(
+            "x Python 3.8 or newer is needed even to look around; this is "
+            + sys.version.split()[0]
+            + "\n  Do:  install Python 3.11 or newer, then:  ./lab doctor"
+        )
     sys.path.insert(0, ROOT)
     sys.dont_write_bytecode = True
     from pathlib import Path
 
+    from labkit.base import signs
     from labkit.lesson import doctor
 
+    signs.use(sys.stdout)
     as_json = "--json" in sys.argv[1:]
     if not as_json:
         say("00 Is this machine fit for the lab?\n\n")  # looking takes a second or two
     findings = doctor.examine(ROOT)
-    doctor.remember(Path(os.environ.get("LAB_BASE", ROOT)) / ".lab", findings)
+    try:
+        doctor.remember(Path(os.environ.get("LAB_BASE", ROOT)) / ".lab", findings)
+    except OSError as error:  # the finding "place" says so; what was seen is shown all the same
+        sys.stderr.write("! What was seen can't be kept: " + str(error) + "\n")
     if as_json:
         import json
 

@@ -4,8 +4,11 @@ What belongs here: the ways in which the kit calls a program that it trusts (ter
 What does not: student code, which runs only through labkit.sandbox.
 """
 
+import contextlib
+import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -68,8 +71,8 @@ def follow(
 ) -> Completed:
     """Run `command` (no shell), calling `on_line` for each line as it is written; returns all of it.
 
-    Both its streams go to the file `output`, not to a pipe: if we are killed, the program finishes its work
-    instead of dying of a closed pipe half-way. On Ctrl-C, which the program gets too, we wait for it to stop
+    Both its streams go to the file `output`, not to a pipe: if we are killed, or our terminal's window is closed, the
+    program finishes its work instead of dying half-way. On Ctrl-C, which the program gets too, we wait for it to stop
     tidily; a second one leaves it to itself. Raises LabError when the program is missing.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -116,11 +119,25 @@ def _start(
     command: Sequence[str], output: IO[bytes], cwd: Path | None, env: Mapping[str, str] | None
 ) -> "subprocess.Popen[bytes]":
     try:
-        return subprocess.Popen(
-            list(command), cwd=cwd, env=None if env is None else dict(env),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-        )  # fmt: skip
+        with _deaf_to_hangups():
+            return subprocess.Popen(
+                list(command), cwd=cwd, env=None if env is None else dict(env),
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            )  # fmt: skip
     except FileNotFoundError as error:
         raise LabError(
             f"{command[0]} is not installed here.", hint=f"Install {command[0]} and try again."
         ) from error
+
+
+@contextlib.contextmanager
+def _deaf_to_hangups() -> Iterator[None]:
+    """What is started meanwhile outlives its terminal's window: an ignored signal stays ignored in a new program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say so
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.base.errors import BusyError, StateError
 
-_WRITABLE = "Free some disk space or fix the folder's permissions, then run the command again."
+WRITABLE = "Free some disk space or fix the folder's permissions, then run the command again."
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
@@ -38,7 +38,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.unlink(temporary)
         raise StateError(
             f"{path} could not be written: {error.strerror or error}. The old file is unchanged.",
-            hint=_WRITABLE,
+            hint=WRITABLE,
         ) from error
 
 
@@ -89,10 +89,22 @@ def exclusive(path: Path, *, busy: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "ab")  # noqa: SIM115 (closed by the next statement)
     except OSError as error:
-        raise StateError(f"{path} can't be made: {error.strerror or error}.", hint=_WRITABLE) from error
+        raise StateError(f"{path} can't be made: {error.strerror or error}.", hint=WRITABLE) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BusyError(busy, hint="Wait until it has finished, then run this again.") from error
+            raise BusyError(busy, hint=_waiting_for(path)) from error
+        os.truncate(file.fileno(), 0)
+        os.write(file.fileno(), f"{os.getpid()}\n".encode())
         yield
+
+
+def _waiting_for(path: Path) -> str:
+    """What to do about whoever holds the lock file: one that was put aside with Ctrl-Z never ends by itself."""
+    with contextlib.suppress(OSError, ValueError):
+        holder = int(path.read_text())
+        state = Path(f"/proc/{holder}/stat").read_text().rpartition(")")[2].split()[0]
+        if state == "T":
+            return f"It was put aside with Ctrl-Z (process {holder}). In its terminal:\n  fg"
+    return "Wait until it has finished, then run this again."

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import labkit
 from labkit.aws.accounts import ALL as ACCOUNTS
+from labkit.base import signs
 from labkit.base.errors import CloudError, LabError, UsageError
 from labkit.base.events import banner
+from labkit.base.state import exclusive
 from labkit.cli import class_command, cloud_commands, engines, grade_command, step_options, study
 from labkit.cli.console import Console, open_console
 from labkit.deploy import troubles
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: the exit status where the fault may be the kit's own (sysexits.h)
 EX_SOFTWARE = 70
+#: a cloud that says nothing for so long about itself is stopped or overloaded
+_STATUS_SECONDS = 10
 #: steps whose command is not run by the steps' engine: it is answered by the file `lab`, or has more to it
 _OTHER_COMMANDS = ("doctor", "grade")
 
@@ -37,6 +41,17 @@ _OTHER_COMMANDS = ("doctor", "grade")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Never shows a traceback unless `--debug` is given."""
     given = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _answer(given)
+    except BrokenPipeError:  # whoever reads has seen enough: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _answer(given: Sequence[str]) -> int:
+    """Run one command, its errors told. Raises BrokenPipeError where nobody reads any more."""
+    for stream in (sys.stdout, sys.stderr):
+        signs.use(stream)
     console = open_console(plain="--plain" in given, as_json="--json" in given)
     try:
         options, stray = _parser(given).parse_known_args(given)
@@ -50,8 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.error(LabError("Stopped.", hint="Run the same command again to go on."))
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        raise
     except Exception as error:
         if "--debug" in given:
             raise
@@ -242,14 +256,17 @@ def _own_context(console: Console) -> "Context":
 
 
 def _step(arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.engine import following_steps, run_step
+    from labkit.lesson import progress
+    from labkit.lesson.engine import find_step, run_step
 
     context = _context(arguments, console)
     if step_options.value(arguments, "watch"):
         return study.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
     _show(result, console, context)
-    for following in following_steps(context, arguments.number) if result.passed else ():
+    for following in (
+        progress.following(context, find_step(context, arguments.number)) if result.passed else ()
+    ):
         console.line(
             f"{'Optional' if following.optional else 'Next'}:  ./lab {following.name}", style="strong"
         )
@@ -341,7 +358,7 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
         console.line("The local cloud is not running. Any step starts it, or: ./lab cloud start")
         console.result({"running": False})
         return 3
-    status = cloud.ask("GET", "status")
+    status = cloud.ask("GET", "status", timeout=_STATUS_SECONDS)
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
     console.line(f"  sandbox   {endpoint.tier}")
     _say_account(endpoint.account, console)
@@ -359,7 +376,9 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
 
 
 def _stop(cloud: "LocalCloud", console: Console) -> int:
-    stopped = cloud.stop(console.event)
+    busy = "A step of this lab is running; without the cloud it would end half-way."
+    with exclusive(_places().state / "step.lock", busy=busy):
+        stopped = cloud.stop(console.event)
     console.line(
         "✓ The local cloud is stopped; nothing of it is left."
         if stopped

@@ -254,9 +254,13 @@ def _shell(context: "Context", arguments: argparse.Namespace, console: Console) 
 
 
 def _server_shell(context: "Context", words: list[str], console: Console) -> int:
+    from labkit.base.errors import CloudError
     from labkit.cli import terminal
+    from labkit.lesson.path import power
 
     instance, port = context.deployed().outputs["InstanceId"], context.workspace.variant.port
+    if (state := power.state_of(context.clients, instance)) != "running":
+        raise CloudError(f"Your server {instance} is {state}: nobody can go in.", hint=power.start(instance))
     if not words:
         console.line(f"Inside your server {instance} (local cloud), as root. Try:", style="strong")
         console.line("  journalctl -u flask-app    systemctl status flask-app")

@@ -86,7 +86,7 @@ def student_id(text: str) -> str:
     wanted = text.strip().lower()
     if not _ID.fullmatch(wanted) or len(wanted) > _LONGEST_ID:
         reason = (
-            "letters, digits and . _ + - are allowed, one @ for an e-mail address, "
+            "letters a to z, digits and . _ + - are allowed, one @ for an e-mail address, "
             f"at most {_LONGEST_ID} characters"
         )
     elif wanted.endswith(SOLUTION_SUFFIX) or wanted in _TAKEN:

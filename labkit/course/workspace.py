@@ -314,7 +314,7 @@ class _Writing:
         except OSError as error:
             raise StateError(
                 f"{backup} could not be written: {error.strerror or error}. Nothing was replaced.",
-                hint="Free some disk space, then run the command again.",
+                hint=state.WRITABLE,
             ) from error
         return backup.name
 

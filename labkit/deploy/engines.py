@@ -6,8 +6,8 @@ What belongs here: the choice and its refusals. What does not: what an engine do
 from collections.abc import Sequence
 
 from labkit.base.errors import DeployError, UsageError
-from labkit.base.events import Emit
-from labkit.deploy.cloudformation import CloudFormation
+from labkit.base.events import Emit, ignore
+from labkit.deploy.cloudformation import DEAD, CloudFormation
 from labkit.deploy.model import Engine, Source
 from labkit.deploy.removing import survivors
 from labkit.deploy.targets import Clients
@@ -42,17 +42,34 @@ def choose(wanted: str | None, remembered: str, allowed: Sequence[str]) -> str:
     return wanted
 
 
-def refuse_switch(wanted: str, before: str, clients: Clients, source: Source) -> None:
-    """Raise DeployError when something stands that the other engine made.
+class OtherEngineStands(DeployError):
+    """What stands was made with the other engine."""
+
+
+def standing(clients: Clients, source: Source) -> str:
+    """The engine that made what stands, "" where nothing does: asked of the account, never of a record.
+
+    A stack that can be used is CloudFormation's; what stands without one is Terraform's.
+    """
+    stack = CloudFormation(clients, source, ignore).describe()
+    if stack is not None and stack["StackStatus"] not in DEAD:
+        return "cloudformation"
+    found = survivors.find(clients, prefix=source.name, tag_value=source.tags[survivors.TAG])
+    return "terraform" if any(each.kind in _MADE for each in found) else ""
+
+
+#: what no engine leaves behind, and nothing makes by itself
+_MADE = {"VPC", "instance", "function", "bucket", "table"}
+
+
+def refuse_switch(wanted: str, clients: Clients, source: Source) -> None:
+    """Raise OtherEngineStands when something stands that the other engine made.
 
     Two engines over the same names would each find the other's resources and fail half-way.
     """
-    if wanted == before:
-        return
-    standing = survivors.find(clients, prefix=source.name, tag_value=source.tags[survivors.TAG])
-    if standing:
-        raise DeployError(
-            f"Your lab stands already, made with {TITLES[before]} ({len(standing)} resources, for example "
-            f"{standing[0].kind} {standing[0].identifier}); {TITLES[wanted]} would not know them.",
-            hint=f"Delete it first:  ./lab destroy   then:  ./lab deploy --engine {wanted}",
+    made = standing(clients, source)
+    if made and made != wanted:
+        raise OtherEngineStands(
+            f"Your lab stands already, made with {TITLES[made]}; {TITLES[wanted]} would not know it.",
+            hint=f"Delete it first:\n  ./lab destroy\nthen:\n  ./lab deploy --engine {wanted}",
         )

@@ -30,7 +30,7 @@ from labkit.deploy.terraform_stream import Stream
 
 NAME = "terraform"
 _TAKEN_BACK = f"the one before it is taken ({terraform_state.BACKUP})."
-_NOT_INITIALISED = re.compile(r"\b(terraform|tofu) init\b")
+_NOT_INITIALISED = re.compile(r"\b(terraform|tofu) init\b|required plugins|no package for")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,8 @@ class Terraform:
 
     def destroy(self) -> None:
         """Destroy everything in the state; no state, or one of things that are gone, is success."""
+        if terraform_state.set_aside(self._state):
+            self.emit(Event("warning", f"{terraform_state.NAME} can't be read any more; it is moved aside."))
         if self._state.is_file():
             self._start("destroy")
             self._streamed("destroy", self._commands.destroy, self.emit)

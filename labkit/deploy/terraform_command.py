@@ -84,7 +84,10 @@ class OnThisMachine:
 
     def is_initialised(self, folder: Path) -> bool:
         """See Programs."""
-        return all((folder / name).exists() for name in (".terraform/providers", ".terraform.lock.hcl"))
+        packages = list((folder / ".terraform" / "providers").glob("*/*/*/*/*"))  # links into the cache
+        return (
+            (folder / ".terraform.lock.hcl").exists() and bool(packages) and all(p.exists() for p in packages)
+        )
 
 
 @dataclass(frozen=True)

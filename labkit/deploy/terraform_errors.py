@@ -14,6 +14,18 @@ _UNREACHABLE = (
 )
 _TROUBLES = (
     Trouble(
+        r"could not be parsed as JSON|state file format|state data .{0,40}(corrupt|invalid)|unexpected end of JSON",
+        "Terraform's state file is damaged (a full disk, or a kill while it was written): {0}",
+        "Delete what stands by name and tag, which moves the file aside, then make it anew:\n  ./lab destroy && ./lab deploy",
+        EngineError,
+    ),
+    Trouble(
+        r"no space left on device",
+        "The disk is full: {0}",
+        "Free some disk space, then run the same command again.",
+        EngineError,
+    ),
+    Trouble(
         r"acquiring the state lock",
         "Another Terraform is still at work on these files: {0}",
         "Wait until it has ended, then run the same command again.",
@@ -55,7 +67,7 @@ def failed(what: str, errors: Sequence[Diagnostic], other: Sequence[str], log: s
     `other` are lines that were no JSON (Terraform itself broke); `log` is where all of it can be read.
     """
     if not errors:
-        last = other[-1] if other else "it was ended from outside"
+        last = other[-1] if other else "it was ended from outside, or the disk is full"
         return EngineError(
             f"terraform {what} ended without a reason: {last}",
             hint=f"Run it again. Its own words are in {log}",

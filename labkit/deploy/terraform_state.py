@@ -44,6 +44,14 @@ def take_back(path: Path) -> bool:
     return True
 
 
+def set_aside(path: Path) -> bool:
+    """Move a state file out of the way that nobody can read, and that has no backup that somebody could; whether that was done."""
+    if not path.is_file() or is_locked(path) or _is_whole(path) or _is_whole(path.with_name(BACKUP)):
+        return False
+    path.replace(path.with_name(f"{NAME}.broken"))
+    return True
+
+
 def _is_whole(path: Path) -> bool:
     with contextlib.suppress(OSError, ValueError, RecursionError):
         return isinstance(json.loads(path.read_bytes()), dict)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from labkit.base.errors import DeployError
+from labkit.base.errors import DeployError, EngineError
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ def told(error: Exception) -> DeployError | None:
 
     if isinstance(error, exceptions.ClientError):
         reason = error.response.get("Error", {})
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            return EngineError(
+                f"{error.operation_name} was answered with {reason.get('Code')}: the cloud itself failed, not your lab.",
+                hint="Run the same command again. Of the local cloud, if it stays so:\n  ./lab cloud stop && ./lab deploy",
+            )
         return known(
             f"{error.operation_name} was answered with {reason.get('Code')}. {reason.get('Message', '')}"
         )

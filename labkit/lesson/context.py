@@ -82,21 +82,33 @@ class Context:
     def engine_name(self) -> str:
         """The engine that deploys this workspace: the one asked for (and from now on remembered), else the last.
 
-        Raises UsageError for one that the course does not use, DeployError when another one is asked for while
+        Raises UsageError for one that the course does not use, OtherEngineStands when another one is asked for while
         something stands.
         """
-        before = self.workspace.record.engine
-        name = choose(self.options.engine, before, course.load(self.manifest).engines)
-        if name != before:
-            if self.cloud.running() is not None:  # without a cloud nothing stands
-                refuse_switch(name, before, self.clients, self.source)
+        name = self.wanted_engine
+        if name != self.workspace.record.engine:
+            self.refuse_other_engine()
             self.workspace.save_record(engine=name)
         return name
+
+    @property
+    def wanted_engine(self) -> str:
+        """The engine asked for, else the one of before; nothing is remembered. Raises UsageError as engine_name does."""
+        return choose(self.options.engine, self.workspace.record.engine, course.load(self.manifest).engines)
+
+    def refuse_other_engine(self) -> None:
+        """Raise OtherEngineStands when what stands was made with another engine than the one wanted."""
+        if self.cloud.running() is not None:  # without a cloud nothing stands
+            refuse_switch(self.wanted_engine, self.clients, self.source)
+
+    def make_engine(self, name: str) -> Engine:
+        """The engine of this name, for this workspace and target; nothing is remembered."""
+        return make_engine(name, self.clients, self.source, self.emit, self.terraform)
 
     @functools.cached_property
     def engine(self) -> Engine:
         """The engine of that name, for this workspace and target. Raises as engine_name does."""
-        return make_engine(self.engine_name, self.clients, self.source, self.emit, self.terraform)
+        return self.make_engine(self.engine_name)
 
     @property
     def terraform(self) -> Setup:

@@ -124,6 +124,8 @@ def judge(machine: Machine) -> Iterator[Finding]:
     yield _python(machine)
     for name, why in _PROGRAMS.items():
         yield _program(machine, name, why)
+    if missing := [name for name in _HANDY if not machine.tools.get(name)]:
+        yield _handy(machine, missing)
     yield _terraform(machine)
     yield _memory(machine)
     yield _disk(machine)
@@ -243,6 +245,16 @@ def _program(machine: Machine, name: str, why: str) -> Finding:
     return Finding(name, "bad", f"not found; {why}.", package_line(machine.system, name))
 
 
+#: for `make demo` and getting newer versions; the lab itself goes without
+_HANDY = ("make", "git")
+
+
+def _handy(machine: Machine, missing: list[str]) -> Finding:
+    names = " and ".join(missing)
+    text = "not found; ./lab works without, `make demo` and updates by git do not."
+    return Finding(names, "warn", text, package_line(machine.system, " ".join(missing)))
+
+
 def package_line(system: str, name: str) -> str:
     """The one command that installs the package `name` on this system."""
     commands = {
@@ -351,7 +363,7 @@ def read_machine(
         pythons=pythons,
         venv=_can_make_environments(pythons),
         set_up=os.path.exists(os.path.join(root, ".venv", ".lab-lock")) and os.access(venv_python, os.X_OK),
-        tools={name: found for name in ("bash", "curl", "terraform") for found in [which(name)] if found},
+        tools={name: found for name in (*_PROGRAMS, *_HANDY, "terraform") for found in [which(name)] if found},
         namespaces=_namespaces() if system not in ("macos", "windows") else "",
         environment={n: v for n, v in os.environ.items() if n.lower() in ("http_proxy", "no_proxy", "https_proxy")},
         cores=os.cpu_count() or 1,

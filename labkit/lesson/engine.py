@@ -3,22 +3,24 @@
 What belongs here: what all steps share. What does not: what any of them does (labkit.lesson.steps).
 """
 
+import contextlib
 import importlib
 import keyword
+import re
+from collections.abc import Iterator
 from typing import Protocol
 
-from labkit.base.errors import UsageError
+from labkit.base.errors import DeployError, EngineError, UsageError
 from labkit.base.events import Event, banner
 from labkit.base.state import exclusive
 from labkit.course.manifest import Step
+from labkit.course.markers import regions
 from labkit.deploy import troubles
-from labkit.lesson import freshness
+from labkit.lesson import freshness, progress
 from labkit.lesson.context import Context
 from labkit.lesson.help.trouble import Trouble
 from labkit.lesson.model import CheckResult, Judged, StepResult
-
-#: the step that needs no workspace, and keeps its own record
-DOCTOR = "doctor"
+from labkit.lesson.progress import DOCTOR
 
 
 class StepModule(Protocol):
@@ -53,14 +55,6 @@ def find_step(context: Context, name: str) -> Step:
     raise UsageError(f"There is no step {name}.", hint=f"The steps are: {known}")
 
 
-def following_steps(context: Context, name: str) -> tuple[Step, ...]:
-    """The step after this one that nobody may leave out, then those before it that one may; () after the last."""
-    steps = context.manifest.steps
-    later = steps[steps.index(find_step(context, name)) + 1 :]
-    due = next((place for place, step in enumerate(later) if not step.optional), len(later))
-    return (*later[due : due + 1], *later[:due])
-
-
 def run_step(context: Context, name: str) -> StepResult:
     """Run a step, report each check, and record the step as done when every check holds.
 
@@ -76,7 +70,7 @@ def run_step(context: Context, name: str) -> StepResult:
             context.options.check_only and module.JUDGES == "deployed, to check"
         ):
             freshness.warn(context.workspace, context.emit)
-        with troubles.in_words():
+        with progress.under_way(context, step), _noted(context, step), troubles.in_words():
             result = (module.check if context.options.check_only else module.run)(context)
         for check in result.checks:
             context.emit(_check_event(check))
@@ -84,6 +78,41 @@ def run_step(context: Context, name: str) -> StepResult:
             freshness.warn_of_templates(context)
         _remember(context, step, result)
     return result
+
+
+@contextlib.contextmanager
+def _noted(context: Context, step: Step) -> Iterator[None]:
+    """A deployment that the engine refuses is what the student is stuck at, as a failed check is."""
+    try:
+        yield
+    except DeployError as error:
+        if not isinstance(error, EngineError):
+            gap = trouble_in_gap(context, error.message)
+            failed = CheckResult(step.title, False, error.message, error.hint, gap=gap, symptom="deploy")
+            Trouble(context.workspace).note(step.number, failed)
+        raise
+
+
+def trouble_in_gap(context: Context, said: str) -> str:
+    """The gap in which the resource stands that an engine named ("First failure: X (", "aws_x.y: "), "" for none."""
+    names = re.findall(r"First failure: (\w+)|\b(aws_\w+\.\w+)\b", said)
+    wanted = next((first or second for first, second in names), "")
+    patterns = (
+        rf"(?m)^  {wanted}:",
+        '(?m)^resource "{}" "{}"'.format(*wanted.split(".")) if "." in wanted else "",
+    )
+    for text in (data.decode("utf-8", "replace") for data in context.workspace.files().values()):
+        found = next(
+            (match for each in patterns if wanted and each for match in re.finditer(each, text)), None
+        )
+        inside = [
+            region.name
+            for region in regions(text).values()
+            if found and region.start <= found.start() < region.end
+        ]
+        if inside:
+            return inside[0]
+    return ""
 
 
 def _remember(context: Context, step: Step, result: StepResult) -> None:

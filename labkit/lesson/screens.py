@@ -27,5 +27,5 @@ def mend(context: Context, gap: str) -> str:
 
 
 def engine_of(context: Context) -> str:
-    """The engine that the student works with: that of the last deployment."""
-    return context.workspace.record.engine
+    """The engine that the student asks about, else works with: that of the last deployment."""
+    return context.options.engine or context.workspace.record.engine

@@ -463,7 +463,7 @@ def test_a_fault_is_found_shown_and_repaired(deployed_solution: Any) -> None:
     assert "hop door is wrong" in wrong.result["checks"][0]["reason"]
     assert "Which of the four symptoms" in " ".join(deployed_solution.run("hint").output.split())
     right = deployed_solution.run("break", *SOLUTION, "--hop", "health", "--json")
-    assert "not repaired yet" in right.result["checks"][0]["reason"]
+    assert "Now repair it" in right.result["checks"][0]["reason"]
     deployed_solution.run("shell", "server", "--", "systemctl", "start", "flask-app")
     repaired = deployed_solution.run("break", *SOLUTION, "--json")
     assert "found, shown and repaired: service-stopped" in next(

@@ -39,6 +39,10 @@ STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.01
 #: answers of the control interface that say: it is not there, it can't be
 _DECLINED = (400, 404, 409)
+_FAILED = (
+    "It is its own trouble, not your files'. Is the disk full? Its words:\n  ./lab cloud logs\n"
+    "A new one, and your lab in it:\n  ./lab cloud stop && ./lab deploy"
+)
 _REVIVED = (
     "Windows stopped your local cloud; it is back, {seconds:.0f} s. What was deployed in it is gone; your files "
     "are untouched. Deploy again:  ./lab deploy"
@@ -169,7 +173,10 @@ class LocalCloud:
             connection.close()
         if answer.status >= 400:
             kind = CloudDeclined if answer.status in _DECLINED else CloudError
-            raise kind(f"The local cloud answered {answer.status}: {text.decode(errors='replace')}")
+            hint = "" if answer.status in _DECLINED else _FAILED
+            raise kind(
+                f"The local cloud answered {answer.status}: {text.decode(errors='replace')}", hint=hint
+            )
         return json.loads(text)
 
     def publish(self, name: str, data: bytes) -> str:

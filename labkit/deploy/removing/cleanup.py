@@ -1,7 +1,6 @@
 """Deleting what no engine knows any more: what survivors finds, in an order in which it can go.
 
-What belongs here: one way to delete for each kind. What does not: finding (labkit.deploy.removing.survivors); stacks,
-which their engine deletes.
+What belongs here: one way to delete for each kind. What does not: finding (labkit.deploy.removing.survivors).
 
 Needed when a run was killed between a resource and its record, when a state file is lost, when files are broken,
 and for what AWS makes by itself (a function's log group, network interfaces).
@@ -54,7 +53,7 @@ def _went_through(destroy: Callable[[], None], emit: Emit) -> bool:
 
 
 def delete(clients: Clients, *, prefix: str, tag_value: str) -> list[Survivor]:
-    """Delete every survivor of a lab but its stacks; returns what was deleted.
+    """Delete every survivor of a lab, its stacks at the end; returns what was deleted.
 
     What can't be deleted is left for the listing afterwards, which names it.
     """
@@ -77,6 +76,15 @@ def _deleted(clients: Clients, item: Survivor) -> bool:
         code = error_text(error)[0]
         return code.endswith((".NotFound", "NotFoundException", "NoSuchEntity", "NoSuchBucket"))
     return True
+
+
+def _stack(clients: Clients, name: str) -> None:
+    """A stack that its engine did not delete: another engine's run does not know it. What it held is gone by now."""
+    api = clients.client("cloudformation")
+    identifier = api.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+    api.delete_stack(StackName=name)
+    patience = {"Delay": 0.1, "MaxAttempts": 300} if clients.target.is_local else {}
+    api.get_waiter("stack_delete_complete").wait(StackName=identifier, WaiterConfig=patience)
 
 
 def _function(clients: Clients, name: str) -> None:
@@ -182,4 +190,5 @@ _DELETERS: Mapping[str, Callable[[Clients, str], None]] = {
     "log group": _log_group,
     "instance profile": _profile,
     "role": _role,
+    "stack": _stack,
 }

@@ -19,9 +19,9 @@ _WIDTH = 76
 _BREAKS = re.compile(r" (?=--[a-z-]+(?: |$)|answer\.json )")
 
 
-def plan(context: Context) -> Lines:
+def plan(context: Context, engine: str) -> Lines:
     """Checking the files, and what would happen."""
-    if context.engine_name == "terraform":
+    if engine == "terraform":
         return _lines(*(f"{_terraform(context)} {verb}" for verb in ("init", "validate", "plan")))
     body = _template(context, "file://")
     return _lines(f"aws cloudformation validate-template --template-body {body}")
@@ -73,7 +73,7 @@ def destroy(context: Context) -> Lines:
     """Deleting everything, then looking for what is left: empty answers are good ones."""
     mine = f"--filters Name=tag:lab:variant,Values={context.workspace.variant.code}"
     gone = f"aws cloudformation delete-stack --stack-name {context.source.name}"
-    if context.engine_name == "terraform":
+    if context.wanted_engine == "terraform":
         gone = f"{_terraform(context)} destroy -auto-approve"
     return _lines(
         gone, f"aws ec2 describe-vpcs {mine}", f"aws ec2 describe-instances {mine}", "aws s3 ls",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.base.errors import CloudError
 from labkit.deploy.targets import Clients
 
 
@@ -37,7 +38,8 @@ class Answer:
 def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
     """Invoke `function` synchronously, waiting up to 70 s for its answer.
 
-    What AWS itself refuses (no such function, too many requests) is an answer without a status.
+    What AWS itself refuses (no such function, too many requests) is an answer without a status. Raises CloudError where
+    the cloud itself failed (5xx): that is nobody's code.
     """
     from botocore.exceptions import ClientError
 
@@ -46,6 +48,8 @@ def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
     try:
         answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
     except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            raise failed(str(error.response["Error"].get("Message", ""))) from error
         about, seconds = error.response["Error"], time.monotonic() - started
         return Answer(0, {}, f"{about['Code']}: {about['Message']}", "", seconds)
     payload = answer["Payload"].read()
@@ -53,6 +57,15 @@ def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
     request_id = answer["ResponseMetadata"].get("RequestId", "")
     status, body, problem = read_payload(payload, bool(answer.get("FunctionError")))
     return Answer(status, body, problem, request_id, seconds)
+
+
+def failed(said: str) -> CloudError:
+    """The error for an answer 5xx of the cloud itself: nothing of the student's is to blame, and what mends it."""
+    return CloudError(
+        f"The local cloud itself failed, not your lab: {said.rstrip('.') or 'no reason given'}.",
+        hint="Its own words:\n  ./lab cloud logs\nA new one, and your lab in it; your files are untouched:\n"
+        "  ./lab cloud stop && ./lab deploy",
+    )
 
 
 def read_payload(payload: bytes, failed: bool) -> tuple[int, Mapping[str, Any], str]:

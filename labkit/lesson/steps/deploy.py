@@ -12,7 +12,7 @@ from labkit.lesson import drift
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
-from labkit.lesson.path import diagnosis
+from labkit.lesson.path import diagnosis, power
 from labkit.lesson.screens import mend
 
 OPTIONS = ("engine", "lab-role", "watch")
@@ -28,6 +28,7 @@ _UNCHANGED = {
 def run(context: Context) -> StepResult:
     """Build, apply, wait for the server's boot script, remember what was deployed."""
     workspace = context.workspace
+    context.refuse_other_engine()
     built = workspace.write_build()
     for warning in built.warnings:
         context.note(warning)
@@ -90,6 +91,12 @@ def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -
     name = "the server's boot script ended well"
     if boot.get("state") == "ok":
         return CheckResult(name, True)
+    instance = deployment.outputs["InstanceId"]
+    if (state := power.state_of(context.clients, instance)) != "running":
+        return CheckResult(
+            "your server is running", False, f"it is {state}", hint=power.start(instance),
+            expected="running", found=state, symptom="stopped",
+        )  # fmt: skip
     status = f"exit status {boot.get('exit_code')}"
     gap, lines = diagnosis.of_server(context, deployment.outputs)
     if lines:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from labkit.base import state
 from labkit.base.errors import LabError
 from labkit.base.events import Event
+from labkit.deploy.engines import standing
 from labkit.deploy.model import Survivor
 from labkit.deploy.removing import cleanup, survivors
 from labkit.lesson import drift
@@ -29,12 +30,13 @@ _LATER = (
 
 
 def run(context: Context) -> StepResult:
-    """Let the engine destroy, delete what it did not know, list what is left."""
-    variant, engine = context.workspace.variant, context.engine
+    """Let the engine that made it destroy, delete what it did not know, list what is left."""
+    variant = context.workspace.variant
+    engine = context.make_engine(standing(context.clients, context.source) or context.wanted_engine)
     _build_again(context)
     cleanup.demolish(context.clients, engine, context.emit, prefix=variant.name, tag_value=variant.code)
     drift.forget(context)
-    context.workspace.save_deployed(engine=engine.engine, target="local", outputs={})
+    context.workspace.save_deployed(engine=context.wanted_engine, target="local", outputs={})
     result = check(context)
     _keep_proof(context, engine.engine, result.checks[0])
     return result

@@ -61,6 +61,13 @@ def _whose(context: Context) -> tuple[str, bool]:
     return current.variant.student, options.solution or current.solution
 
 
+#: what the same student's other files deployed, by engine: Terraform's state lies with those files
+_SAME_NAMES = {
+    "cloudformation": "has the same names:  ./lab deploy  replaces it.",
+    "terraform": "has the same names. Before you deploy these:  ./lab destroy",
+}
+
+
 def _tell_of_another(context: Context, student: str, *, solution: bool) -> None:
     """Another id than before, or the reference's files: the former stay. What they deployed stays with another id only."""
     try:
@@ -70,7 +77,10 @@ def _tell_of_another(context: Context, student: str, *, solution: bool) -> None:
     if before is None or before.path.name == folder_name(student, solution=solution):
         return
     if before.variant.student == student_id(student):
-        until, stands = "your files were others", "has the same names:  ./lab deploy  replaces it."
+        until, stands = (
+            "your files were others",
+            _SAME_NAMES[before.record.deployed.get("engine", before.record.engine)],
+        )
     else:
         until, stands = f"you were {before.variant.student}", "stands on."
     deployed = f" What they deployed {stands}" if before.record.deployed else ""

@@ -170,8 +170,12 @@ def _table(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _predicted(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     expected, median = value["about"].get("expected_median_ms"), value["layers"]["client"].get("median")
-    if expected is None or median is None:
+    if expected is None:
         return (("prediction", "none; next time:  ./lab measure --expect MS"),)
+    if median is None:
+        return (
+            ("prediction", f"{expected:g} ms; no request succeeded, so there is nothing to lay beside it"),
+        )
     return (("prediction", f"{expected:g} ms; measured {median:.1f} ms: {median / expected:.2g} times that"),)
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from labkit.base.errors import DeployError
 from labkit.base.events import Event
 from labkit.base.state import write_text
-from labkit.deploy.model import Finding, Plan
+from labkit.deploy.engines import TITLES, OtherEngineStands
+from labkit.deploy.model import Engine, Finding, Plan
 from labkit.deploy.planning import areas, policy, prices
 from labkit.lesson import drift
 from labkit.lesson.context import Context
@@ -24,19 +25,39 @@ PICTURE = "plan.svg"
 
 
 def run(context: Context) -> StepResult:
-    """Build, validate, plan; show tree, picture, cost and warnings. Nothing is created."""
+    """Build, validate, plan; show tree, picture, cost and warnings. Nothing is created.
+
+    While the lab stands, made with one engine, the other one's files can be planned all the same.
+    """
     for warning in context.workspace.write_build().warnings:
         context.emit(Event("warning", warning))
-    drift.warn(context)
-    _warn(context)
-    plan, planned = _planned(context)
-    findings = () if plan else context.engine.validate()  # making a plan validates as well
-    checks = (_valid(findings), planned, _protected(context))
+    engine = _engine(context)
+    _warn(context, engine.engine)
+    plan, planned = _planned(engine)
+    findings = () if plan else engine.validate()  # making a plan validates as well
+    valid = _valid(findings)
+    checks = (valid, *(() if findings else (planned,)), _protected(context, engine.engine))
     if plan is None:
         return StepResult(checks)
     _show(context, plan)
     counts = {action: plan.count(action) for action in areas.SIGNS}
-    return StepResult(checks, _facts(context, plan), {"plan": counts}, byhand.plan(context))
+    return StepResult(
+        checks, _facts(context, plan, engine.engine), {"plan": counts}, byhand.plan(context, engine.engine)
+    )
+
+
+def _engine(context: Context) -> Engine:
+    """The engine that deploys; or the one asked for, while what the other one made stands."""
+    try:
+        context.refuse_other_engine()
+    except OtherEngineStands:
+        name = context.wanted_engine
+        context.note(
+            f"Your lab stands, made with the other engine. This plan is about {TITLES[name]}'s files alone, as if nothing stood."
+        )
+        return context.make_engine(name)
+    drift.warn(context)
+    return context.engine
 
 
 def check(context: Context) -> StepResult:
@@ -52,16 +73,16 @@ def _valid(findings: Sequence[Finding]) -> CheckResult:
     )  # fmt: skip
 
 
-def _planned(context: Context) -> tuple[Plan | None, CheckResult]:
+def _planned(engine: Engine) -> tuple[Plan | None, CheckResult]:
     name = "a plan could be made"
     try:
-        return context.engine.plan(), CheckResult(name, True)
+        return engine.plan(), CheckResult(name, True)
     except DeployError as error:
         return None, CheckResult(name, False, error.message, error.hint)
 
 
-def _protected(context: Context) -> CheckResult:
-    missing = policy.bucket_protection(context.workspace.files(), context.engine.engine)
+def _protected(context: Context, engine: str) -> CheckResult:
+    missing = policy.bucket_protection(context.workspace.files(), engine)
     return CheckResult(
         "your bucket is protected", not missing,
         f"an overwritten image is lost, or strangers may come in: no {', no '.join(missing)}" if missing else "",
@@ -70,8 +91,8 @@ def _protected(context: Context) -> CheckResult:
     )  # fmt: skip
 
 
-def _warn(context: Context) -> None:
-    for finding in policy.warnings(context.workspace.files(), context.engine.engine, context.region):
+def _warn(context: Context, engine: str) -> None:
+    for finding in policy.warnings(context.workspace.files(), engine, context.region):
         data = {"file": finding.file, "line": finding.line}
         context.emit(Event("warning", str(finding), data))
 
@@ -88,18 +109,18 @@ def _show(context: Context, plan: Plan) -> None:
     write_text(context.workspace.path / "build" / PICTURE, areas.svg(plan))
 
 
-def _facts(context: Context, plan: Plan) -> tuple[tuple[str, str], ...]:
+def _facts(context: Context, plan: Plan, engine: str) -> tuple[tuple[str, str], ...]:
     counted = ", ".join(f"{action} {plan.count(action)}" for action in areas.SIGNS)
     facts = [("Your plan", counted if plan.changes else "nothing to change")]
     facts.append(("As a picture", f"work/{context.workspace.path.name}/build/{PICTURE}"))
-    cost = prices.cost(_instance_type(context))
+    cost = prices.cost(_instance_type(context, engine))
     if cost is not None:
         told = f"{cost.hour:.4f} USD an hour, {cost.week:.2f} USD for a forgotten week"
         facts.append(("It would cost on AWS", f"{told} ({prices.REGION}, list prices of {prices.DATE})"))
     return tuple(facts)
 
 
-def _instance_type(context: Context) -> str:
+def _instance_type(context: Context, engine: str) -> str:
     """What the files choose: the default of the variable or parameter, or the choice made on the command line."""
     chosen = context.source.choices.get("instance_type")
     files = context.workspace.files()
@@ -109,6 +130,6 @@ def _instance_type(context: Context) -> str:
     pattern = {
         "terraform": r'variable "instance_type".*?default\s*=\s*"([\w.]+)"',
         "cloudformation": r"^  InstanceType:.*?Default:\s*([\w.]+)",
-    }[context.engine.engine]
+    }[engine]
     found = re.search(pattern, text, re.DOTALL | re.MULTILINE)
     return chosen or (found[1] if found else "")

@@ -3,15 +3,15 @@
 What belongs here: this step's work and checks. What does not: what each hop needs (labkit.lesson.path.path).
 """
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from labkit.base.text import shortened
 from labkit.lesson.context import Context
 from labkit.lesson.faults import breaking, prediction
 from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
-from labkit.lesson.path import diagnosis, path
+from labkit.lesson.path import diagnosis, path, power
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 
@@ -24,6 +24,10 @@ MEANING: Mapping[str, str] = {
     "status": "A status: it arrived, a program answered; read that program's log.",
     "denied": "AccessDenied: AWS knows who asks, and says no.",
 }
+
+
+#: EC2 user guide, "Security group connection tracking"
+_KEPT_OPEN = ("The connection of before is open still, and outlives the rule; a new one would be dropped.",)
 
 
 def run(context: Context) -> StepResult:
@@ -67,8 +71,10 @@ def _check(context: Context, hop: path.Hop, scene: path.Scene, answer: Answer) -
     way = path.one_line(_with(hop), variant.vpc_cidr, server)
     shown = () if hop.symptom == "outside" else (f"needed  {hop.needed}", f"found   {hop.seen}")
     gap, symptom, cause = _cause(context, hop, scene)
-    details = (way, *shown, _seen(answer), *cause)
+    details = (way, *shown, _seen(answer), *(_KEPT_OPEN if answer.status == 200 else ()), *cause)
     go_on = mend(context, gap) if symptom == "code" else where(context, gap)
+    if symptom == "stopped":
+        go_on = power.start(str(scene.instance["InstanceId"])) + "\nor"
     more = f"   ./lab what {hop.term.replace(' ', '-')}" if hop.term else ""
     return CheckResult(
         name, False, hop.seen + _silence(answer), hint=go_on + more, expected=hop.needed,
@@ -128,7 +134,10 @@ def _facts(
 ) -> tuple[tuple[str, str], ...]:
     """What to look at next, by hand."""
     facts = [
-        ("Boot log", shortened(" ".join(list(boot.get("log", []))[-1:]), 64) or "empty"),
+        (
+            "Boot log",
+            textwrap.shorten(" ".join(list(boot.get("log", []))[-1:]), 62, placeholder=" …") or "empty",
+        ),
         ("Look inside", "./lab shell server    then: journalctl -u flask-app"),
     ]
     return tuple(facts) if answer.status == 200 else (*facts, *_labelled("Four symptoms", MEANING.values()))

@@ -45,7 +45,7 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
         ("cloud", "✗ The following arguments are required: action."),
         ("step 99", "✗ There is no step 99."),
         ("step nonsense", "✗ There is no step nonsense."),
-        ("generate --student ../x", "✗ '../x' can't be a student id: letters, digits"),
+        ("generate --student ../x", "✗ '../x' can't be a student id: letters a to z, digits"),
         ("generate --student current", "✗ 'current' can't be a student id: the lab itself uses this name."),
         ("generate", "✗ Who are you? The step needs your id."),
     ],
@@ -140,3 +140,24 @@ def test_nought_is_given_too() -> None:
     step_options.add(parser, ("seed", "undo"))
     assert step_options.given(parser.parse_args(["--seed", "0"])) == {"seed": 0}
     assert step_options.given(parser.parse_args([])) == {}
+
+
+def test_a_pipe_that_closes_under_an_error_is_no_second_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    duplicated: list[int] = []
+    monkeypatch.setattr(cli.os, "dup2", lambda _, to: duplicated.append(to))
+    monkeypatch.setattr(PlainConsole, "error", closed)
+    assert cli.main(["frobnicate", "--plain"]) == 141
+    assert duplicated == [sys.stdout.fileno()]
+
+
+@pytest.mark.processes
+def test_a_terminal_of_another_encoding_shows_every_command() -> None:
+    for words in (["steps/00_doctor.py"], ["-m", "labkit", "--plain"]):
+        done = subprocess.run(
+            [sys.executable, *words], capture_output=True, check=False, cwd=Path(cli.__file__).parents[2],
+            env={"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin", "LAB_BASE": "/nonexistent"},
+        )  # fmt: skip
+        assert b"Traceback" not in done.stdout + done.stderr, done

@@ -1,8 +1,9 @@
 """Which engine deploys: what is wanted, what is remembered, what the course allows, what stands."""
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,8 +11,16 @@ from botocore.exceptions import ClientError
 from labkit.base.errors import DeployError, UsageError
 from labkit.base.events import ignore
 from labkit.deploy.cloudformation import CloudFormation, parameter_name
-from labkit.deploy.engines import NAMES, choose, make_engine, refuse_switch
-from labkit.deploy.model import Finding, Source
+from labkit.deploy.engines import (
+    NAMES,
+    TITLES,
+    OtherEngineStands,
+    choose,
+    make_engine,
+    refuse_switch,
+    standing,
+)
+from labkit.deploy.model import Finding, Source, Survivor
 from labkit.deploy.targets import Clients, Target
 from labkit.deploy.terraform import Terraform
 from labkit.deploy.terraform_command import Setup
@@ -61,15 +70,48 @@ def test_terraform_without_a_state_stands_for_nothing_and_starts_nothing(tmp_pat
 
 
 @dataclass(frozen=True)
-class Untouchable:
-    """Clients that nobody may ask."""
+class Account:
+    """Clients of an account with one stack, or none, and things of the lab beside it."""
+
+    stack: str
+    left: tuple[Survivor, ...] = ()
+    target: Target = field(default_factory=lambda: Target("local", "r", "http://127.0.0.1:1"))
 
     def client(self, service: str) -> Any:
-        raise AssertionError(f"{service} was asked")
+        assert service == "cloudformation"
+        return self
+
+    def describe_stacks(self, StackName: str) -> Any:
+        if not self.stack:
+            error: Any = {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")
+        return {"Stacks": [{"StackName": StackName, "StackStatus": self.stack}]}
 
 
-def test_the_same_engine_again_asks_nobody(tmp_path: Path) -> None:
-    refuse_switch("terraform", "terraform", Untouchable(), Source("n", tmp_path))  # type: ignore[arg-type]
+VPC, LOGS = Survivor("ec2", "VPC", "vpc-1", "tag"), Survivor("logs", "log group", "g", "name")
+
+
+@pytest.mark.parametrize(
+    ("account", "made"),
+    [
+        (Account(""), ""),
+        (Account("CREATE_COMPLETE", (VPC,)), "cloudformation"),
+        (Account("", (VPC,)), "terraform"),
+        (Account("ROLLBACK_COMPLETE", (VPC,)), "terraform"),
+        (Account("ROLLBACK_COMPLETE"), ""),
+        (Account("", (LOGS,)), ""),
+    ],
+)
+def test_which_engine_made_what_stands_is_asked_of_the_account(
+    account: Account, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labkit.deploy.removing.survivors.find", lambda clients, **_: list(clients.left))
+    clients, source = cast(Clients, account), Source("n", tmp_path, tags={"lab:variant": "n"})
+    assert standing(clients, source) == made
+    for wanted in NAMES:
+        refused = pytest.raises(OtherEngineStands, match=f"made with {TITLES.get(made)}")
+        with refused if made not in ("", wanted) else contextlib.nullcontext():
+            refuse_switch(wanted, clients, source)
 
 
 def test_choices_are_named_as_each_engine_names_them() -> None:

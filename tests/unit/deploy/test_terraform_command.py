@@ -11,7 +11,14 @@ import pytest
 from labkit.base.errors import DeployError
 from labkit.base.processes import Completed
 from labkit.deploy.targets import Target
-from labkit.deploy.terraform_command import Commands, Setup, available_memory, configuration, version_of
+from labkit.deploy.terraform_command import (
+    Commands,
+    OnThisMachine,
+    Setup,
+    available_memory,
+    configuration,
+    version_of,
+)
 
 LOCAL = Target("local", "eu-west-1", "http://127.0.0.1:4566")
 COMMON = ["-json", "-input=false", "-no-color", "-lock-timeout=600s"]
@@ -180,3 +187,18 @@ def test_a_version_is_read_from_json_alone() -> None:
     assert version_of(Completed(0, '{"terraform_version": "1.12.0-beta1"}', ""), "t") == (1, 12)
     with pytest.raises(DeployError):
         version_of(Completed(0, "Terraform v1.11.4", ""), "t")
+
+
+def test_a_provider_whose_cache_is_gone_is_fetched_again(tmp_path: Path) -> None:
+    """What lies in the student's folder is a link into the kit's cache, which a clean-up or a move takes away."""
+    package = tmp_path / "cache" / "linux_amd64"
+    package.mkdir(parents=True)
+    files = tmp_path / "files"
+    link = files / ".terraform" / "providers" / "registry" / "hashicorp" / "aws" / "5.0" / "linux_amd64"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(package)
+    (files / ".terraform.lock.hcl").write_text("")
+    programs = OnThisMachine()
+    assert programs.is_initialised(files)
+    package.rmdir()
+    assert not programs.is_initialised(files)

@@ -67,3 +67,13 @@ def test_a_state_nested_without_end_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "terraform.tfstate.backup").write_text("{}")
     assert terraform_state.take_back(tmp_path / "terraform.tfstate")
     assert (tmp_path / "terraform.tfstate").read_text() == "{}"
+
+
+def test_a_state_that_nobody_can_read_is_moved_aside_and_a_readable_one_never(path: Path) -> None:
+    path.write_text(WHOLE[:9])
+    assert not terraform_state.set_aside(path), "the backup can be read: it is taken back instead"
+    path.with_name(terraform_state.BACKUP).unlink()
+    assert terraform_state.set_aside(path)
+    assert (path.exists(), path.with_name("terraform.tfstate.broken").read_text()) == (False, WHOLE[:9])
+    path.write_text(WHOLE)
+    assert not terraform_state.set_aside(path)

@@ -132,6 +132,8 @@ def said(summary: str, detail: str = "", address: str = "") -> Diagnostic:
     ("error", "message", "hint"),
     [
         (said("Error acquiring the state lock", "resource temporarily unavailable"), "still at work", "Wait"),
+        (said("Error acquiring the state lock", "the state could not be parsed as JSON"), "is damaged", "./lab destroy"),
+        (said("Failed to save state", "write terraform.tfstate: no space left on device"), "disk is full", "Free"),
         (
             said("Failed to query available provider packages", "provider hashicorp/aws: no such host"),
             "AWS provider can't be fetched", "LAB_TF_MIRROR",

@@ -19,7 +19,7 @@ GB = 1 << 30
 FIT = Machine(
     root="/home/ana/lab", system="debian", release="6.1", disk_free=9 * GB, writable=True, memory=8 * GB, now=2e9,
     newest_file=1.9e9, pythons={"/usr/bin/python3": (3, 12)}, venv=True, set_up=False,
-    tools={"bash": "/bin/bash", "curl": "/bin/curl", "terraform": "/bin/terraform"}, namespaces="", environment={},
+    tools={name: f"/bin/{name}" for name in ("bash", "curl", "make", "git", "terraform")}, namespaces="", environment={},
     cores=4, landlock=7,
 )  # fmt: skip
 
@@ -182,3 +182,9 @@ def test_this_machine_is_read() -> None:
     machine = doctor.read_machine(str(ROOT))
     assert machine.pythons
     assert machine.disk_free > 0
+
+
+def test_make_and_git_are_handy_and_not_needed() -> None:
+    tools = {name: path for name, path in FIT.tools.items() if name not in ("make", "git")}
+    (handy,) = [f for f in doctor.judge(replace(FIT, tools=tools)) if f.state != "ok"]
+    assert (handy.state, handy.do.split()[-2:]) == ("warn", ["make", "git"])
