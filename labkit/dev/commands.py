@@ -52,6 +52,21 @@ def register(
     )
     mutants.add_argument("--list", action="store_true", help="show which there are, grade nothing")
     mutants.set_defaults(command=lambda arguments, console: _mutants(arguments, console, places()))  # fmt: skip
+    emulated = parsers.add_parser(
+        "emulated", help="write docs/emulated.md anew: what the local cloud emulates"
+    )
+    common(emulated)
+    emulated.set_defaults(command=lambda arguments, console: _emulated(console, places()))
+
+
+def _emulated(console: Console, places: Places) -> int:
+    from labkit.dev import emulation
+
+    path = places.root / "docs" / "emulated.md"
+    path.write_text(emulation.document(), encoding="utf-8")
+    console.event(Event("done", f"{path} is written."))
+    console.result({"path": str(path)})
+    return 0
 
 
 def _mutants(arguments: argparse.Namespace, console: Console, places: Places) -> int:

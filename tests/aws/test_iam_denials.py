@@ -434,7 +434,7 @@ def test_ended_session_is_refused(cloud: Cloud) -> None:
         (
             "sts",
             "assume_role",
-            {"RoleArn": ROLE, "RoleSessionName": "s"},
+            {"RoleArn": ROLE, "RoleSessionName": "session"},
             "AccessDenied",
             "User: {user} is not authorized to perform: sts:AssumeRole on resource: " + ROLE,
         ),

@@ -14,13 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.aws.records import Caller, Principal
-from labkit.cloud.door import emulated, refusals, unprocessed
+from labkit.cloud.door import constraints, emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, from_form, read_signature
 from labkit.cloud.door.documents import Unreadable
 from labkit.cloud.door.overseer import PRINCIPAL, Overseer
-from labkit.cloud.door.reading import Asked, Body, Environ, Wire, read_call
+from labkit.cloud.door.reading import Asked, Body, Environ, Wire, is_form, read_call
 from labkit.cloud.door.refusals import Refusal, Refused
 from labkit.cloud.door.retries import Answered, key_of
 from labkit.cloud.door.routes import routes_of
@@ -120,6 +120,7 @@ class Door:
             overseen = self.overseer.signed(signature, caller, asked, environ, body)
             principal = PRINCIPAL if overseen else self._authority.identify(signature, asked, environ, body)
             environ[TRUSTED] = principal.kind != "anonymous"
+            constraints.check(asked)
             source = Source(environ, asked, principal, self._facts, secure, signature, overseen)
             self._authority.check(source)
             emulated.check(asked)
@@ -284,10 +285,15 @@ def _unreadable(
 ) -> Iterable[bytes]:
     service = signature.service if signature else ""
     wire: Wire = "ec2" if service == "ec2" else "query"
+    routes = routes_of(service) if service else None
     if environ.get("HTTP_X_AMZ_TARGET"):
         wire = "json"
-    elif (routes := routes_of(service) if service else None) and routes.protocol == "rest-json":
+    elif routes and routes.protocol == "rest-json":
         wire = "rest-json"
     code = "SerializationException" if wire in ("json", "rest-json") else "InvalidAction"
     refused = Refused(400, code, str(error))
+    if service and service not in emulated.services():
+        refused = emulated.unknown_service(service)
+        if wire == "query" and not is_form(environ):
+            wire = "rest-xml" if routes else "rest-json"  # what botocore calls by another name speaks JSON
     return refusals.respond(refused, wire, service, "POST", request_id, start)

@@ -83,7 +83,7 @@ def read_call(environ: Environ, signature: Signature | None, body: Body) -> Aske
     service = signature.service if signature else ""
     region = (signature.region if signature else "") or region_of_host(environ) or "us-east-1"
     target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
-    if service == "s3" or (not service and not target and not _is_form(environ)):
+    if service == "s3" or (not service and not target and not is_form(environ)):
         return _read_s3(environ, region, body)
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if service != "lambda" and (len(length) > 9 or int(length) > LONGEST):
@@ -100,12 +100,13 @@ def read_call(environ: Environ, signature: Signature | None, body: Body) -> Aske
     return _read_rest(environ, service, region, body)
 
 
-def _is_form(environ: Environ) -> bool:
+def is_form(environ: Environ) -> bool:
+    """Whether the body is said to be a form."""
     return str(environ.get("CONTENT_TYPE", "")).lower().startswith(_FORM)
 
 
 def _read_json(environ: Environ, service: str, region: str, target: str, body: Body) -> Asked:
-    if _is_form(environ) or "Action" in _query(environ):
+    if is_form(environ) or "Action" in _query(environ):
         raise Unreadable("X-Amz-Target and Action name two operations")
     parameters = read_json(body.read() or b"{}")
     if not isinstance(parameters, dict):
@@ -116,7 +117,7 @@ def _read_json(environ: Environ, service: str, region: str, target: str, body: B
 def _form(environ: Environ, body: Body) -> dict[str, str]:
     """The parameters of a query protocol, from the body, or from the URL where the body has none."""
     query = _query(environ)
-    text = body.read().decode("utf-8", "replace") if _is_form(environ) else ""
+    text = body.read().decode("utf-8", "replace") if is_form(environ) else ""
     pairs = read_fields(text)
     form: dict[str, str] = {}
     for name, value in pairs:
@@ -155,7 +156,7 @@ def _read_rest(environ: Environ, service: str, region: str, body: Body) -> Asked
 
 
 def _hides_an_action(environ: Environ, body: Body) -> bool:
-    if _is_form(environ):
+    if is_form(environ):
         return True
     data = body.read()
     return b"Action=" in data and data.lstrip()[:1] not in (b"{", b"[", b'"')

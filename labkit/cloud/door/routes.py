@@ -27,6 +27,11 @@ _BOTOCORE_NAMES = {
 _LABEL = re.compile(r"\{([^}+]+)(\+?)\}")
 
 
+def botocore_name(service: str) -> str:
+    """What botocore calls the service with this signing name."""
+    return _BOTOCORE_NAMES.get(service, service)
+
+
 @dataclass(frozen=True)
 class Route:
     """One operation: its path as a pattern, what the query must hold, and where its input is."""
@@ -97,7 +102,7 @@ def routes_of(service: str) -> Routes | None:
     """The routes of a service by its signing name; None for unknown services and those without REST."""
     loader = descriptions()
     try:
-        model = loader.load_service_model(_BOTOCORE_NAMES.get(service, service), "service-2")
+        model = loader.load_service_model(botocore_name(service), "service-2")
     except UnknownServiceError:
         return None
     protocol = model["metadata"]["protocol"]
@@ -129,7 +134,9 @@ def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
 def _located(members: Mapping[str, Any], location: str) -> dict[str, str]:
     """Name on the wire → parameter, for members sent in `location`."""
     return {
-        member["locationName"]: name for name, member in members.items() if member.get("location") == location
+        member.get("locationName", name): name
+        for name, member in members.items()
+        if member.get("location") == location
     }
 
 

@@ -8,7 +8,7 @@ from labkit.aws.network import names
 from labkit.cloud.door import refusals
 from labkit.cloud.door.buckets import AS_SENT
 from labkit.cloud.door.credentials import Signature
-from labkit.cloud.door.emulated import SERVICES
+from labkit.cloud.door.emulated import services
 from labkit.cloud.door.reading import Asked, Body, Environ
 from labkit.cloud.door.signatures import freshness, payloads, post_policies, signing
 from labkit.deploy.targets import regions
@@ -29,7 +29,7 @@ def check_scope(signature: Signature, asked: Asked, environ: Environ) -> None:
     sent = environ.get(AS_SENT)
     host = str(sent[0] if isinstance(sent, tuple) else environ.get("HTTP_HOST", "")).partition(":")[0]
     endpoint = names.parse(host)
-    if endpoint is None or endpoint.service not in SERVICES:
+    if endpoint is None or endpoint.service not in services():
         return
     if endpoint.service != signature.service:
         words = f"Credential should be scoped to correct service: '{endpoint.service}'."

@@ -51,6 +51,10 @@ class DynamoDB:
         """The name of a table's partition key, where there is such a table; `table` is its name or ARN."""
         return self.tables.partition_key(region, table)
 
+    def operations(self) -> list[str]:
+        """The operations that work here, by AWS's names."""
+        return sorted({*self._of_tables, *self._of_many, *_OF_ITEMS})
+
     def close(self) -> None:
         """Let go of the file."""
         self._storage.close()
