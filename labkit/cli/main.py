@@ -365,6 +365,11 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
     if endpoint.tier_text:
         console.line(f"  {endpoint.tier_text}", style="warn")
         console.hint(endpoint.tier_fix)
+    for trouble in status["troubles"]:
+        console.line(f"✗ network   {trouble}", style="bad")
+        console.hint(
+            "Look at the rules of that VPC's security groups and network ACLs, and take the wrong one back."
+        )
     for name in ("instances", "functions"):
         for entry in status[name]:
             console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")

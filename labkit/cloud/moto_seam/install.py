@@ -11,6 +11,7 @@ from labkit.cloud.moto_seam.ec2.deleted_tags import correct_deleted_tags
 from labkit.cloud.moto_seam.ec2.ec2_addresses import correct_addresses
 from labkit.cloud.moto_seam.ec2.ec2_dependencies import correct_dependencies
 from labkit.cloud.moto_seam.ec2.ec2_lifecycle import correct_lifecycle, correct_reports
+from labkit.cloud.moto_seam.ec2.ec2_rules import correct_rules
 from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
 from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
@@ -18,6 +19,7 @@ from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correc
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.identity.managed_policies import correct_managed_policies
 from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
+from labkit.cloud.moto_seam.log_filters import correct_filters
 from labkit.cloud.moto_seam.one_at_a_time import correct_threads
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
@@ -61,9 +63,11 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_prefix_lists(replacements)
     correct_lifecycle(replacements)
     correct_reports(replacements, hooks.console_output, hooks.instance_status)
+    correct_rules(replacements)
     correct_dependencies(replacements)
     correct_functions(replacements, hooks.role_allows, hooks.read_object)
     correct_invoke(replacements, hooks.invoke)
+    correct_filters(replacements)
     correct_quotas(replacements, account)
     return replacements
 

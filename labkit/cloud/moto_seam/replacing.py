@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from labkit.base.errors import CloudError
 
+_ABSENT = object()
 Replacement = TypeVar("Replacement", bound=Callable[..., Any])
 
 
@@ -24,6 +25,16 @@ class Replacements:
         Raises CloudError when the owner itself (not a base class) has no such name: moto has changed.
         """
         self._originals.append((owner, name, _present(owner, name)))
+        setattr(owner, name, value)
+
+    def add(self, owner: Any, name: str, value: Any) -> None:
+        """Make `owner.name` mean `value` where the owner has no such name. Raises CloudError where it has one."""
+        if name in vars(owner):
+            raise CloudError(
+                f"moto has {owner.__qualname__}.{name} by now.",
+                hint="Install the versions of the lock file: make setup",
+            )
+        self._originals.append((owner, name, _ABSENT))
         setattr(owner, name, value)
 
     def around(self, owner: Any, name: str) -> Callable[[Replacement], Replacement]:
@@ -46,7 +57,10 @@ class Replacements:
         """Give moto its own names back, the last replaced first."""
         while self._originals:
             owner, name, value = self._originals.pop()
-            setattr(owner, name, value)
+            if value is _ABSENT:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
 
 
 def _present(owner: Any, name: str) -> Any:

@@ -58,6 +58,7 @@ class Fabric:
         self._applied: dict[str, RuleSet] = {}  # VPC id → what its router enforces
         self._shared: dict[str, list[str]] = {}  # VPC id → addresses of its NAT gateways
         self._carriers: dict[str, str] = {}  # carrier address → the interface that AWS's endpoints see so
+        self._troubles: dict[str, str] = {}  # VPC id → why its rules are not those that are wanted
         self._numbers = itertools.count(1)
         call("set_rules", router=_INTERNET_ROUTER, rules=compile_internet())
 
@@ -65,10 +66,19 @@ class Fabric:
         """Nothing is left to do: routers end with the host of the sandboxes."""
 
     def update(self, state: NetworkState) -> None:
-        """Apply what differs from before: routers opened and closed, rules, members of groups."""
+        """Apply what differs from before: routers opened and closed, rules, members of groups.
+
+        A VPC that can't be brought in line keeps what it had; it is among the `troubles`, and no other is touched.
+        """
         with self._lock:
             self._state, self._known = state, None
             self._apply_all()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """VPCs whose network is not as the API describes it, by id, with the reason."""
+        with self._lock:
+            return dict(self._troubles)
 
     def attach(
         self,
@@ -276,11 +286,26 @@ class Fabric:
             del self._applied[vpc_id]
             self._shared.pop(vpc_id, None)
             self._call("close_router", router=vpc_id)
+        for vpc_id in [known for known in self._troubles if known not in wanted]:
+            del self._troubles[vpc_id]
         for vpc_id in sorted(wanted):
-            self._apply(vpc_id, topology)
+            with contextlib.suppress(CloudError):  # told by its name, and tried again with the next change
+                self._apply(vpc_id, topology)
 
     def _apply(self, vpc_id: str, topology: Topology) -> None:
-        """Bring one VPC's router in line; cheap when only members of groups differ."""
+        """Bring one VPC's router in line, or raise CloudError with its name."""
+        try:
+            self._bring_in_line(vpc_id, topology)
+        except Exception as error:
+            self._troubles[vpc_id] = f"{type(error).__name__}: {error}"
+            raise CloudError(
+                f"The network of {vpc_id} can't be made as it is described: {error}",
+                hint=f"Look at the rules of the security groups and network ACLs of {vpc_id}.",
+            ) from error
+        self._troubles.pop(vpc_id, None)
+
+    def _bring_in_line(self, vpc_id: str, topology: Topology) -> None:
+        """Cheap when only members of groups differ."""
         rules = compile_vpc(topology, vpc_id)
         shared = [
             nat.public_ip for nat in topology.state.nat_gateways if nat.vpc_id == vpc_id and nat.public_ip

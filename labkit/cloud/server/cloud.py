@@ -347,6 +347,7 @@ class Cloud:
         return {
             "instances": running, "functions": environments, "memory_mb": memory >> 20,
             "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
+            "troubles": [f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()],
         }  # fmt: skip
 
     def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:

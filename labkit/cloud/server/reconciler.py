@@ -50,6 +50,11 @@ class Network(Protocol):
         """Make networks, rules and public addresses as described."""
         ...
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """VPCs that could not be made so, by id, with the reason."""
+        ...
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -74,6 +79,7 @@ class Reconciler:
         self._wanted, self._network = wanted, network
         self._instances, self._functions, self._report = instances, functions, report
         self._known: dict[str, InstanceRecord] = {}
+        self._told: dict[str, str] = {}
         self._changed = threading.Condition()
         self._asked = self._served = 0
         self._closing = False
@@ -113,12 +119,21 @@ class Reconciler:
 
     def _pass(self) -> None:
         self._try("network", lambda: self._network.update(self._wanted.network()))
+        self._tell_troubles()
         wanted = {record.instance_id: record for record in self._wanted.instances()}
         for instance_id in [i for i in self._known if i not in wanted]:
             self._try(instance_id, lambda i=instance_id: self._forget(i))  # type: ignore[misc]
         for record in wanted.values():
             self._try(record.instance_id, lambda r=record: self._adjust(r))  # type: ignore[misc]
         self._try("functions", lambda: self._functions.reconcile(self._wanted.functions()))
+
+    def _tell_troubles(self) -> None:
+        """Each trouble of a VPC once, by its name."""
+        troubles = self._network.troubles
+        for vpc_id, why in troubles.items():
+            if self._told.get(vpc_id) != why:
+                self._report(f"network of {vpc_id} is not as it is described: {why}")
+        self._told = troubles
 
     def _adjust(self, record: InstanceRecord) -> None:
         known = self._known.get(record.instance_id)

@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labkit.aws.addresses import ACCOUNT_ID
-from labkit.aws.iam.statements import Statement, statements
+from labkit.aws.iam.services import lets_service
 
 _log = logging.getLogger(__name__)
 _SERVICE = "s3.amazonaws.com"
@@ -39,7 +39,7 @@ class Functions:
         except (ClientError, BotoCoreError):
             return False
         context = {"aws:sourcearn": f"arn:aws:s3:::{bucket}", "aws:sourceaccount": ACCOUNT_ID}
-        return any(_lets(each, function, context) for each in statements(json.loads(text)))
+        return lets_service(json.loads(text), _SERVICE, "lambda:InvokeFunction", function, context)
 
     def _of(self, function: str) -> Any:
         return self._client("lambda", function.split(":")[3])
@@ -69,16 +69,3 @@ class Functions:
             self._waiting.put(None)
             with contextlib.suppress(RuntimeError):
                 thread.join(5)
-
-
-def _lets(statement: Statement, function: str, context: Mapping[str, str]) -> bool:
-    principal = statement.principal
-    names = (
-        principal.get("Service", ())
-        if isinstance(principal, Mapping)
-        else (_SERVICE if principal == "*" else ())
-    )
-    named = _SERVICE in ([names] if isinstance(names, str) else names)
-    return (
-        statement.effect == "Allow" and named and statement.covers("lambda:invokefunction", function, context)
-    )

@@ -204,11 +204,24 @@ def test_an_attach_that_fails_half_way_leaves_nothing(fabric: Fabric, calls: Rec
 def test_rules_that_could_not_be_set_are_tried_again(fabric: Fabric, calls: Recorder) -> None:
     two = replace(STATE, vpcs=(*STATE.vpcs, VpcRecord("vpc-2", "10.0.0.0/16")))
     calls.refused = "set_rules"
-    with pytest.raises(SandboxError):
-        fabric.update(two)
+    fabric.update(two)
+    assert list(fabric.troubles) == ["vpc-2"]
     calls.refused = ""
     fabric.update(two)
     assert calls.new() == ["open_router", "set_rules"]
+    assert fabric.troubles == {}
+
+
+def test_a_vpc_that_can_not_be_made_is_named_and_no_other_is_touched(fabric: Fabric, calls: Recorder) -> None:
+    subnets = (*STATE.subnets, SubnetRecord("subnet-0", "vpc-0", "10.0.0.0/28", "a", ()))
+    vpcs = (VpcRecord("vpc-0", "10.0.0.0/16"), *STATE.vpcs)
+    calls.new()
+    calls.refused = "open_router"  # only the new one needs one
+    fabric.update(NetworkState(vpcs, subnets, (replace(GROUP, ingress=()),)))
+    assert list(fabric.troubles) == ["vpc-0"]
+    assert [arguments["router"] for name, arguments in calls.calls if name == "set_rules"] == ["vpc-1"]
+    fabric.update(STATE)
+    assert fabric.troubles == {}
 
 
 def test_connect_gives_the_socket_that_was_made_inside(fabric: Fabric, calls: Recorder) -> None:

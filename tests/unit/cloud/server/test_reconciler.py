@@ -23,6 +23,7 @@ class World:
         self.told: list[str] = []
         self.reports: list[str] = []
         self.broken = ""
+        self.troubles: dict[str, str] = {}
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -125,3 +126,10 @@ def test_trouble_is_reported_and_tried_again_with_the_next_change(
     world.broken = ""
     settle(reconciler)
     assert world.acts() == ["start i-1", "start i-1"]
+
+
+def test_a_vpc_in_trouble_is_reported_once_by_its_name(world: World, reconciler: Reconciler) -> None:
+    world.troubles = {"vpc-1": "no such port"}
+    settle(reconciler)
+    settle(reconciler)
+    assert world.reports == ["network of vpc-1 is not as it is described: no such port"]
