@@ -21,7 +21,15 @@ from labkit.base import signs
 from labkit.base.errors import CloudError, LabError, UsageError
 from labkit.base.events import banner
 from labkit.base.state import exclusive
-from labkit.cli import class_command, cloud_commands, engines, grade_command, step_options, study
+from labkit.cli import (
+    class_command,
+    cloud_commands,
+    engines,
+    grade_command,
+    help_commands,
+    step_options,
+    study,
+)
 from labkit.cli.console import Console, open_console
 from labkit.deploy import troubles
 from labkit.lesson.model import Options, Places, StepResult
@@ -69,7 +77,7 @@ def _answer(given: Sequence[str]) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        return _failed(error, console)
+        return _failed(error, console, given)
     finally:
         console.close()
 
@@ -85,10 +93,14 @@ def _not_taken(options: argparse.Namespace, stray: Sequence[str]) -> UsageError:
     return UsageError(f"{command} does not take: {printable(' '.join(stray))}.", hint=hint)
 
 
-def _failed(error: Exception, console: Console) -> int:
-    """Say what went wrong, and whom to ask; returns the exit status."""
+def _failed(error: Exception, console: Console, given: Sequence[str] = ()) -> int:
+    """Say what went wrong, and whom to ask; returns the exit status. What was typed (`given`) is kept with it for help-me."""
+    from labkit.base import last_errors
+
     told = error if isinstance(error, LabError) else troubles.told(error)
-    console.error(told or _lost_cloud(error) or _unexpected(error))
+    shown = told or _lost_cloud(error) or _unexpected(error)
+    console.error(shown)
+    last_errors.note(_places().state, given, shown)
     _say_whom_to_ask(console)
     return told.exit_status if told else EX_SOFTWARE
 
@@ -99,7 +111,7 @@ def _say_whom_to_ask(console: Console) -> None:
     from labkit.course.course import contact
 
     if asked := contact(_places().root):
-        console.line(f"  Still stuck? Ask {printable(asked)}")
+        console.line(f"  Still stuck? Ask {printable(asked)}, with the zip of:  ./lab help-me")
 
 
 def _lost_cloud(error: Exception) -> LabError | None:
@@ -151,6 +163,7 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     study.register(commands, _common, _own_context)
     grade_command.register(commands, _common, _places)
     class_command.register(commands, _common, _places)
+    help_commands.register(commands, _common, _places, _own_context)
     demo = commands.add_parser("demo", help="watch the whole lab once, with the reference solution")
     _common(demo)
     demo.add_argument("--engine", **step_options.OPTIONS["engine"])

@@ -65,13 +65,18 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def write(path: Path, files: Mapping[str, bytes], workspace: Workspace) -> None:
+def write(path: Path, files: Mapping[str, bytes], workspace: Workspace, *, mode: int = 0o644) -> None:
     """Write the pack in one step."""
+    state.write_bytes(path, archive({**files, MANIFEST: _manifest(files, workspace)}), mode=mode)
+
+
+def archive(files: Mapping[str, bytes]) -> bytes:
+    """A zip that is the same for the same content."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted({**files, MANIFEST: _manifest(files, workspace)}.items()):
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
-    state.write_bytes(path, buffer.getvalue())
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in sorted(files.items()):
+            packed.writestr(zipfile.ZipInfo(name, _EPOCH), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
 
 
 def _manifest(files: Mapping[str, bytes], workspace: Workspace) -> bytes:
