@@ -25,7 +25,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-def _client(live: Any, service: str, **settings: Any) -> Any:
+def client_of(live: Any, service: str, **settings: Any) -> Any:
     target = live.clients.target
     return boto3.client(
         service, endpoint_url=target.endpoint_url, region_name=target.region, config=walking.settings(),
@@ -38,7 +38,7 @@ def _walk(live: Any, service: str, sample: int) -> Counter[str]:
     found = list(walking.calls(service, KNOWN))
     if sample:
         found = random.Random(SEED).sample(found, sample)
-    client, counted = _client(live, service), Counter[str]()
+    client, counted = client_of(live, service), Counter[str]()
     for call in found:
         outcome = walking.outcome(client, call)
         assert outcome.kind != "fault", (str(call), outcome)
@@ -60,7 +60,7 @@ def test_every_operation_and_parameter_works_or_is_refused_by_name(
 def test_a_service_that_is_not_here_is_refused_by_name(live: Any) -> None:
     """API references, "Common errors": by every protocol, whatever the service's requests look like."""
     for name in ELSEWHERE:
-        client = _client(live, name)
+        client = client_of(live, name)
         operation = next(iter(sorted(descriptions().load_service_model(name, "service-2")["operations"])))
         least = next(call for call in walking.calls(name, {}) if call.operation == operation)
         outcome = walking.outcome(client, least)

@@ -28,6 +28,11 @@ ANONYMOUS = Principal("anonymous", "*", ACCOUNT_ID)
 
 #: what the account's root may do whatever the bucket's policy says (S3: "Bucket policies for S3")
 _ROOTS_OWN = {"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"}
+#: operations of IAM that change a managed policy itself
+_CHANGING_POLICIES = {
+    *("DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "SetDefaultPolicyVersion"),
+    *("TagPolicy", "UntagPolicy"),
+}
 _TEMPLATE = "LaunchTemplate."
 _READ_OBJECT = {"GetObject", "HeadObject"}
 
@@ -102,6 +107,9 @@ class Authority:
         """Raises Refused when the call is not allowed."""
         if source.overseen:
             return
+        policy = str(source.asked.parameters.get("PolicyArn", ""))
+        if source.asked.operation in _CHANGING_POLICIES and policy.startswith("arn:aws:iam::aws:"):
+            raise refusals.of_aws(source.principal, f"iam:{source.asked.operation}", policy)
         source = self._with_launch_template(source)
         asked, principal = source.asked, source.principal
         decision = self._decide(source)

@@ -22,6 +22,12 @@ _CODES: Mapping[str, str] = {
 }  # fmt: skip
 #: services that look closer themselves and say it in words of their own
 _OWN_WORDS = {("lambda", "Runtime")}
+#: values that the API reference lists and the description does not: (service, member) → them
+_LISTED: Mapping[tuple[str, str], tuple[int, ...]] = {
+    ("logs", "retentionInDays"): (
+        1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ),
+}  # fmt: skip
 #: longest value that a pattern is tried on
 _TRIED = 4096
 _NAMES_OF_IAM = r"[\w+=,.@-]+"
@@ -35,6 +41,10 @@ def check(asked: Asked) -> None:
     known, given = inputs.operation(asked.service, asked.operation), inputs.given(asked)
     skipped = {name for service, name in _OWN_WORDS if service == asked.service}
     found = list(_Checks(known.shapes, skipped).structure(known.shape, given, ""))
+    for (service, name), values in _LISTED.items():
+        if service == asked.service and given.get(name) is not None and given[name] not in values:
+            listed = ", ".join(map(str, values))
+            found.append(_failed(given[name], name, f"Member must satisfy enum value set: [{listed}]"))
     if found and asked.service == "iam" and len(found) == 1 and found[0].endswith(_NAMES_OF_IAM):
         raise Refused(400, code, _in_words_of_iam(found[0]))
     if found:

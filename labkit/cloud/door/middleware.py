@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.aws.records import Caller, Principal
-from labkit.cloud.door import constraints, emulated, refusals, unprocessed
+from labkit.cloud.door import authorization_messages, constraints, emulated, refusals, unprocessed
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, from_form, read_signature
@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 REMEMBERED = 500
 
 _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
+#: what the door itself wrote, and so reads
+_DECODE = ("sts", "DecodeAuthorizationMessage")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 #: raised where the rest of a body does not come as it was said to: the connection answers, or ends
 _OF_THE_CONNECTION = (BadRequest, Disconnected)
@@ -174,7 +176,12 @@ class Door:
 
     def _ask(self, source: Source, signature: Signature | None, answer: "_Answer") -> Iterable[bytes]:
         """Have a store answer, or the application."""
-        store = self._stores.get(source.asked.service)
+        asked = source.asked
+        if (asked.service, asked.operation) == _DECODE:
+            body = _decoded(asked)
+            answer.start("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
+            return [body]
+        store = self._stores.get(asked.service)
         if store is not None:
             told = store.answer(source)
             answer.start(told.status, told.headers)
@@ -245,6 +252,15 @@ class _Answer:
 
 def _no_write(_: bytes) -> object:
     raise NotImplementedError("answers are returned, not written")
+
+
+def _decoded(asked: Asked) -> bytes:
+    try:
+        return authorization_messages.answer(
+            str(asked.parameters.get("EncodedMessage", "")), str(uuid.uuid4())
+        )
+    except ValueError:
+        raise refusals.no_authorization_message() from None
 
 
 def _is_not_aws(environ: Environ) -> bool:

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from labkit.aws.iam import Decision
 from labkit.aws.records import Caller, Principal
+from labkit.cloud.door import authorization_messages
 from labkit.cloud.door.credentials import Flaw
 from labkit.cloud.door.reading import Wire
 
@@ -82,10 +83,23 @@ def denied(wire: Wire, service: str, principal: Principal, decision: Decision) -
     status = 400 if wire in ("json", "cbor") else 403
     if principal.kind == "anonymous":
         return Refused(status, code, "Access Denied", decision)
-    return Refused(status, code, _denial(service, principal, decision), decision)
+    words = _denial(service, principal, decision)
+    if service == "ec2":
+        words += (
+            f". Encoded authorization failure message: {authorization_messages.encode(principal, decision)}"
+        )
+    return Refused(status, code, words, decision)
+
+
+def of_aws(principal: Principal, action: str, policy_arn: str) -> Refused:
+    """A policy that AWS manages is nobody's to change."""
+    message = f"User: {principal.arn} is not authorized to perform: {action} on resource: policy {policy_arn}"
+    return Refused(403, "AccessDenied", message)
 
 
 def _denial(service: str, principal: Principal, decision: Decision) -> str:
+    if decision.action == "sts:AssumeRole" and principal.kind == "root":
+        return "Roles may not be assumed by root accounts."
     about = (
         f' on resource: "{decision.resource}"' if service == "s3" else f" on resource: {decision.resource}"
     )
@@ -200,6 +214,11 @@ def missing_key(wire: Wire) -> Refused:
     if wire in ("query", "ec2"):
         return Refused(403, "MissingAuthenticationToken", "Request is missing Authentication Token")
     return Refused(_json_status(wire), "MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
+def no_authorization_message() -> Refused:
+    """What STS is to decode was never encoded here."""
+    return Refused(400, "InvalidAuthorizationMessageException", "Message is not valid.")
 
 
 #: the code by which each service says that it has failed itself; the other services' is InternalFailure

@@ -18,7 +18,9 @@ from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correct_functions, no_objects
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.identity.managed_policies import correct_managed_policies
+from labkit.cloud.moto_seam.identity.simulation import Policies, correct_simulation
 from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
+from labkit.cloud.moto_seam.identity.trust_policies import correct_trust_policies
 from labkit.cloud.moto_seam.log_filters import correct_filters
 from labkit.cloud.moto_seam.one_at_a_time import correct_threads
 from labkit.cloud.moto_seam.quotas import correct_quotas
@@ -35,6 +37,7 @@ class Hooks:
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
     `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
     `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
+    `policies` are what IAM's simulator reads; without them it answers nothing.
     """
 
     invoke: Invoke
@@ -42,6 +45,7 @@ class Hooks:
     instance_status: Callable[[str], str]
     role_allows: Callable[[str, str, str, str], bool] = lambda role, action, resource, region: True
     read_object: ReadObject = no_objects
+    policies: Policies | None = None
 
 
 def install(hooks: Hooks, account: Account = FULL) -> Replacements:
@@ -56,6 +60,9 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_threads(replacements)
     correct_sts(replacements, account.holder)
     correct_managed_policies(replacements)
+    correct_trust_policies(replacements)
+    if hooks.policies is not None:
+        correct_simulation(replacements, hooks.policies)
     correct_deleted_tags(replacements)
     correct_run(replacements)
     correct_launch_templates(replacements)

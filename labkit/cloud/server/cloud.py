@@ -234,7 +234,7 @@ class Cloud:
         hooks = Hooks(
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
-            read_object=self._buckets.read_object,
+            read_object=self._buckets.read_object, policies=self._identities,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)
         furnish(self._account)

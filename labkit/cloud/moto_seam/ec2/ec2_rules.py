@@ -57,7 +57,10 @@ def _with_network(replacements: Replacements, owner: Any, name: str, argument: s
     @replacements.around(owner, name)
     def checked(original: Any, *args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
-        if bound.arguments.get(argument):
+        # moto itself deletes routes by the ids of prefix lists, which it gives in the network's place
+        if "/" in str(bound.arguments.get(argument)) or (
+            bound.arguments.get(argument) and name != "delete_route"
+        ):
             bound.arguments[argument] = _canonical(
                 str(bound.arguments[argument]), "CIDR block {} is malformed"
             )
