@@ -54,5 +54,5 @@ bench: setup ## Measure, against the floor in the same run
 	@$(PYTHON_IN_VENV) -m bench
 
 clean: ## Stop the local cloud and remove what the kit made, but for your work/
-	@if [ -x $(PYTHON_IN_VENV) ]; then sh ./lab cloud stop; fi
+	@if [ -x $(PYTHON_IN_VENV) ]; then sh ./lab cloud stop --forget; fi
 	@rm -rf .lab .pytest_cache .mypy_cache .ruff_cache .hypothesis

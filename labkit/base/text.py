@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to show: no control characters, no runaway lines.
+"""Text that others wrote, made safe to show: no control characters, no runaway lines; and lengths of time in words.
 
 What belongs here: pure functions on text. What does not: where the text goes.
 """
@@ -21,3 +21,13 @@ def shortened(text: str, limit: int = 300) -> str:
         return text
     keep = (limit - 3) // 2
     return f"{text[:keep]} … {text[-keep:]}"
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest fitting unit: "40 s", "12 min", "5 h", "3 d"."""
+    minutes, hours = seconds / 60, seconds / 3600
+    if minutes < 1:
+        return f"{max(seconds, 0):.0f} s"
+    if hours < 2:
+        return f"{minutes:.0f} min"
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.events import banner
+from labkit.base.text import span
 from labkit.cli.console import Console
 from labkit.lesson.model import Places
 
@@ -88,7 +89,7 @@ def _sweep(arguments: argparse.Namespace, places: Places, console: Console) -> i
     from labkit.deploy.removing.sweep import span
     from labkit.lesson import sweeping
 
-    cloud = LocalCloud(places.state / "cloud")
+    cloud = LocalCloud(places.state / "cloud", lasting=True)
     regions = arguments.region or [cloud.account.region(load(places.root).region)]
     limit = span(arguments.older_than) if arguments.older_than else None
     order = sweeping.Order(regions, limit, arguments.variant, arguments.yes)
@@ -112,8 +113,8 @@ def _show_swept(swept: Sequence["Swept"], console: Console, regions: Sequence[st
     console.line(f"{'lab':<10}{'region':<16}{'newest part':<14}{'may live':<10}{'things':<8}", style="strong")
     for each in swept:
         lab = each.lab
-        age = "unknown" if lab.since is None else f"{_span(now - lab.since)} old"
-        ttl = "unknown" if lab.ttl is None else _span(lab.ttl)
+        age = "unknown" if lab.since is None else f"{span(now - lab.since)} old"
+        ttl = "unknown" if lab.ttl is None else span(lab.ttl)
         console.line(
             f"{lab.variant[:9]:<10}{each.region[:15]:<16}{age:<14}{ttl:<10}{len(lab.things):<8}{_fate(each)}",
             style="warn" if each.state != "lives" else "",
@@ -130,13 +131,6 @@ def _fate(each: "Swept") -> str:
     if each.deleted:
         return "some is left" if each.left else "deleted"
     return "of unknown age" if each.state == "unknown" else each.state
-
-
-def _span(seconds: float) -> str:
-    hours = seconds / 3600
-    return (
-        f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
-    )
 
 
 def _as_data(each: "Swept") -> dict[str, Any]:

@@ -228,6 +228,9 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
         "--account", choices=sorted(ACCOUNTS), default="",
         help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
     )  # fmt: skip
+    parser.add_argument(
+        "--forget", action="store_true", help="with stop: what stands in the cloud goes too; your files stay"
+    )
     parser.set_defaults(command=_cloud)
 
 
@@ -239,7 +242,7 @@ def _places() -> Places:
 def _local_cloud(places: Places, account: str = "") -> "LocalCloud":
     from labkit.cloud.client.lifecycle import LocalCloud
 
-    return LocalCloud(places.state / "cloud", wanted=account)
+    return LocalCloud(places.state / "cloud", lasting=True, wanted=account)
 
 
 def _context(arguments: argparse.Namespace, console: Console) -> "Context":
@@ -256,13 +259,13 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     return Context(places, load(places.root), options, console.event, _local_cloud(places))
 
 
-def _own_context(console: Console, engine: str | None = None) -> "Context":
-    """The context of the current workspace, for commands that are no steps; `engine`: whose files they are about."""
+def _own_context(console: Console) -> "Context":
+    """The context of the current workspace, for commands that are no steps."""
     from labkit.course.manifest import load
     from labkit.lesson.context import Context
 
     places = _places()
-    return Context(places, load(places.root), Options(engine=engine), console.event, _local_cloud(places))
+    return Context(places, load(places.root), Options(), console.event, _local_cloud(places))
 
 
 # -- commands ----------------------------------------------------------------------------------------
@@ -340,10 +343,14 @@ def _cloud(arguments: argparse.Namespace, console: Console) -> int:
         raise UsageError(
             "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"
         )
+    if arguments.forget and arguments.action != "stop":
+        raise UsageError("The cloud forgets when it stops.", hint="./lab cloud stop --forget")
     if arguments.action == "stop":
         grade_command.forget(_places(), console)
     cloud = _local_cloud(_places(), arguments.account)
-    action = {"start": _start, "status": _status, "stop": _stop, "logs": _logs, "shell": _shell}
+    if arguments.action == "stop":
+        return _stop(cloud, console, forget=arguments.forget)
+    action = {"start": _start, "status": _status, "logs": _logs, "shell": _shell}
     return action[arguments.action](cloud, console)
 
 
@@ -393,16 +400,19 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
     return 0
 
 
-def _stop(cloud: "LocalCloud", console: Console) -> int:
+def _stop(cloud: "LocalCloud", console: Console, *, forget: bool) -> int:
     busy = "A step of this lab is running; without the cloud it would end half-way."
     with exclusive(_places().state / "step.lock", busy=busy):
-        stopped = cloud.stop(console.event)
-    console.line(
-        "✓ The local cloud is stopped; nothing of it is left."
-        if stopped
-        else "The local cloud was not running."
-    )
-    console.result({"stopped": stopped})
+        stopped = cloud.stop(console.event, forget=forget)
+    kept = cloud.kept_since
+    console.line("✓ The local cloud is stopped." if stopped else "The local cloud was not running.")
+    if kept:
+        console.line(
+            "  What stands in it is kept; the next step goes on from there. To give it up:  ./lab cloud stop --forget"
+        )
+    elif forget:
+        console.line("  Nothing of it is left.")
+    console.result({"stopped": stopped, "kept": bool(kept)})
     return 0
 
 

@@ -6,6 +6,7 @@ What belongs here: the narrow interfaces between data plane parts. What does not
 import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.aws.records import (
@@ -51,7 +52,13 @@ class Sandbox(Protocol):
 
 
 class Sandboxes(Protocol):
-    """Starts sandboxed processes. File descriptors given are duplicated; the caller keeps its own."""
+    """Starts sandboxed processes. File descriptors given are duplicated; the caller keeps its own.
+
+    `disks_last`: a disk can be a folder of this machine.
+    """
+
+    @property
+    def disks_last(self) -> bool: ...
 
     def start(
         self,
@@ -65,7 +72,9 @@ class Sandboxes(Protocol):
         """Start `spec`; `channel` becomes descriptor 3 inside. None means /dev/null (channel: none)."""
         ...
 
-    def make_disk(self, name: str, *, size_mb: int, files: int) -> None: ...
+    def make_disk(self, name: str, *, size_mb: int, files: int, folder: Path | None = None) -> None:
+        """An empty disk; with `folder` (only where `disks_last`) what lies in that."""
+        ...
 
     def remove_disk(self, name: str) -> None: ...
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from labkit.base.errors import DeployError
 from labkit.base.events import Emit, Event
+from labkit.base.text import span
 from labkit.deploy.targets import Clients, aws
 from labkit.deploy.troubles import FRESH, known, told
 
@@ -154,7 +155,7 @@ def _refuse_skew(answer: Mapping[str, Any], clock: Callable[[], float]) -> None:
         return  # an answer without a date says nothing about our clock
     if abs(skew) > MOST_SKEW:
         raise DeployError(
-            f"This machine's clock is {_span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} AWS's; "
+            f"This machine's clock is {span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} AWS's; "
             "AWS refuses what is signed so.",
             hint="Set the clock (in WSL2, in PowerShell:  wsl --shutdown ), then run the same command again.",
         )
@@ -170,27 +171,16 @@ def _end(session: Session, arn: str) -> float | None:
 
 
 def _unknown(session: Session, now: float) -> str:
-    pasted = f"; the file has held them for {_span(now - session.written)}" if session.written else ""
+    pasted = f"; the file has held them for {span(now - session.written)}" if session.written else ""
     return f"These are a session's keys, and nobody can tell when it ends{pasted}."
 
 
 def _too_short(what: str, left: float) -> str:
     if left <= 0:
-        return f"Your AWS credentials have expired (their session ended {_span(-left)} ago)."
+        return f"Your AWS credentials have expired (their session ended {span(-left)} ago)."
     return (
-        f"Your AWS credentials end in {_span(left)}; {what} on AWS may take {_span(NEEDED[what])}, "
+        f"Your AWS credentials end in {span(left)}; {what} on AWS may take {span(NEEDED[what])}, "
         "and one that is cut off leaves half of it."
-    )
-
-
-def _span(seconds: float) -> str:
-    minutes = seconds / 60
-    return (
-        f"{seconds:.0f} s"
-        if minutes < 1
-        else f"{minutes:.0f} min"
-        if minutes < 100
-        else f"{minutes / 60:.0f} h"
     )
 
 

@@ -98,7 +98,7 @@ class Context:
 
     def refuse_other_engine(self) -> None:
         """Raise OtherEngineStands when what stands was made with another engine than the one wanted."""
-        if self.cloud.running() is not None:  # without a cloud nothing stands
+        if self.cloud.running() or self.cloud.kept_since:  # without a cloud nothing stands
             refuse_switch(self.wanted_engine, self.clients, self.source)
 
     def make_engine(self, name: str) -> Engine:

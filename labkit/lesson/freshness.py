@@ -67,5 +67,4 @@ def warn_of_templates(context: Context) -> None:
             f"templates/{sources[name]} has changed since your {name} was made from it. Only "
             f"work/{context.workspace.path.name}/{name} counts: edit that one. For a newer version of the lab: ./lab update"
         )
-        back = "Edited by mistake?  git checkout -- templates   (or copy the folder from the kit's zip again)"
-        context.emit(Event("warning", text, {"file": name, "details": [back]}))
+        context.emit(Event("warning", text, {"file": name}))

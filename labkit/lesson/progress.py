@@ -5,11 +5,14 @@ doing steps.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.base import state
 from labkit.base.errors import LabError
+from labkit.base.text import span
+from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.course import course
 from labkit.course.manifest import Step
 from labkit.lesson.context import Context
@@ -123,12 +126,21 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
 
 def _target(context: Context) -> Iterator[tuple[str, str]]:
     """Where it deploys to, and what of it stands."""
-    running = context.cloud.running()
-    yield f"target: {context.target_words}, {'running' if running else 'not running (a step starts it)'}", ""
+    yield f"target: {context.target_words}, {_of_the_cloud(context.cloud)}", ""
     if name := interrupted(context):
         yield f"! The last ./lab {name} did not come to its end: it goes on where it was.", "warn"
     elif is_gone(context):
         yield "! What you deployed stands no more; your files are untouched.", "warn"
+
+
+def _of_the_cloud(cloud: LocalCloud) -> str:
+    """Whether it runs, and of when what stands in it is where that was another run's."""
+    running, now = cloud.running(), time.time()
+    if running is not None:
+        back = f"; what stands in it came back, as it was {span(now - running.as_of)} ago"
+        return f"running{back if running.as_of else ''}"
+    kept = f", with what stood in it {span(now - cloud.kept_since)} ago" if cloud.kept_since else ""
+    return f"not running (a step starts it{kept})"
 
 
 def _fit_machine(context: Context) -> set[str]:

@@ -39,10 +39,10 @@ class Swept:
 
 
 def targets(name: str, regions: Sequence[str], cloud: LocalCloud) -> list[Target]:
-    """The places to sweep: the local cloud (none when it does not run: then nothing stands), or AWS's regions."""
+    """The places to sweep: the local cloud (none where it does not run and has kept nothing), or AWS's regions."""
     if name == "aws":
         return [aws(region) for region in regions]
-    endpoint = cloud.running()
+    endpoint = cloud.ensure() if cloud.kept_since else cloud.running()
     return [endpoint.target(region) for region in regions] if endpoint else []
 
 

@@ -12,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.diagnosis import explain, facts_of_this_machine
 from labkit.sandbox.filesystem.sources import detach
 from labkit.sandbox.forkserver import wire
+from labkit.sandbox.kernel import namespaces
 from labkit.sandbox.memory import Watcher
 from labkit.sandbox.process import SandboxProcess
 from labkit.sandbox.spec import Limits, SandboxSpec
@@ -37,6 +39,9 @@ class SandboxHost:
     Safe to call from many threads. `close()` ends everything that it started; so does the end of this
     process, however it comes.
     """
+
+    #: a disk can be a folder of this machine, and outlive this host
+    disks_last: ClassVar[bool] = True
 
     def __init__(self, process: subprocess.Popen[bytes], connection: socket.socket) -> None:
         """Use open()."""
@@ -105,12 +110,16 @@ class SandboxHost:
         except Refused as refused:
             raise _sandbox_error(f"{spec.name} could not be started", refused) from refused
 
-    def make_disk(self, name: str, *, size_mb: int, files: int) -> None:
+    def make_disk(self, name: str, *, size_mb: int, files: int, folder: Path | None = None) -> None:
         """An empty disk in memory with room for `size_mb` and `files`; it lives until removed.
 
-        Raises SandboxError when it exists.
+        With `folder`, made where it is missing, the disk is what lies in it, as large as this machine's, and outlives
+        this host. Raises SandboxError when the disk exists, or the folder can't be one.
         """
-        self._simple("make_disk", {"name": name, "size_mb": size_mb, "files": files}, f"disk {name}")
+        values = {"name": name, "size_mb": size_mb, "files": files, "folder": str(folder or "")}
+        with contextlib.ExitStack() as stack:
+            descriptors = {} if folder is None else _own_folder(stack, folder)
+            self._simple("make_disk", values, f"disk {name}", descriptors)
 
     def remove_disk(self, name: str) -> None:
         """Forget a disk. Raises SandboxError when there is none of this name."""
@@ -126,9 +135,15 @@ class SandboxHost:
         answer = self._simple("network", values, f"network: {operation}")
         return [socket.socket(fileno=descriptor) for descriptor in answer.descriptors]
 
-    def _simple(self, operation: str, arguments: Mapping[str, object], what: str) -> wire.Answer:
+    def _simple(
+        self,
+        operation: str,
+        arguments: Mapping[str, object],
+        what: str,
+        descriptors: Mapping[str, int] | None = None,
+    ) -> wire.Answer:
         try:
-            with self._asked(operation, arguments, {}) as reply:
+            with self._asked(operation, arguments, descriptors or {}) as reply:
                 return _next_answer(reply)
         except Refused as refused:
             raise _sandbox_error(f"{what} failed", refused) from refused
@@ -208,6 +223,21 @@ def _trees(stack: contextlib.ExitStack, spec: SandboxSpec) -> dict[str, int]:
             stack.callback(os.close, tree)
             trees[name] = tree
     return trees
+
+
+def _own_folder(stack: contextlib.ExitStack, folder: Path) -> dict[str, int]:
+    """A folder of the sandboxes' own user; its tree where root's rights are ours. Raises SandboxError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if (owner := namespaces.owner_here()) != os.geteuid():
+            os.chown(folder, owner, owner)
+        tree = detach(str(folder))
+    except OSError as error:
+        raise SandboxError(f"{folder} can't be a disk: {error.strerror or error}") from error
+    if tree is None:
+        return {}
+    stack.callback(os.close, tree)
+    return {"folder": tree}
 
 
 def _next_answer(reply: socket.socket) -> wire.Answer:

@@ -80,6 +80,11 @@ class WarmParent:
         match request.operation:
             case "start":
                 self._start(wire.decode_spec(values), descriptors, reply)
+            case "make_disk" if values["folder"]:
+                with stage(FILES):
+                    folder = Source(values["folder"], descriptors.get("folder", -1))
+                    self._workshop.mount_disk(values["name"], folder)
+                wire.send_answer(reply, {})
             case "make_disk":
                 with stage(FILES):
                     self._workshop.make_disk(values["name"], size_mb=values["size_mb"], files=values["files"])

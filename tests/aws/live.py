@@ -212,10 +212,12 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
 
 
 @contextmanager
-def open_live(folder: Any, account: str = "", region: str = REGION) -> Iterator[Live]:
+def open_live(
+    folder: Any, account: str = "", region: str = REGION, *, lasting: bool = False
+) -> Iterator[Live]:
     """A cloud in `folder`, of this kind of account; it ends with this process, however that ends."""
     reader, writer = os.pipe()
-    local = LocalCloud(folder, leash=reader, wanted=account)
+    local = LocalCloud(folder, leash=reader, lasting=lasting, wanted=account)
     try:
         yield Live(local, Clients(local.ensure().target(region)))
     finally:

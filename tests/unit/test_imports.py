@@ -19,7 +19,7 @@ ROOT = Path(labkit.__file__).parent
 NAMED = {
     "classroom.courier": {"classroom.porter"},
     "cli.main": {"dev"},
-    "cloud.client.lifecycle": {"cloud.server.server"},
+    "cloud.client.launching": {"cloud.server.server"},
     "cloud.functions.variables": {"cloud.functions.runtime.bootstrap"},
     "cloud.instances.manager": {"cloud.instances.system.init"},
     "cloud.server.cloud": {

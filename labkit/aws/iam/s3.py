@@ -91,9 +91,18 @@ def _copy(call: ApiCall) -> list[Need]:
 
 
 def _delete_many(call: ApiCall) -> list[Need]:
-    bucket, keys = call.text("Bucket"), call.parameters.get("Keys")
-    names = [str(key) for key in keys] if isinstance(keys, list) else []
-    return [Need("s3:DeleteObject", [f"arn:aws:s3:::{bucket}/{name}" for name in names or ["*"]])]
+    """`Keys` are those that get a delete marker, `Versions` those of which the request names one that goes."""
+    bucket = call.text("Bucket")
+    named = {name: _texts(call.parameters.get(name)) for name in ("Keys", "Versions")}
+    keys = named["Keys"] or ([] if named["Versions"] else ["*"])
+    asked = (("s3:DeleteObject", keys), ("s3:DeleteObjectVersion", named["Versions"]))
+    return [
+        Need(action, [f"arn:aws:s3:::{bucket}/{name}" for name in names]) for action, names in asked if names
+    ]
+
+
+def _texts(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _attributes(call: ApiCall) -> list[Need]:

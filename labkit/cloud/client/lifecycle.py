@@ -14,15 +14,13 @@ import select
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from labkit.aws.accounts import FULL, Account, by_name
@@ -30,8 +28,11 @@ from labkit.base import wsl
 from labkit.base.errors import CloudDeclined, CloudError, StateError
 from labkit.base.events import Emit, Event, ignore
 from labkit.base.state import read_json, write_json
+from labkit.base.text import span
+from labkit.cloud.client.launching import Launch, Order, execute, pipe, read_line
 from labkit.deploy.targets import Keys, Target
 from labkit.sandbox import tiers
+from labkit.sandbox.portable.roots import remove
 
 START_SECONDS = 60.0
 BOOT_SECONDS = 120.0
@@ -43,10 +44,12 @@ _FAILED = (
     "It is its own trouble, not your files'. Is the disk full? Its words:\n  ./lab cloud logs\n"
     "A new one, and your lab in it:\n  ./lab cloud stop && ./lab deploy"
 )
-_REVIVED = (
-    "Windows stopped your local cloud; it is back, {seconds:.0f} s. What was deployed in it is gone; your files "
-    "are untouched. Deploy again:  ./lab deploy"
-)
+_LOST = "What was deployed in it is gone; your files are untouched."
+_KILLED = "The local cloud had ended without being stopped. "
+_KEPT = "The local cloud is back with what stood in it, as it was {age} ago."
+_REVIVED = "Windows stopped your local cloud; it is back, {seconds:.0f} s. "
+_REVIVED_KEPT = _REVIVED + "All that stood in it is there, as it was {age} ago."
+_REVIVED_LOST = _REVIVED + _LOST + " Deploy again:  ./lab deploy"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Endpoint:
     its kind of sandbox.
 
     `tier_text` says why it is not the best tier, and what it does not protect against; `tier_fix` how to get
-    the best one. Both are empty for that. `account`: its kind (labkit.aws.accounts).
+    the best one. Both are empty for that. `account`: its kind (labkit.aws.accounts). `as_of`: of when the state is with
+    which it began, in seconds since the epoch; 0.0 where it began empty.
     """
 
     port: int
@@ -68,6 +72,7 @@ class Endpoint:
     tier_text: str = ""
     tier_fix: str = ""
     account: str = FULL.name
+    as_of: float = 0.0
 
     @property
     def url(self) -> str:
@@ -84,15 +89,17 @@ class LocalCloud:
     """The local cloud whose state lies in `folder` (one server process for each folder).
 
     `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
-    outlive its holder. -1: it outlives whoever starts it. `wanted`: the kind of account asked for; "" is the one
-    chosen last, or `full`. `read` gives the texts of /proc. `launch` starts the server's process.
+    outlive its holder. -1: it outlives whoever starts it. `lasting`: one started here keeps what it has acknowledged
+    in the folder, and goes on from what the last one has kept; else all is in memory and ends with it. `wanted`: the
+    kind of account asked for; "" is the one chosen last, or `full`. `read` gives the texts of /proc. `launch` starts the server's process.
     """
 
     folder: Path
     leash: int = -1
+    lasting: bool = False
     wanted: str = ""
     read: Callable[[str], str] = wsl.read
-    launch: "Launch" = field(default_factory=lambda: execute)
+    launch: Launch = execute
 
     @property
     def log(self) -> Path:
@@ -114,6 +121,18 @@ class LocalCloud:
     def _choice(self) -> Path:
         return self.folder / "account.json"
 
+    @property
+    def kept_since(self) -> float:
+        """Of when the state is that the next start goes on from, in seconds since the epoch; 0.0: it begins empty."""
+        kept = self._kept / self.account.name / "control"
+        with contextlib.suppress(OSError):
+            return kept.stat().st_mtime if self.lasting else 0.0
+        return 0.0
+
+    @property
+    def _kept(self) -> Path:
+        return self.folder / "kept"
+
     def ensure(self, emit: Emit = ignore) -> Endpoint:
         """The running server; started when there is none, after clearing what a killed one left.
 
@@ -128,16 +147,15 @@ class LocalCloud:
                 revived, began = self._stopped_by_windows(), time.monotonic()
                 self._clear_remains(ignore if revived else emit)
                 endpoint = self._start(emit)
-                if revived:
-                    emit(Event("warning", _REVIVED.format(seconds=time.monotonic() - began)))
+                self._say_how_it_began(endpoint, emit, time.monotonic() - began if revived else None)
                 if endpoint.tier_text:
                     emit(Event("warning", endpoint.tier_text, {"details": [endpoint.tier_fix]}))
         return endpoint
 
-    def stop(self, emit: Emit = ignore) -> bool:
+    def stop(self, emit: Emit = ignore, *, forget: bool = False) -> bool:
         """Stop the server and wait until its process is gone; False when none was running.
 
-        Raises CloudError when it does not end within STOP_SECONDS.
+        `forget`: what it has kept goes too. Raises CloudError when it does not end within STOP_SECONDS.
         """
         if not self.folder.exists():
             return False
@@ -146,6 +164,8 @@ class LocalCloud:
             if pid is not None:
                 _end(pid)
             self._clear_remains(emit if pid is None else ignore)
+            if forget and self._kept.exists():
+                remove(self._kept)
         return pid is not None
 
     # -- asking --------------------------------------------------------------------------------------
@@ -295,14 +315,8 @@ class LocalCloud:
 
     def _clear_remains(self, emit: Emit) -> None:
         """Remove what a server that was killed has left, and say so."""
-        if (self.folder / "state.json").exists():
-            emit(
-                Event(
-                    "warning",
-                    "The local cloud had ended without being stopped. "
-                    "What was deployed in it is gone; your files are untouched.",
-                )
-            )
+        if (self.folder / "state.json").exists() and not self.kept_since:
+            emit(Event("warning", _KILLED + _LOST))
         (self.folder / "state.json").unlink(missing_ok=True)
         (self.folder / "lock").write_bytes(b"")  # the dead one's process number may be another's by now
         if (self.folder / "run").exists():
@@ -321,12 +335,14 @@ class LocalCloud:
     def _start(self, emit: Emit) -> Endpoint:
         account = self.account
         emit(Event("note", "Starting the local cloud …"))
+        kept = str(self._kept) if self.lasting else ""
         if self.wanted:  # it holds until another one is chosen
             write_json(self._choice, {"account": account.name})
-        with _pipe() as (reader, writer), open(self.log, "wb") as log:
-            process = self.launch(Order(self.folder, account.name, writer.fileno(), self.leash, log.fileno()))
+        with pipe() as (reader, writer), open(self.log, "wb") as log:
+            order = Order(self.folder, account.name, kept, writer.fileno(), self.leash, log.fileno())
+            process = self.launch(order)
             writer.close()
-            answer = _read_line(reader.fileno(), START_SECONDS)
+            answer = read_line(reader.fileno(), START_SECONDS)
         if not answer:
             process.kill()
             process.wait()
@@ -339,59 +355,21 @@ class LocalCloud:
             process.wait()
             raise CloudError(value["error"], hint=value.get("hint", ""))
         process.let_go()
-        return Endpoint(**value)
+        for text in value["told"]:
+            emit(Event("warning", text))
+        return Endpoint(**value["state"])
+
+    def _say_how_it_began(self, endpoint: Endpoint, emit: Emit, revived: float | None) -> None:
+        """`revived`: the seconds since Windows' end of the last one was seen."""
+        values = {"seconds": revived or 0.0, "age": span(time.time() - endpoint.as_of)}
+        if revived is not None:
+            emit(Event("warning", (_REVIVED_KEPT if endpoint.as_of else _REVIVED_LOST).format(**values)))
+        elif endpoint.as_of:
+            emit(Event("note", _KEPT.format(**values)))
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return lines[-1] if lines else "none"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a server's process is started with: its folder and kind of account, and three descriptors.
-
-    ready: where it says that it serves; leash: see LocalCloud; log: its standard output and error.
-    """
-
-    folder: Path
-    account: str
-    ready: int
-    leash: int
-    log: int
-
-
-class Server(Protocol):
-    """A server's process that was started."""
-
-    def wait(self) -> object:
-        """Until it has ended."""
-
-    def kill(self) -> None:
-        """Kill -9."""
-
-    def let_go(self) -> None:
-        """It outlives us: nobody waits for it."""
-
-
-Launch = Callable[[Order], Server]
-
-
-class _Program(subprocess.Popen[bytes]):
-    def let_go(self) -> None:
-        self.returncode = 0
-
-
-def execute(order: Order) -> Server:
-    """The server as a program of its own."""
-    leash = [order.leash] if order.leash >= 0 else []
-    command = [
-        sys.executable, "-I", "-m", "labkit.cloud.server.server", str(order.folder), str(order.ready), order.account,
-        *map(str, leash),
-    ]  # fmt: skip
-    return _Program(
-        command, stdin=subprocess.DEVNULL, stdout=order.log, stderr=order.log, pass_fds=[order.ready, *leash],
-        start_new_session=True, cwd="/", env=_clean_environment(),
-    )  # fmt: skip
 
 
 def _hand_over(listener: socket.socket, descriptors: list[int]) -> None:
@@ -447,12 +425,6 @@ def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoin
     return endpoint
 
 
-def _clean_environment() -> dict[str, str]:
-    """What the server gets of our environment: nothing that belongs to AWS or to Python."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LAB_TIER", "LAB_REQUIRE_TIER")
-    return {name: os.environ[name] for name in kept if name in os.environ}
-
-
 @contextlib.contextmanager
 def leashed(folder: Path) -> Iterator[LocalCloud]:
     """A local cloud for the body, not started yet; it ends with the body, and with us however we end."""
@@ -464,25 +436,3 @@ def leashed(folder: Path) -> Iterator[LocalCloud]:
         cloud.stop()
         os.close(writer)
         os.close(reader)
-
-
-@contextlib.contextmanager
-def _pipe() -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """The ends of a pipe as files, which may be closed twice; a number closed twice may be another's by then."""
-    reader, writer = os.pipe()
-    with open(reader, "rb", buffering=0) as reading, open(writer, "wb", buffering=0) as writing:
-        yield reading, writing
-
-
-def _read_line(descriptor: int, seconds: float) -> bytes:
-    """One line from a pipe; what came so far when it ends or the time is over."""
-    data, deadline = b"", time.monotonic() + seconds
-    while not data.endswith(b"\n"):
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-            return b""
-        chunk = os.read(descriptor, 65536)
-        if not chunk:
-            return b""
-        data += chunk
-    return data

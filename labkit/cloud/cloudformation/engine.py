@@ -10,9 +10,12 @@ from typing import Any
 
 from labkit.aws.templates.errors import Stopped
 from labkit.cloud.cloudformation.prepare import ClientFactory
-from labkit.cloud.cloudformation.records import StackRecord, Store
+from labkit.cloud.cloudformation.records import StackRecord, StackResource, Store
+from labkit.cloud.cloudformation.resources.registry import HANDLERS
 from labkit.cloud.cloudformation.work import SystemTags, Tools
 
+#: (service, region, name) → when a bucket or table was made, in seconds since the epoch; None where there is none
+MadeAt = Callable[[str, str, str], float | None]
 _INTERRUPTED = "The local cloud was stopped during the operation."
 
 
@@ -29,8 +32,15 @@ class Engine:
     labkit.cloud.cloudformation.api.perform.
     """
 
-    def __init__(self, client: ClientFactory) -> None:
-        self._make_client = client
+    def __init__(
+        self,
+        client: ClientFactory,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        remember: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`changed` is called when an operation has ended; `remember`: see Tools."""
+        self._make_client, self._changed, self._remember = client, changed, remember
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
         self._running: dict[str, _Running] = {}
@@ -51,7 +61,7 @@ class Engine:
 
     def tools(self, stop: threading.Event | None = None) -> Tools:
         """What a worker needs; without `stop` for a look that starts nothing."""
-        return Tools(self.client, self._system_tags, stop or threading.Event())
+        return Tools(self.client, self._system_tags, stop or threading.Event(), self._remember)
 
     def start(self, stack: StackRecord, work: Callable[[Tools], None]) -> None:
         """Run `work` in a thread of its own; an operation still under way on the stack ends first."""
@@ -86,6 +96,7 @@ class Engine:
             raise
         finally:
             self._forget(stack.stack_id, tools.stop)
+            self._changed()
 
     def _forget(self, stack_id: str, stop: threading.Event) -> None:
         with self.lock:
@@ -100,13 +111,18 @@ class Engine:
             running.thread.join(seconds)
         return running is None or not running.thread.is_alive()
 
-    def recover(self, store: Store) -> list[str]:
-        """After a restart: stacks whose operation nobody carries on are marked failed; their names."""
+    def recover(self, store: Store, made_at: MadeAt) -> list[str]:
+        """After a restart: stacks whose operation nobody carries on are marked failed; their names.
+
+        What a lost operation had begun to make in a store, and `made_at` knows, is the stack's.
+        """
         with self.lock:
             lost = [
                 item for item in store.stacks.values() if item.busy and item.stack_id not in self._running
             ]
             for stack in lost:
+                for resource in stack.resources.values():
+                    _adopt(resource, stack.region, made_at)
                 _interrupt(stack)
         return [stack.name for stack in lost]
 
@@ -121,6 +137,16 @@ class Engine:
             item.thread.join(seconds)
         for client in self._clients.values():
             client.close()
+
+
+def _adopt(resource: StackResource, region: str, made_at: MadeAt) -> None:
+    """Give a resource whose making was begun the id of what was made since, under the name that it was to have."""
+    handler = HANDLERS[resource.declaration.type_name]
+    name = str(resource.properties.get(handler.name_property, ""))
+    if resource.status.endswith("_IN_PROGRESS") and not resource.physical_id and name:
+        made = made_at(handler.service, region, name)
+        if made is not None and made >= int(resource.timestamp.timestamp()):
+            resource.physical_id = name
 
 
 def _interrupt(stack: StackRecord) -> None:

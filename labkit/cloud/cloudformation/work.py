@@ -27,6 +27,8 @@ from labkit.cloud.cloudformation.resources.base import Context, Handler
 from labkit.cloud.cloudformation.resources.registry import HANDLERS
 
 WAIT_SECONDS = 600.0
+#: services that keep what they acknowledge at once
+_STORES = ("dynamodb", "s3")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
 
@@ -36,11 +38,15 @@ SystemTags = Callable[[str, Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class Tools:
-    """What operations work with; `stop` is set when the operation must end where it stands."""
+    """What operations work with; `stop` is set when the operation must end where it stands.
+
+    `remember` returns when the stacks' records are where they outlive the cloud, if anything does.
+    """
 
     client: ClientFactory
     system_tags: SystemTags
     stop: threading.Event
+    remember: Callable[[], None] = lambda: None
 
     def context(self, identity: Identity, logical_id: str) -> Context:
         """The context of one resource's handler."""
@@ -126,7 +132,7 @@ class Worker:
         return resource
 
     def _make(self, resource: StackResource) -> None:
-        handler, context = _handler(resource), self._context(resource)
+        handler, context = self._announced(resource), self._context(resource)
         resource.physical_id = handler.create(context, resource.properties)
         self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
         handler.settle(context, resource.physical_id, resource.properties)
@@ -180,7 +186,7 @@ class Worker:
 
     def replace(self, new: StackResource) -> None:
         """Make the physical resource of `new`. Raises ResourceFailed after the event."""
-        handler, context = _handler(new), self._context(new)
+        handler, context = self._announced(new), self._context(new)
         try:
             new.physical_id = handler.create(context, new.properties)
             self._event(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
@@ -202,14 +208,21 @@ class Worker:
 
     def remove(self, resource: StackResource) -> None:
         """Delete the physical resource without a word; one that is gone already is no error."""
-        handler = _handler(resource)
         if not resource.physical_id:
             return
+        handler = self._announced(resource)
         try:
             handler.delete(self._context(resource), resource.physical_id, resource.properties)
         except CALL_ERRORS as error:
             if code_of(error) not in handler.gone:
                 raise
+
+    def _announced(self, resource: StackResource) -> Handler:
+        """The handler. What the stores do outlives a kill at once, so that it is begun must be known before."""
+        handler = _handler(resource)
+        if handler.service in _STORES:
+            self._tools.remember()
+        return handler
 
     def skip(self, resource: StackResource) -> None:
         """Leave a resource behind, as its policy says."""

@@ -205,7 +205,7 @@ def _read_post_object(environ: Environ, method: str, region: str, body: Body) ->
 
 def _about_body(operation: str, data: bytes) -> dict[str, object]:
     """What policies are asked about, from a body."""
-    return {"Keys": _keys_to_delete(data)} if operation == "DeleteObjects" else {"Policy": data}
+    return {**_keys_to_delete(data)} if operation == "DeleteObjects" else {"Policy": data}
 
 
 def _length(environ: Environ) -> int:
@@ -213,12 +213,18 @@ def _length(environ: Environ) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _keys_to_delete(document: bytes) -> list[str]:
+def _keys_to_delete(document: bytes) -> dict[str, list[str]]:
+    """The keys of a DeleteObjects, and those of which it names a version."""
+    found: dict[str, list[str]] = {"Keys": [], "Versions": []}
     try:
         root = read_xml(document)
     except Unreadable:
-        return []
-    return [element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "Key"]
+        return found
+    for element in root:
+        members = {each.tag.rpartition("}")[2]: each.text or "" for each in element}
+        if "Key" in members:
+            found["Versions" if members.get("VersionId") else "Keys"].append(members["Key"])
+    return found
 
 
 def _decoded_path(environ: Environ) -> str:

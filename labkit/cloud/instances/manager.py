@@ -12,12 +12,14 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from labkit.aws import addresses
 from labkit.aws.records import Caller, InstanceRecord, InterfaceRecord
 from labkit.base.errors import LabError
 from labkit.base.events import Emit, Event, ignore
+from labkit.cloud.instances.disks import Disks
 from labkit.cloud.instances.guest import Boot, Guest
 from labkit.cloud.instances.image import Image, is_amazon_linux_2, skeleton
 from labkit.cloud.instances.metadata import MetadataService, private_name
@@ -35,6 +37,8 @@ _METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)
 _HOMES = ("/root", "/home/ec2-user")
 #: EC2 waits longer; a unit that needs more than this to stop is ended
 STOP_SECONDS = 10.0
+#: where the cloud ends, and the disks stay
+LEAVE_SECONDS, _STOPPED_AT_ONCE = 3.0, 8
 #: terminated instances whose console can still be read
 _ENDED_KEPT = 16
 #: requests to a metadata service that are remembered
@@ -72,6 +76,8 @@ class Surroundings:
     emit: Emit = ignore
     #: told of an instance that was shut down from inside
     powered_off: Callable[[InstanceRecord], None] = lambda record: None
+    #: where disks lie that are to outlive this manager; None: in memory
+    disks: Disks | None = None
 
 
 class InstanceManager:
@@ -98,6 +104,26 @@ class InstanceManager:
                 machine.record = record
                 self._boot(machine)
 
+    def know(self, record: InstanceRecord) -> None:
+        """An instance that is stopped, since before this manager was made."""
+        machine = _Machine(record)
+        machine.guest.end()
+        with self._lock:
+            self._machines.setdefault(record.instance_id, machine)
+
+    @property
+    def disks_last(self) -> bool:
+        """Whether disks outlive this manager."""
+        return self._around.disks is not None
+
+    def forget_disks(self, living: Sequence[str]) -> list[str]:
+        """Remove the kept disks of all other instances; the living ones that have none, and boot as new ones."""
+        disks = self._around.disks
+        if disks is None:
+            return list(living)
+        disks.forget_others(living)
+        return [name for name in living if not disks.is_kept(name)]
+
     def refresh(self, record: InstanceRecord) -> None:
         """Take over what changed of a running instance: tags, groups, public address, options."""
         machine = self._machine(record.instance_id)
@@ -110,6 +136,7 @@ class InstanceManager:
         """Shut it down: units are stopped, then the process; the disk stays. Nothing when it is down."""
         machine = self._machine(instance_id)
         with machine.busy:
+            self._has_booted(machine)
             self._shut_down(machine, STOP_SECONDS)
             self._disconnect(machine)
 
@@ -117,6 +144,7 @@ class InstanceManager:
         """Shut it down and boot it again with the same disk and addresses."""
         machine = self._machine(instance_id)
         with machine.busy:
+            self._has_booted(machine)
             self._shut_down(machine, STOP_SECONDS)
             self._run(machine)
 
@@ -129,14 +157,25 @@ class InstanceManager:
             if machine.has_disk:
                 machine.has_disk = False
                 self._around.sandboxes.remove_disk(instance_id)
+            if self._around.disks is not None:
+                self._around.disks.remove(instance_id)
         self._forget_oldest()
 
     def close(self) -> None:
-        """End every instance."""
+        """End every instance; those whose disks last are stopped."""
         self._closing = True
-        for instance_id in list(self._machines):
-            self.terminate(instance_id)
+        if self._around.disks is None:
+            for instance_id in list(self._machines):
+                self.terminate(instance_id)
+        else:
+            with ThreadPoolExecutor(_STOPPED_AT_ONCE) as stoppers:
+                list(stoppers.map(self._leave, list(self._machines.values())))
         self._watcher.close()
+
+    def _leave(self, machine: _Machine) -> None:
+        with machine.busy:
+            self._shut_down(machine, LEAVE_SECONDS)
+            self._disconnect(machine)
 
     # -- questions ----------------------------------------------------------------------------------------
 
@@ -218,10 +257,7 @@ class InstanceManager:
         record = machine.record
         try:
             if not machine.has_disk:
-                limits = limits_of(record)
-                self._around.sandboxes.make_disk(
-                    record.instance_id, size_mb=limits.disk_mb, files=limits.files
-                )
+                self._make_disk(record)
                 machine.has_disk = True
             self._connect(machine)
             self._run(machine)
@@ -229,6 +265,14 @@ class InstanceManager:
             self._disconnect(machine)
             machine.guest.end(why=str(error))
             raise
+
+    def _make_disk(self, record: InstanceRecord) -> None:
+        limits = limits_of(record)
+        disks = self._around.disks
+        folder = {} if disks is None else {"folder": disks.place(record.instance_id)}
+        self._around.sandboxes.make_disk(
+            record.instance_id, size_mb=limits.disk_mb, files=limits.files, **folder
+        )
 
     def _connect(self, machine: _Machine) -> None:
         """Its interface, and on it the AWS API and the metadata service."""
@@ -299,6 +343,8 @@ class InstanceManager:
         if report is None:
             return
         machine.guest.told(report)
+        if isinstance(report, messages.UserDataEnded | messages.Booted | messages.Halt):
+            self._has_booted(machine)
         if isinstance(report, messages.UserDataEnded):
             boot = machine.guest.boot()
             text = f"{machine.record.instance_id}: user data ended after {boot.seconds:.2f} s"
@@ -306,6 +352,11 @@ class InstanceManager:
             self._around.emit(
                 Event("warning" if failed else "note", text + failed, {"tail": list(boot.tail)})
             )
+
+    def _has_booted(self, machine: _Machine) -> None:
+        """Its user data is not run again, whatever comes."""
+        if self._around.disks is not None:
+            self._around.disks.keep(machine.record.instance_id)
 
     def _ended_by_itself(self, machine: _Machine, sandbox: Sandbox) -> None:
         """Process 1 ended without being asked: a power off or reboot from inside, or a crash."""

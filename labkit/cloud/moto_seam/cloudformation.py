@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.aws.services import descriptions
 from labkit.aws.templates.errors import ApiError
 from labkit.cloud.cloudformation.api import perform
-from labkit.cloud.cloudformation.engine import Engine
+from labkit.cloud.cloudformation.engine import Engine, MadeAt
 from labkit.cloud.cloudformation.records import Store
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def install(engine: Engine) -> Callable[[], None]:
     return undo
 
 
-def recover(engine: Engine) -> list[str]:
-    """After saved state was loaded: mark the stacks whose operation was lost; their names."""
+def recover(engine: Engine, made_at: MadeAt) -> list[str]:
+    """After saved state was loaded: mark the stacks whose operation was lost (see Engine.recover); their names."""
     from moto.cloudformation.models import cloudformation_backends
 
     backends = [backend for account in cloudformation_backends.values() for backend in account.values()]
-    return [name for backend in backends for name in engine.recover(_store(backend))]
+    return [name for backend in backends for name in engine.recover(_store(backend), made_at)]
 
 
 def _actions() -> list[str]:

@@ -35,8 +35,9 @@ class MotoLogs:
     and a missing stream are created when the role may; otherwise the lines are dropped.
     """
 
-    def __init__(self, allowed: Allowed) -> None:
-        self._allowed = allowed
+    def __init__(self, allowed: Allowed, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called after lines were written."""
+        self._allowed, self._changed = allowed, changed
         self._queue: queue.SimpleQueue[_Batch | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
@@ -66,6 +67,7 @@ class MotoLogs:
             else:
                 with contextlib.suppress(*_gone()):
                     self._put(item)
+                self._changed()
 
     def _put(self, batch: _Batch) -> None:
         service = backend("logs", batch.region)

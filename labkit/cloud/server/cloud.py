@@ -26,6 +26,8 @@ from labkit.aws.records import (
 )
 from labkit.base.events import Emit
 from labkit.cloud.server.control import Actions, Control
+from labkit.cloud.server.keeper import Keeper
+from labkit.cloud.server.keeping import Loaded
 from labkit.cloud.server.memory import usage
 from labkit.cloud.server.owner import Owner, listen_on_loopback
 from labkit.cloud.server.probing import Probing
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Flask
 
+    from labkit.cloud.cloudformation.engine import Engine
     from labkit.cloud.door import Door
     from labkit.cloud.functions.service import FunctionService
+    from labkit.cloud.instances.disks import Disks
     from labkit.cloud.instances.manager import InstanceManager
     from labkit.cloud.moto_seam.logs import MotoLogs
     from labkit.cloud.network.fabric import Fabric
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
 PRELOAD = ("labkit.cloud.functions.runtime.preloaded", "labkit.cloud.instances.system.init")
 #: what one machine bears at once, whatever the account's quota is
 CONCURRENCY = 100
+#: services that keep what they acknowledge themselves
+_STORES = ("dynamodb", "s3")
 
 
 def import_parts() -> None:
@@ -80,12 +86,17 @@ class Cloud:
         emit: Emit,
         account: Account = FULL,
         owner: Owner | None = None,
+        loaded: Loaded | None = None,
     ) -> None:
         """`folder` holds pictures and the machine image; it is made empty by the caller.
 
         `owner`: whose requests are the account's own, and where they came to before, None for the first time.
+        `loaded`: what is kept of this cloud, which goes on from there; None keeps everything in memory.
         """
-        self._account, self._owner = account, owner or Owner.make()
+        self._account, self._owner, self._loaded = account, owner or Owner.make(), loaded
+        self._kept = loaded.kept if loaded else None
+        #: what could not come back as it was
+        self.told: list[str] = []
         self._ending = contextlib.ExitStack()
         with contextlib.ExitStack() as undo:
             undo.push(self._ending)
@@ -101,6 +112,8 @@ class Cloud:
 
         self._sandboxes, self._emit = sandboxes, emit
         self._started = time.monotonic()
+        self._keeper: Keeper | None = None
+        self._ending.callback(self._close_keeper)  # the last to end: it writes what the others leave
         self._serving = Server()
         self._ending.callback(self._serving.close)
         self._buckets = self._make_buckets(folder)
@@ -120,9 +133,11 @@ class Cloud:
         self._access = self._make_access(folder)
         self._instances = self._make_instances(folder)
         self._functions = self._make_functions(folder)
-        self._install_seam()
+        engine = self._install_seam()
+        self._come_back(engine)
         self._reconciler = self._make_reconciler()
         self._probing = self._make_probing()
+        self._reconciler.wake()
 
     # -- the parts, each from those before ----------------------------------------------------------
 
@@ -145,7 +160,7 @@ class Cloud:
     def _make_tables(self) -> "DynamoDB":
         from labkit.cloud.stores.dynamodb.service import DynamoDB
 
-        tables = DynamoDB(addresses.ACCOUNT_ID)
+        tables = DynamoDB(addresses.ACCOUNT_ID, self._kept.tables if self._kept else None)
         self._ending.callback(tables.close)
         return tables
 
@@ -154,7 +169,8 @@ class Cloud:
         from labkit.cloud.stores.s3_functions import Functions
 
         functions = Functions(self._own_client)
-        buckets = S3(addresses.ACCOUNT_ID, folder / "s3", receiver=functions)
+        place = self._kept.buckets if self._kept else folder / "s3"
+        buckets = S3(addresses.ACCOUNT_ID, place, durable=self._kept is not None, receiver=functions)
         self._ending.callback(buckets.close)
         self._ending.callback(functions.close)
         return buckets
@@ -181,7 +197,7 @@ class Cloud:
     def _make_logs(self) -> "MotoLogs":
         from labkit.cloud.moto_seam.logs import MotoLogs
 
-        logs = MotoLogs(self._role_allows)
+        logs = MotoLogs(self._role_allows, self._save_soon)
         self._ending.callback(logs.close)
         return logs
 
@@ -207,10 +223,16 @@ class Cloud:
             Surroundings(
                 self._sandboxes, self._fabric, self._credentials, self._serving,
                 self._access, build(folder / "image", hides=hides), self._emit, self._powered_off,
+                self._make_disks(),
             )
         )  # fmt: skip
         self._ending.callback(manager.close)
         return manager
+
+    def _make_disks(self) -> "Disks | None":
+        from labkit.cloud.instances.disks import Disks
+
+        return Disks(self._kept.disks) if self._kept and self._sandboxes.disks_last else None
 
     def _make_functions(self, folder: Path) -> "FunctionService":
         from labkit.cloud.functions.pool import PoolLimits
@@ -225,7 +247,7 @@ class Cloud:
         self._ending.callback(service.close)
         return service
 
-    def _install_seam(self) -> None:
+    def _install_seam(self) -> "Engine":
         from labkit.cloud.cloudformation.engine import Engine
         from labkit.cloud.moto_seam import cloudformation
         from labkit.cloud.moto_seam.identity.account import furnish
@@ -237,11 +259,34 @@ class Cloud:
             read_object=self._buckets.read_object, policies=self._identities,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)
-        furnish(self._account)
-        engine = Engine(self._own_client)
+        if self._loaded is None or self._loaded.graph is None:
+            furnish(self._account)
+        engine = Engine(self._own_client, changed=self._save_soon, remember=self._save_now)
         self._ending.callback(engine.close)
         engine.use_system_tags(self._buckets.put_system_tags)
         self._ending.callback(cloudformation.install(engine))
+        return engine
+
+    def _come_back(self, engine: "Engine") -> None:
+        """Go on with what is kept, and keep what comes. Says in `told` what is not as it was."""
+        if self._loaded is None:
+            return
+        from labkit.cloud.server.coming_back import come_back
+
+        logs, told = come_back(self._loaded, engine, self._instances, self._made_at)
+        self.told += told
+        self._keeper = Keeper(self._loaded.kept, logs, self._report)
+
+    def _made_at(self, service: str, region: str, name: str) -> float | None:
+        """When the bucket or table was made."""
+        if service == "s3":
+            bucket = self._buckets.engine.storage.bucket(name)
+            return bucket.made if bucket else None
+        return self._tables.tables.made_at(region, name)
+
+    def _close_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
 
     def _make_reconciler(self) -> Reconciler:
         from labkit.cloud.moto_seam.ec2.ec2_records import instances
@@ -266,6 +311,16 @@ class Cloud:
     def _changed(self, service: str, operation: str) -> None:
         if service in ("ec2", "lambda"):
             self._reconciler.wake()
+        if service not in _STORES:
+            self._save_soon()
+
+    def _save_now(self) -> None:
+        if self._keeper is not None:
+            self._keeper.flush()
+
+    def _save_soon(self) -> None:
+        if self._keeper is not None:
+            self._keeper.wake()
 
     def _invoke(
         self, function: FunctionRecord, payload: bytes, *, invocation_type: str, request_id: str, tail: bool
@@ -347,8 +402,13 @@ class Cloud:
         return {
             "instances": running, "functions": environments, "memory_mb": memory >> 20,
             "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
-            "troubles": [f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()],
+            "troubles": self._troubles(),
         }  # fmt: skip
+
+    def _troubles(self) -> list[str]:
+        kept = self._keeper.trouble if self._keeper else ""
+        lost = [f"what changes is not kept: {kept}"] if kept else []
+        return [*(f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()), *lost]
 
     def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
         from labkit.cloud.moto_seam.ec2.ec2_records import instances

@@ -22,6 +22,10 @@ class Instances(Protocol):
         """Boot it: the first time with its user data, later from its disk."""
         ...
 
+    def know(self, record: InstanceRecord) -> None:
+        """It is stopped, since before this cloud began."""
+        ...
+
     def stop(self, instance_id: str) -> None:
         """Shut it down; its disk stays."""
         ...
@@ -145,8 +149,10 @@ class Reconciler:
                 self._instances.start(record)
             elif known != record:
                 self._instances.refresh(record)
-        elif record.state in ("stopping", "stopped") and known is not None:
-            if known.state not in ("stopping", "stopped"):
+        elif record.state in ("stopping", "stopped"):
+            if known is None:
+                self._instances.know(record)
+            elif known.state not in ("stopping", "stopped"):
                 self._instances.stop(record.instance_id)
         elif known is not None:
             return self._forget(record.instance_id)

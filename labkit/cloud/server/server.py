@@ -1,7 +1,8 @@
-"""The local cloud's process: python -m labkit.cloud.server.server FOLDER DESCRIPTOR ACCOUNT [LEASH].
+"""The local cloud's process: python -m labkit.cloud.server.server FOLDER DESCRIPTOR ACCOUNT KEPT [LEASH].
 
 Started by labkit.cloud.client.lifecycle. Writes one JSON line to the descriptor when it is ready (or can't be),
-and ends on SIGTERM, leaving nothing behind. LEASH is the reading end of a pipe: when its other end is closed, by
+and ends on SIGTERM, leaving nothing behind but what lies in KEPT, the folder from which the next one goes on ("": this one
+keeps everything in memory). LEASH is the reading end of a pipe: when its other end is closed, by
 whatever end of its holder, the cloud ends too.
 
 What belongs here: lock, state file, signals. What does not: the cloud itself (labkit.cloud.server.cloud).
@@ -28,7 +29,7 @@ from labkit.base.errors import LabError
 from labkit.base.events import Event
 from labkit.base.leash import guard
 from labkit.base.state import write_json
-from labkit.cloud.server import owner
+from labkit.cloud.server import keeping, owner
 from labkit.sandbox import tiers
 
 #: how often the server looks whether its folder is still there
@@ -40,7 +41,7 @@ LOCK_SECONDS = 1.0
 _COPIED = "LAB_READABLE_COPY"
 
 
-def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
+def main(folder: Path, ready: int, account: Account, kept: str = "", leash: int = -1) -> int:
     """Serve until asked to stop."""
     stop = threading.Event()
     if leash >= 0:
@@ -54,7 +55,7 @@ def main(folder: Path, ready: int, account: Account, leash: int = -1) -> int:
             if not is_ours:
                 _say(ready, {"error": "Another local cloud runs here.", "hint": "Look:  ./lab cloud status"})
                 return 1
-            again = [str(folder), str(ready), account.name, *([str(leash)] if leash >= 0 else [])]
+            again = [str(folder), str(ready), account.name, kept, *([str(leash)] if leash >= 0 else [])]
             _serve(folder, ready, account, stop, again)
     except LabError as error:
         _say(ready, {"error": error.message, "hint": error.hint})
@@ -118,16 +119,17 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, ag
         _begin_again_where_others_can_read(opened, again)
         importing.join()
         before = owner.load(folder)
-        with opened.host, Cloud(own, opened.host, _log, account, before) as cloud:
+        loaded = keeping.load(Path(again[3]), account.name) if again[3] else None
+        with opened.host, Cloud(own, opened.host, _log, account, before, loaded) as cloud:
             now = owner.Owner(before.access_key_id, before.secret_access_key, cloud.port)
             owner.save(folder, now)
             state = {
                 **dataclasses.asdict(now), "pid": os.getpid(), "token": cloud.token,
                 "started_at": time.time(), "tier": opened.choice.tier, "tier_text": opened.choice.banner(),
-                "tier_fix": opened.choice.fix, "account": account.name,
+                "tier_fix": opened.choice.fix, "account": account.name, "as_of": loaded.as_of if loaded else 0.0,
             }  # fmt: skip
             write_json(folder / "state.json", state, mode=0o600)
-            _say(ready, state)
+            _say(ready, {"state": state, "told": cloud.told})
             gc.freeze()  # half a million objects of moto's that never go: looking through them is a tenth of a request
             gc.enable()
             _await_end(folder, stop)
@@ -150,7 +152,7 @@ def _begin_again_where_others_can_read(opened: tiers.Opened, again: Sequence[str
             program = readable.copy()
             opened.host.close()
             os.environ[_COPIED] = "1"
-            for descriptor in (*again[1:2], *again[3:]):
+            for descriptor in (*again[1:2], *again[4:]):
                 os.set_inheritable(int(descriptor), True)
             os.execv(program, [program, "-I", "-m", "labkit.cloud.server.server", *again])
 
@@ -189,4 +191,6 @@ def _log(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), by_name(sys.argv[3]), *map(int, sys.argv[4:5])))
+    sys.exit(
+        main(Path(sys.argv[1]), int(sys.argv[2]), by_name(sys.argv[3]), sys.argv[4], *map(int, sys.argv[5:6]))
+    )

@@ -11,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 
+def check(path: Path) -> None:
+    """Raise sqlite3.DatabaseError for a file that is there and is no base."""
+    if path.exists():
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
 class Database:
     """A base in a file or in memory. For any thread; `transaction()` is for one at a time.
 
@@ -26,8 +33,10 @@ class Database:
             isolation_level=None,
             cached_statements=256,
         )
+        # one process has the file, so the log's index needs no shared memory, which not every disk can give
         self._base.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; "
+            "PRAGMA temp_store=MEMORY;"
         )
         self._base.executescript(schema)
         self._depth = 0

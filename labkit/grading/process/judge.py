@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base.leash import guard
-from labkit.cloud.client.lifecycle import execute
+from labkit.cloud.client.launching import execute
 from labkit.course import manifest, rubric
 from labkit.grading.judging.session import Session
 from labkit.grading.model import NO_CHECK

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Protocol
 
 from labkit.base.errors import CloudError
-from labkit.cloud.client.lifecycle import Order, Server
+from labkit.cloud.client.launching import Order, Server
 from labkit.sandbox.forkserver import wire
 
 _PATIENCE = 60.0

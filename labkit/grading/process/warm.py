@@ -51,7 +51,7 @@ def _cloud(arguments: Mapping[str, Any], descriptors: Mapping[str, int]) -> int:
     from labkit.cloud.server.server import main as serve
 
     account = by_name(arguments["account"])
-    return serve(Path(arguments["folder"]), descriptors["ready"], account, descriptors.get("leash", -1))
+    return serve(Path(arguments["folder"]), descriptors["ready"], account, leash=descriptors.get("leash", -1))
 
 
 _PROGRAMS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, int]], int]] = {

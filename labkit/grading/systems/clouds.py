@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.base.errors import CloudError, EngineMissing, LabError
-from labkit.cloud.client.lifecycle import Endpoint, Launch, LocalCloud, execute
+from labkit.cloud.client.launching import Launch, execute
+from labkit.cloud.client.lifecycle import Endpoint, LocalCloud
 from labkit.deploy.model import Deployment
 from labkit.deploy.terraform_command import Setup
 from labkit.grading.judging.failure import Failed
@@ -119,7 +120,7 @@ class Clouds:
             raise CloudError("The local cloud is not running, so nothing stands in it.", hint="./lab deploy")
         self.told(endpoint)
         system = self._make(cloud, endpoint, task.region, Path(task.work) / "found")
-        system.adopt(self.sources.files, task.outputs)
+        system.adopt(self.sources.files)
         return system
 
     def holds(self, system: System) -> bool:

@@ -4,15 +4,17 @@ What belongs here: the folders and mounts that outlive one sandbox. What does no
 (rootfs.py).
 
 It is a tmpfs laid over /sys: a folder that every Linux has, that nobody keeps a source in, and whose
-covering only this process and its children see. So nothing is made on this machine's disk.
+covering only this process and its children see. So nothing is made on this machine's disk, but for the disks that
+are to outlive this process: those are folders of the caller's.
 """
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from labkit.sandbox.filesystem.sources import Source, detach
+from labkit.sandbox.filesystem.sources import Source, attributes, detach
 from labkit.sandbox.kernel import syscalls
 from labkit.sandbox.stages import FILES, MOUNTS, stage
 
@@ -75,6 +77,18 @@ class Workshop:
         options = f"size={size_mb}m,nr_inodes={files},mode=755"
         syscalls.mount("tmpfs", place, "tmpfs", _FLAGS, options)
 
+    def mount_disk(self, name: str, folder: Source) -> None:
+        """A disk `name` that is a folder of this machine. Raises OSError where it exists."""
+        place = _disk(name)
+        os.mkdir(place)
+        try:
+            folder.mount(place)
+            with _opened(place) as descriptor:
+                syscalls.restrict_mounts(descriptor, "", attributes=attributes(writable=True))
+        except OSError:
+            os.rmdir(place)
+            raise
+
     def remove_disk(self, name: str) -> None:
         """Forget the disk; a sandbox that still has it keeps it until its end.
 
@@ -83,6 +97,15 @@ class Workshop:
         place = _disk(name)
         syscalls.umount(place)
         os.rmdir(place)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _disk(name: str) -> str:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.memory import Watcher
@@ -44,6 +45,9 @@ class PortableHost:
     Safe to call from many threads. `close()` ends everything that it started; so does the end of this
     process, however it comes.
     """
+
+    #: paths of the folders are written into what lies in them, so a disk can't be put elsewhere
+    disks_last: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -140,11 +144,13 @@ class PortableHost:
             else:
                 self._networks[interface] = network
 
-    def make_disk(self, name: str, *, size_mb: int, files: int) -> None:
+    def make_disk(self, name: str, *, size_mb: int, files: int, folder: Path | None = None) -> None:
         """An empty disk that lives until removed. Its size is not limited in this tier.
 
-        Raises SandboxError when it exists.
+        Raises SandboxError when it exists, or is asked to be a `folder`.
         """
+        if folder is not None:
+            raise SandboxError(f"disk {name} failed: {folder} can't be a disk without namespaces")
         with self._books:
             if name in self._disks:
                 raise SandboxError(f"disk {name} failed: it exists already")

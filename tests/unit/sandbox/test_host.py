@@ -282,6 +282,26 @@ def test_a_removed_disk_is_empty_when_made_again(shell: Run, host: SandboxHost) 
         host.remove_disk("again")
 
 
+def test_a_disk_in_a_folder_outlives_its_host_and_nothing_on_it_is_a_device_or_setuid(tmp_path: Path) -> None:
+    look = "cat /etc/a /usr/local/b; grep ' /etc ' /proc/self/mounts"
+    for script in ("echo one > /etc/a; echo two > /usr/local/b", look):
+        spec = SandboxSpec(
+            name="x", command=("/bin/sh", "-c", script), disk="kept", disk_paths=("/etc", "/usr/local"),
+            writable_root=True,
+        )  # fmt: skip
+        with SandboxHost.open() as own:
+            own.make_disk("kept", size_mb=1, files=10, folder=tmp_path / "disk")
+            done = run(own, spec, seconds=20)
+            assert done.code == 0, done.errors
+            own.remove_disk("kept")
+    one, two, mount = done.output.decode().splitlines()
+    assert (one, two) == ("one", "two")
+    assert {"nosuid", "nodev"} <= set(mount.split()[3].split(","))
+    (tmp_path / "file").touch()
+    with SandboxHost.open() as own, pytest.raises(SandboxError, match="can't be a disk"):
+        own.make_disk("file", size_mb=1, files=10, folder=tmp_path / "file")
+
+
 def test_disks_that_are_not_there_or_there_twice(host: SandboxHost, disk: str) -> None:
     with pytest.raises(SandboxError, match="exists"):
         host.make_disk(disk, size_mb=1, files=10)

@@ -74,6 +74,11 @@ class Tables:
         found = self._tables.get((region, name.rsplit("/", 1)[-1]))
         return found.key.partition[0].name if found else None
 
+    def made_at(self, region: str, name: str) -> float | None:
+        """When a table was made, in seconds since the epoch; None where there is none."""
+        found = self._tables.get((region, name))
+        return float(found.description["CreationDateTime"]) if found else None
+
     def tags_of(self, region: str, name: str) -> Mapping[str, str]:
         """A table's tags, where there is such a table; `name` may be an ARN."""
         found = self._tables.get((region, name.rsplit("/", 1)[-1]))

@@ -59,6 +59,16 @@ TABLE = f"arn:aws:dynamodb:{R}:{A}:table/t"
             [("s3:DeleteObject", [OBJECT, f"{BUCKET}/y"])],
         ),
         (
+            "DeleteObjects",
+            {"Bucket": "b", "Keys": ["k/x"], "Versions": ["y"]},
+            [("s3:DeleteObject", [OBJECT]), ("s3:DeleteObjectVersion", [f"{BUCKET}/y"])],
+        ),
+        (
+            "DeleteObjects",
+            {"Bucket": "b", "Keys": [], "Versions": ["k/x"]},
+            [("s3:DeleteObjectVersion", [OBJECT])],
+        ),
+        (
             "CopyObject",
             {"Bucket": "b", "Key": "k/x", "CopySource": "/c/a%20b?versionId=3"},
             [("s3:GetObjectVersion", ["arn:aws:s3:::c/a b"]), ("s3:PutObject", [OBJECT])],

@@ -119,6 +119,25 @@ def test_one_that_was_killed_is_told_and_replaced_by_a_start(
 
 
 @pytest.mark.processes
+def test_one_that_lasts_and_that_windows_stopped_is_back_with_what_stood_in_it(
+    cloud: LocalCloud, until: Callable[..., None]
+) -> None:
+    cloud = replace(cloud, lasting=True)
+    Clients(cloud.ensure().target("eu-west-1")).client("iam").create_user(UserName="ada")
+    until(lambda: cloud.kept_since > 0, what="its first save")
+    cloud.stop()
+    (cloud.folder / "state.json").write_text(json.dumps({"started_at": time.time()}))
+    proc = {"/proc/version": "microsoft-standard-WSL2", "/proc/stat": f"btime {time.time() + 60:.0f}\n"}
+    said: list[Event] = []
+    target = replace(cloud, read=lambda path: proc[path]).ensure(said.append).target("eu-west-1")
+    (told,) = [event.text for event in said if event.kind == "warning"]
+    assert told.startswith("Windows stopped your local cloud; it is back, ")
+    assert told.endswith(" ago.")
+    assert "deploy" not in told
+    assert Clients(target).client("iam").get_user(UserName="ada")
+
+
+@pytest.mark.processes
 def test_a_broken_state_file_hides_no_running_cloud(cloud: LocalCloud) -> None:
     pid = cloud.ensure().pid
     for text in ("{", "[]", "{}", '{"port": "http", "pid": 1}'):

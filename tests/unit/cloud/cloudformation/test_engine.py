@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from typing import Any
 
+from labkit.aws.templates.template import ResourceDeclaration
 from labkit.cloud.cloudformation.engine import Engine
-from labkit.cloud.cloudformation.records import StackRecord, Store
+from labkit.cloud.cloudformation.records import StackRecord, StackResource, Store
 from labkit.cloud.cloudformation.work import Tools
 
 
@@ -19,6 +21,10 @@ def store(*stacks: StackRecord) -> Store:
 
 def engine() -> Engine:
     return Engine(lambda service, region: None)
+
+
+def made_nowhere(service: str, region: str, name: str) -> None:
+    """The stores are empty."""
 
 
 def test_closing_ends_an_operation_and_says_so() -> None:
@@ -57,9 +63,20 @@ def test_a_new_operation_ends_the_one_before() -> None:
 def test_recovery_marks_what_nobody_carries_on() -> None:
     runs = engine()
     lost, fine = stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), stack("CREATE_COMPLETE")
-    assert runs.recover(store(lost)) == ["one"]
+    assert runs.recover(store(lost), made_nowhere) == ["one"]
     assert lost.status == "UPDATE_FAILED"
-    assert runs.recover(store(fine)) == []
+    assert runs.recover(store(fine), made_nowhere) == []
+    runs.close()
+
+
+def test_what_a_lost_operation_had_begun_to_make_in_a_store_is_the_stack_s() -> None:
+    runs, lost, began = engine(), stack("CREATE_IN_PROGRESS"), int(time.time())
+    for name in ("begun", "before", "never"):
+        declared = ResourceDeclaration(name, "AWS::S3::Bucket", {"BucketName": name})
+        lost.resources[name] = StackResource(declared, {"BucketName": name}, (), status="CREATE_IN_PROGRESS")
+    made = {"begun": float(began), "before": began - 10.0}
+    runs.recover(store(lost), lambda service, region, name: made.get(name))
+    assert [each.physical_id for each in lost.resources.values()] == ["begun", "", ""]
     runs.close()
 
 

@@ -81,9 +81,11 @@ def test_s3_copies_are_told_by_their_header() -> None:
 def test_s3_keys_to_delete_are_read() -> None:
     """S3 API reference, DeleteObjects."""
     document = (
-        b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a/b</Key></Object></Delete>'
+        b'<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Object><Key>a/b</Key></Object>'
+        b"<Object><VersionId>1</VersionId><Key>c</Key></Object><Quiet>true</Quiet></Delete>"
     )
-    assert read("s3", "POST", "/b?delete", document).parameters["Keys"] == ["a/b"]
+    found = read("s3", "POST", "/b?delete", document).parameters
+    assert (found["Keys"], found["Versions"]) == (["a/b"], ["c"])
     assert read("s3", "POST", "/b?delete", b"nonsense").parameters["Keys"] == []
 
 

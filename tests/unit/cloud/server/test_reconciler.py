@@ -33,6 +33,9 @@ class World:
     def start(self, record: InstanceRecord) -> None:
         self._tell(f"start {record.instance_id}")
 
+    def know(self, record: InstanceRecord) -> None:
+        self._tell(f"know {record.instance_id}")
+
     def stop(self, instance_id: str) -> None:
         self._tell(f"stop {instance_id}")
 

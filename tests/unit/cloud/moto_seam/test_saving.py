@@ -1,0 +1,79 @@
+"""Moto's state as a graph: what comes back is equal, large values are told apart, and what can't be written is refused."""
+
+import importlib
+import pickle
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from labkit.aws.addresses import ACCOUNT_ID
+from labkit.cloud.moto_seam import saving
+from labkit.cloud.moto_seam.backends import backend, forget_everything
+from tests.aws.live import zipped
+
+CODE = "def lambda_handler(event, context):\n    return 1\n"
+
+
+def nothing() -> None:
+    """Nobody else collects anything."""
+
+
+def test_what_is_put_back_answers_as_before(aws: Any) -> None:
+    def look() -> Any:
+        function = aws.lambda_.get_function(FunctionName="f")["Configuration"]
+        parameter = aws.ssm.get_parameter(Name="/p")["Parameter"]
+        vpcs = aws.ec2.describe_vpcs()["Vpcs"]
+        function.pop("ResponseMetadata", None)
+        return function, parameter, vpcs, aws.instance(instance)
+
+    aws.lambda_.create_function(
+        FunctionName="f",
+        Runtime="python3.13",
+        Role=aws.role(),
+        Handler="m.f",
+        Code={"ZipFile": zipped({"m.py": CODE})},
+    )
+    aws.ssm.put_parameter(Name="/p", Type="String", Value="v")
+    instance = aws.run()["InstanceId"]
+    before, written = look(), saving.write(nothing)
+    forget_everything()
+    saving.put_back(saving.read(written))
+    assert look() == before
+    aws.lambda_.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST")
+
+
+def test_large_values_are_told_apart_each_once(aws: Any) -> None:
+    text = "x" * saving.LARGE
+    backend("ssm", "us-east-1").lab = [text, text]
+    written = saving.write(nothing)
+    assert written.large == [text]
+    assert len(written.data) < saving.LARGE
+    found = saving.read(written)["moto.ssm.models:ssm_backends"]["us-east-1"].lab
+    assert found == [text, text]
+
+
+def test_a_function_that_holds_variables_is_refused_not_left_out(aws: Any) -> None:
+    held = 1
+    backend("ssm", "us-east-1").lab = defaultdict(lambda: held)
+    with pytest.raises(pickle.PicklingError, match="holds variables"):
+        saving.write(nothing)
+
+
+@pytest.mark.parametrize("spec", ["SYMMETRIC_DEFAULT", "RSA_2048", "ECC_NIST_P256"])
+def test_keys_of_kms_come_back(aws: Any, spec: str) -> None:
+    from moto.kms.models import kms_backends
+
+    keys = kms_backends[ACCOUNT_ID]["us-east-1"]
+    made = keys.create_key(None, "ENCRYPT_DECRYPT", spec, "mine", [])
+    found = saving.read(saving.write(nothing))["moto.kms.models:kms_backends"]["us-east-1"].keys[made.id]
+    assert found.description == "mine"
+    assert vars(found).keys() == vars(made).keys()
+
+
+@pytest.mark.parametrize("service", ["events", "cloudwatch", "organizations", "resourcegroups", "account"])
+def test_every_service_that_answers_can_be_written(aws: Any, service: str) -> None:
+    table = getattr(importlib.import_module(f"moto.{service}.models"), f"{service}_backends")
+    account = table[ACCOUNT_ID]
+    account["us-east-1" if "us-east-1" in account.regions else "aws"]
+    assert f"moto.{service}.models:{service}_backends" in saving.read(saving.write(nothing))
