@@ -237,11 +237,17 @@ def _wrapped(text: str, width: int = 76) -> list[str]:
 
 def _register_looking_inside(add: Add) -> None:
     # the shell says itself where it is
-    shell = add("shell", "a shell for the local cloud, or inside your server", _shell, looks=False)
-    shell.add_argument("place", nargs="?", choices=["server"])
+    shell = add("shell", "a shell for the local cloud, or inside an instance", _shell, looks=False)
+    shell.add_argument(
+        "place", nargs="?", metavar="server|INSTANCE", help="your server, or an instance by id or Name"
+    )
     shell.add_argument("words", nargs="*", metavar="COMMAND", help="run this instead (after --)")
-    logs = add("logs", "what your server or your function said", _logs)
-    logs.add_argument("place", choices=["server", "boot", "function"])
+    logs = add("logs", "what an instance or a function said", _logs)
+    logs.add_argument(
+        "place",
+        metavar="server|boot|function|NAME",
+        help="your own, or any instance or function by id or name",
+    )
     logs.add_argument("--find", metavar="TEXT", help="only lines with this text, for example a request id")
     page = add("open", "one local page with path, images, rows and logs", _open)
     page.add_argument("--no-browser", action="store_true", help="only say where the page is")
@@ -250,7 +256,24 @@ def _register_looking_inside(add: Add) -> None:
 def _shell(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
     if arguments.place == "server":
         return _server_shell(context, arguments.words, console)
+    if arguments.place:
+        return _instance_shell(context, arguments.place, arguments.words, console)
     return local_shell(context, console)
+
+
+def _instance_shell(context: "Context", name: str, words: list[str], console: Console) -> int:
+    from labkit.base.errors import CloudError
+    from labkit.cli import terminal
+    from labkit.lesson.path import power, things
+
+    instance = things.find(context, name, kinds=("instance",))
+    if instance.state != "running":
+        raise CloudError(
+            f"{instance.name} is {instance.state}: nobody can go in.", hint=power.start(instance.name)
+        )
+    if not words:
+        console.line(f"Inside {instance.name} (local cloud), as root. Leave it with: exit", style="strong")
+    return terminal.hand_on(lambda descriptors: context.cloud.run_inside(instance.name, words, descriptors))
 
 
 def _server_shell(context: "Context", words: list[str], console: Console) -> int:
@@ -288,11 +311,14 @@ def local_shell(context: "Context", console: Console) -> int:
 
 def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
     from labkit.base.text import printable
-    from labkit.lesson.path import logs
+    from labkit.lesson.path import logs, things
 
-    outputs = context.deployed().outputs
-    read = {"server": logs.server, "boot": logs.boot, "function": logs.function}[arguments.place]
-    lines = [line for line in read(context, outputs) if (arguments.find or "") in line]
+    read = {"server": logs.server, "boot": logs.boot, "function": logs.function}.get(arguments.place)
+    if read is None:
+        said = things.said(context, things.find(context, arguments.place))
+    else:
+        said = read(context, context.deployed().outputs)
+    lines = [line for line in said if (arguments.find or "") in line]
     for line in lines:
         console.line(printable(line))
     if not lines:

@@ -27,6 +27,11 @@ _ONLY: Mapping[tuple[str, str, str], tuple[object, ...]] = {
     ("lambda", "CreateFunction", "TracingConfig"): ({"Mode": "PassThrough"},),
     ("lambda", "UpdateFunctionConfiguration", "TracingConfig"): ({"Mode": "PassThrough"},),
 }
+#: what people look for that is done in another way here
+_WAYS_IN: Mapping[str, str] = {
+    "StartSession": "The way into an instance is ./lab shell INSTANCE; a port: ./lab forward INSTANCE PORT.",
+    "the service ec2-instance-connect": "The way into an instance is ./lab shell INSTANCE.",
+}
 _DOCUMENTED = re.compile(r"<li>\s*<p>\s*<code>([^<]+)</code>")
 _SENT = re.compile(r"Filters?\.\d+\.Name").fullmatch
 
@@ -121,4 +126,5 @@ def _filters(operation: str) -> frozenset[str]:
 
 
 def _refused(what: str) -> Refused:
-    return Refused(400, "UnsupportedOperation", f"The local cloud does not emulate {what}.")
+    words = f"The local cloud does not emulate {what}. {_WAYS_IN.get(what, '')}".rstrip()
+    return Refused(400, "UnsupportedOperation", words)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labkit.aws.accounts import FULL, Account
+from labkit.aws.records import InstanceRecord
 from labkit.cloud.moto_seam.ec2.deleted_tags import correct_deleted_tags
 from labkit.cloud.moto_seam.ec2.ec2_addresses import correct_addresses
 from labkit.cloud.moto_seam.ec2.ec2_dependencies import correct_dependencies
@@ -26,6 +27,7 @@ from labkit.cloud.moto_seam.one_at_a_time import correct_threads
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.speed import speed_up
+from labkit.cloud.moto_seam.ssm_commands import Commands, correct_commands
 from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
 
 
@@ -46,6 +48,9 @@ class Hooks:
     role_allows: Callable[[str, str, str, str], bool] = lambda role, action, resource, region: True
     read_object: ReadObject = no_objects
     policies: Policies | None = None
+    #: Run Command, and whether an instance's agent reports; None leaves moto's pretence
+    commands: Commands | None = None
+    managed: Callable[[InstanceRecord], bool] = lambda record: False
 
 
 def install(hooks: Hooks, account: Account = FULL) -> Replacements:
@@ -75,6 +80,8 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_functions(replacements, hooks.role_allows, hooks.read_object)
     correct_invoke(replacements, hooks.invoke)
     correct_filters(replacements)
+    if hooks.commands is not None:
+        correct_commands(replacements, hooks.commands, hooks.managed)
     correct_quotas(replacements, account)
     return replacements
 

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
 PRELOAD = ("labkit.cloud.functions.runtime.preloaded", "labkit.cloud.instances.system.init")
+#: what a managed node's role must be allowed (Systems Manager, "Configure instance permissions")
+_AGENT_REPORTS = "ssm:UpdateInstanceInformation"
 #: what one machine bears at once, whatever the account's quota is
 CONCURRENCY = 100
 #: services that keep what they acknowledge themselves
@@ -249,6 +251,7 @@ class Cloud:
 
     def _install_seam(self) -> "Engine":
         from labkit.cloud.cloudformation.engine import Engine
+        from labkit.cloud.instances.run_command import RunCommand
         from labkit.cloud.moto_seam import cloudformation
         from labkit.cloud.moto_seam.identity.account import furnish
         from labkit.cloud.moto_seam.install import Hooks, install
@@ -257,6 +260,7 @@ class Cloud:
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
             read_object=self._buckets.read_object, policies=self._identities,
+            commands=RunCommand(self._instances.run_inside), managed=self._is_managed,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)
         if self._loaded is None or self._loaded.graph is None:
@@ -335,6 +339,18 @@ class Cloud:
     def _instance_status(self, instance_id: str) -> str:
         state = self._instances.boot(instance_id).state
         return {"ok": "ok", "failed": "ok", "pending": "initializing"}.get(state, "initializing")
+
+    def _is_managed(self, record: InstanceRecord) -> bool:
+        """Whether Systems Manager's agent in an instance reports: it runs, its role may, and it reaches the service."""
+        from labkit.aws.network import names
+        from labkit.aws.network.model import Flow
+
+        allowed = record.role_arn and self._role_allows(record.role_arn, _AGENT_REPORTS, "*", record.region)
+        if not allowed or not self._instances.process_id(record.instance_id):
+            return False
+        endpoint = names.parse(f"ssm.{record.region}.amazonaws.com")
+        assert endpoint is not None
+        return self._fabric.decide(Flow(record.instance_id, names.address_of(endpoint), 443)).arrives
 
     def _powered_off(self, record: InstanceRecord) -> None:
         """Shut down from inside: stopped or terminated, as InstanceInitiatedShutdownBehavior says."""
