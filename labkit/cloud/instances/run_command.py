@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 #: runs words inside an instance on three descriptors; the status of their end
 RunInside = Callable[[str, Sequence[str], Sequence[int]], int]
@@ -145,6 +146,6 @@ def _script(order: Order) -> str:
     return f'cd "{order.folder}" || exit 1\n{order.script}' if order.folder else order.script
 
 
-def _text(file: "tempfile._TemporaryFileWrapper[bytes]", most: int) -> str:
+def _text(file: BinaryIO, most: int) -> str:
     file.seek(0)
     return file.read(most * 4).decode(errors="replace")[:most]

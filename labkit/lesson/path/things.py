@@ -52,7 +52,7 @@ def find(context: Context, word: str, *, kinds: tuple[str, ...] = ("instance", "
 def said(context: Context, thing: Thing) -> list[str]:
     """An instance's boot log, or a function's log streams."""
     if thing.kind == "function":
-        return logs.function(context, {"LambdaFunctionName": thing.name}, times=True)
+        return logs.function(context, {"LambdaFunctionName": thing.name})
     return logs.boot(context, {"InstanceId": thing.name})
 
 
