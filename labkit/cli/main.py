@@ -385,6 +385,11 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
     if endpoint.tier_text:
         console.line(f"  {endpoint.tier_text}", style="warn")
         console.hint(endpoint.tier_fix)
+    if status["not_kept"]:
+        console.line(f"✗ What changes is not kept: {status['not_kept']}", style="bad")
+        console.hint(
+            "Free some disk space. Until then a kill loses what was changed; rows and objects are safe."
+        )
     for trouble in status["troubles"]:
         console.line(f"✗ network   {trouble}", style="bad")
         console.hint(

@@ -418,13 +418,9 @@ class Cloud:
         return {
             "instances": running, "functions": environments, "memory_mb": memory >> 20,
             "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
-            "troubles": self._troubles(),
+            "troubles": [f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()],
+            "not_kept": self._keeper.trouble if self._keeper else "",
         }  # fmt: skip
-
-    def _troubles(self) -> list[str]:
-        kept = self._keeper.trouble if self._keeper else ""
-        lost = [f"what changes is not kept: {kept}"] if kept else []
-        return [*(f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()), *lost]
 
     def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
         from labkit.cloud.moto_seam.ec2.ec2_records import instances
