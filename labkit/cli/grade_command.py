@@ -87,6 +87,8 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
         _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
     console.result(to_json(result))
+    if not (arguments.submission or arguments.gap):
+        _remember(result, arguments, places, console)
     if not arguments.submission:
         for line in _onward(result, places):
             console.line(line, style="strong")
@@ -95,6 +97,19 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     if words.judged(result):
         return GRADED
     return NOT_EMULATED if words.needs_a_person(result) else NOT_JUDGED
+
+
+def _remember(result: "Result", arguments: argparse.Namespace, places: Places, console: Console) -> None:
+    """Keep the verdicts for `./lab gap`, where there is a workspace of the student's own."""
+    from labkit.cloud.client.lifecycle import LocalCloud
+    from labkit.course.manifest import load
+    from labkit.lesson.context import Context
+    from labkit.lesson.help.verdicts import Verdicts
+    from labkit.lesson.model import Options
+
+    options = Options(arguments.student, solution=arguments.solution, engine=arguments.engine)
+    cloud = LocalCloud(places.state / "cloud")
+    Verdicts(Context(places, load(places.root), options, console.event, cloud)).note(result.lines)
 
 
 def _counted(result: "Result", request: "Request") -> "Result":
@@ -161,10 +176,13 @@ def _request(arguments: argparse.Namespace, places: Places) -> "Request":
         if arguments.result
         else folder / _result_name(arguments, folder, keyed=bool(key))
     )
+    outputs = {}
+    if arguments.target == "deployed" and not arguments.submission:
+        outputs = _own_workspace(arguments, places).record.deployed.get("outputs", {})
     return Request(
         root=places.root, student=whose.student, source=source, engine=whose.engine, how=whose.how,
         only=tuple(arguments.only), gap=arguments.gap, result=result, state=places.state / "grading",
-        deployed=places.state / "cloud" if arguments.target == "deployed" else None,
+        deployed=places.state / "cloud" if arguments.target == "deployed" else None, outputs=outputs,
         key=grader_key(arguments.key),
         records=records, own=not arguments.submission,
     )  # fmt: skip

@@ -259,13 +259,13 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     return Context(places, load(places.root), options, console.event, _local_cloud(places))
 
 
-def _own_context(console: Console) -> "Context":
-    """The context of the current workspace, for commands that are no steps."""
+def _own_context(console: Console, engine: str | None = None) -> "Context":
+    """The context of the current workspace, for commands that are no steps; `engine`: whose files they are about."""
     from labkit.course.manifest import load
     from labkit.lesson.context import Context
 
     places = _places()
-    return Context(places, load(places.root), Options(), console.event, _local_cloud(places))
+    return Context(places, load(places.root), Options(engine=engine), console.event, _local_cloud(places))
 
 
 # -- commands ----------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ goes through the console that labkit.cli.main opened.
 """
 
 import argparse
+import contextlib
+import functools
 import os
 import signal
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from labkit.lesson.context import Context
     from labkit.lesson.help.trouble import Given, Stuck
 
-MakeContext = Callable[[Console], "Context"]
+MakeContext = Callable[[Console, str | None], "Context"]
 Run = Callable[["Context", argparse.Namespace, Console], int]
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -33,7 +35,7 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
         """`looks`: whether it is about what is deployed somewhere, or to be; then its screen begins with where."""
 
         def command(arguments: argparse.Namespace, console: Console) -> int:
-            context = make(console)
+            context = make(console, getattr(arguments, "engine", None))
             if looks:
                 console.event(banner(_typed(name, arguments), context.target_words))
             return run(context, arguments, console)
@@ -59,8 +61,17 @@ def _typed(name: str, arguments: argparse.Namespace) -> str:
 
 
 def _register_looking_up(add: Add) -> None:
-    add("hint", "a hint for the check that fails now", _hint).add_argument("gap", nargs="?")
-    add("gap", "your gaps, or one gap's task", _gap).add_argument("gap", nargs="?")
+    for name, text, run in (
+        ("hint", "a hint for the check that fails now", _hint),
+        ("gap", "your gaps, or one gap's task", _gap),
+    ):
+        parser = add(name, text, run)
+        parser.add_argument("gap", nargs="?")
+        parser.add_argument(
+            "--engine",
+            choices=["cloudformation", "terraform"],
+            help="of this engine's files (default: yours)",
+        )
     add("what", "what a word means, with your own value", _what).add_argument("term", nargs="*")
     add("card", "a resource on one card", _card).add_argument("resource", nargs="?")
     add("diff", "what you changed", _diff).add_argument("gap", nargs="?")
@@ -149,7 +160,8 @@ def _what(context: "Context", arguments: argparse.Namespace, console: Console) -
     term = texts.term(" ".join(arguments.term))
     values = own_values(context)
     console.line(term.name, style="strong")
-    for label, text in (("", term.says), ("Yours: ", term.own), ("Not the same: ", term.unlike)):
+    label_own = "Yours: " if "<" not in fill(term.own, values) else "Yours, once it is deployed: "
+    for label, text in (("", term.says), (label_own, term.own), ("Not the same: ", term.unlike)):
         for line in _wrapped(label + fill(text, values)) if text else ():
             console.line(line)
     console.result({"term": term.name, "says": term.says, "own": fill(term.own, values)})
@@ -199,6 +211,17 @@ def _diff(context: "Context", arguments: argparse.Namespace, console: Console) -
     for line in lines:
         style = {"+": "good", "-": "warn", "@": "dim"}.get(line[:1], "")
         console.line(printable(line), style=style)
+    newer = context.workspaces.newer_templates(workspace)
+    for name in newer:
+        console.line(
+            f"! templates/ has another text for {name} than when your file was made from it: some of this is not your change.",
+            style="warn",
+        )
+    if newer:
+        console.line(
+            "  To put templates/ back: unpack the kit again beside this folder and copy it, or, with git:"
+        )
+        console.line("    git checkout -- templates")
     if not lines:
         console.line("Nothing: your files are as they were given to you.")
     console.result({"lines": lines})
@@ -217,6 +240,7 @@ def _reset(context: "Context", arguments: argparse.Namespace, console: Console) 
         console.line(f"  Your text is kept in {backup}.")
     if not changed:
         console.line(f"The gap {gap.name} is as at the beginning already.")
+    console.line(f"Write it, then:  ./lab {'plan' if gap.step == '02' else 'deploy'}", style="strong")
     console.result({"gap": gap.name, "backups": backups})
     return 0
 
@@ -313,11 +337,15 @@ def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -
     from labkit.base.text import printable
     from labkit.lesson.path import logs, things
 
-    read = {"server": logs.server, "boot": logs.boot, "function": logs.function}.get(arguments.place)
-    if read is None:
-        said = things.said(context, things.find(context, arguments.place))
-    else:
+    readers: Mapping[str, Callable[..., list[str]]] = {
+        "server": logs.server,
+        "boot": logs.boot,
+        "function": functools.partial(logs.function, times=True),
+    }
+    if read := readers.get(arguments.place):
         said = read(context, context.deployed().outputs)
+    else:
+        said = things.said(context, things.find(context, arguments.place))
     lines = [line for line in said if (arguments.find or "") in line]
     for line in lines:
         console.line(printable(line))
@@ -339,7 +367,9 @@ def _open(context: "Context", arguments: argparse.Namespace, console: Console) -
 
             webbrowser.open(url)
         console.result({"url": url})
-        signal.pause()
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    console.line("The page is closed. Next:  ./lab")
     return 0
 
 
@@ -411,15 +441,18 @@ def watch(make: Callable[[], "Context"], console: Console, number: str) -> int:
     from labkit.lesson.watching import saves
 
     console.line("Watching your files. Save one to check again; end with Ctrl-C.", style="strong")
-    for names in saves(make().workspace):
-        if names:
-            console.line(f"Saved: {', '.join(names)}", style="strong")
-        _once(make(), console, number, deploy=bool(names))
+    with contextlib.suppress(KeyboardInterrupt):
+        for names in saves(make().workspace):
+            if names:
+                console.line(f"Saved: {', '.join(names)}", style="strong")
+            _once(make(), console, number, deploy=bool(names))
+    console.line("Watching has ended. Next:  ./lab", style="strong")
     return 0
 
 
 def _once(context: "Context", console: Console, number: str, *, deploy: bool) -> None:
     from labkit.base.errors import LabError
+    from labkit.lesson import progress
     from labkit.lesson.engine import find_step, module_of, run_step
 
     try:
@@ -431,4 +464,9 @@ def _once(context: "Context", console: Console, number: str, *, deploy: bool) ->
         console.error(error)
         return
     failed = next((check for check in result.checks if not check.passed), None)
-    console.line(f"→ {failed.hint}" if failed else "✓ Every check holds.", style="strong")
+    if failed:
+        console.hint(failed.hint)
+        return
+    console.line("✓ Every check holds.", style="good")
+    for step in progress.following(context, find_step(context, number)):
+        console.line(f"{'Optional' if step.optional else 'Next'}:  ./lab {step.name}", style="strong")

@@ -17,6 +17,11 @@ from labkit.course.statistics import percentile
 from labkit.course.toml_file import Table
 
 FILE = "answers.md"
+#: what step 05 asks for; it stands before the questions, so that it is no question's answer
+_LOG = (
+    "\n## From the log (step 05)\n\nPaste the REPORT line of a cold start from  ./lab logs function , one that has an "
+    "Init Duration. Below it write its two values.\n\nRequest id:  \nInit Duration:  \n"
+)
 #: an answer may differ from the computed number by this share of it: people round
 TOLERANCE = 0.05
 _HEADING = re.compile(r"^#{1,6}[ ]*(?:question[ ]+)?(\w+)\b.*$", re.MULTILINE | re.IGNORECASE)
@@ -88,7 +93,7 @@ def begin(workspace: Path, file: Path = QUESTIONS) -> bool:
     path = workspace / FILE
     if path.exists():
         return False
-    parts = ["# Answers\n\nWrite below each question. Where it says Number, only the number.\n"]
+    parts = ["# Answers\n\nWrite below each question. Where it says Number, only the number.\n", _LOG]
     for question in questions(file):
         number = f"\nNumber:  \n({question.unit})\n" if question.number else ""
         parts.append(f"\n## {question.id}. {question.title}\n\n{question.text}\n{number}\nAnswer:\n\n")
@@ -135,10 +140,12 @@ def compute(measurement: Mapping[str, Any]) -> dict[str, float]:
     good = [r for r in measurement["requests"] if r["status"] == 200 and not r["init"]]
     if not good:
         return {}
-    client = [float(r["client"]) for r in good]
+    client, billed = [float(r["client"]) for r in good], [float(r["function"]) for r in good]
     layers = measurement["layers"]
     gb = measurement["about"]["memory_mb"] / 1024
-    mean = sum(client) / len(client)
+    mean = sum(billed) / len(
+        billed
+    )  # Lambda bills the function's time, not what its caller waits (AWS Lambda pricing)
     return {
         "server_share": 100 * layers["server"]["median"] / layers["client"]["median"],
         "million_cost": 1e6 * mean / 1000 * gb * 0.0000166667 + 0.20,

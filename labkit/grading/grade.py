@@ -44,7 +44,7 @@ class Request:
     """What is to be graded, and how.
 
     source: zip or folder. only: ids of lines (empty: all). gap: judge this gap alone. deployed: the folder of the
-    cloud in which the lab stands (None: a fresh one). result: where the result is kept (None: nowhere). state: where
+    cloud in which the lab stands (None: a fresh one), and outputs: what it was deployed with. result: where the result is kept (None: nowhere). state: where
     gradings work, and keep a cloud for the next judging of a gap (None: a temporary folder, nothing kept). key: the
     grader key; without it hidden inputs can be foreseen, and the result says so. records: what the submission's pack
     would hold besides what is in `source`, by name. own: the files are those of whoever grades.
@@ -59,6 +59,7 @@ class Request:
     only: tuple[str, ...] = ()
     gap: str = ""
     deployed: Path | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
     result: Path | None = None
     state: Path | None = None
     key: bytes = SELF_CHECK_KEY
@@ -242,7 +243,7 @@ def _task(request: Request, taken: intake.Submission, wanted: Sequence[str], see
     return Task(
         root=str(request.root), student=request.student, files=str(taken.folder), work="", lines=tuple(wanted),
         seed=seed, checks=tuple(str(request.root / folder) for folder in CHECKS), engine=request.engine,
-        region=region, deployed=str(request.deployed or ""), attempts=attempts, own=request.own, order=request.order,
+        region=region, deployed=str(request.deployed or ""), outputs=dict(request.outputs), attempts=attempts, own=request.own, order=request.order,
     )  # fmt: skip
 
 

@@ -126,7 +126,9 @@ def _remember(context: Context, step: Step, result: StepResult) -> None:
 
 
 def _check_event(check: CheckResult) -> Event:
-    text = check.name if check.passed or not check.reason else f"{check.name}: {check.reason}"
+    text = (
+        check.name if check.passed or not check.reason else f"{check.name}: {' '.join(check.reason.split())}"
+    )
     data = {
         "passed": check.passed, "name": check.name, "gap": check.gap, "hint": check.hint,
         "symptom": check.symptom, "details": list(check.details),

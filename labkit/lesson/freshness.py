@@ -67,4 +67,5 @@ def warn_of_templates(context: Context) -> None:
             f"templates/{sources[name]} has changed since your {name} was made from it. Only "
             f"work/{context.workspace.path.name}/{name} counts: edit that one. For a newer version of the lab: ./lab update"
         )
-        context.emit(Event("warning", text, {"file": name}))
+        back = "Edited by mistake?  git checkout -- templates   (or copy the folder from the kit's zip again)"
+        context.emit(Event("warning", text, {"file": name, "details": [back]}))

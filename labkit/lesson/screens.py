@@ -9,7 +9,7 @@ from labkit.lesson.context import Context
 
 
 def where(context: Context, gap: str, then: str = "./lab deploy") -> str:
-    """ "gap lambda-network, main.tf line 118, then …"; without a gap only the way to a hint."""
+    """ "Do: gap lambda-network, work/ID/main.tf:118", then what to type; without a gap only the way to a hint."""
     if not gap:
         return "./lab hint"
     workspace = context.workspace
@@ -17,13 +17,13 @@ def where(context: Context, gap: str, then: str = "./lab deploy") -> str:
     file = found.files[engine_of(context)]
     text = workspace.files().get(file, b"").decode(errors="replace")
     region = regions(text).get(gap)
-    line = f" line {region.line}" if region else ""
-    return f"Do: gap {gap}, {file}{line}, then\n  {then}   ./lab hint"
+    line = f":{region.line}" if region else ""
+    return f"Do: gap {gap}, work/{workspace.path.name}/{file}{line}\n  then:  {then}     stuck:  ./lab hint"
 
 
 def mend(context: Context, gap: str) -> str:
     """The same for a line of code that the screen names: it may stand outside every gap."""
-    return where(context, gap) if gap else "Mend that line, then\n  ./lab deploy   ./lab hint"
+    return where(context, gap) if gap else "Mend that line,\n  then:  ./lab deploy     stuck:  ./lab hint"
 
 
 def engine_of(context: Context) -> str:

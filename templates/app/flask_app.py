@@ -265,7 +265,7 @@ def bad_download(error):
 @app.errorhandler(ClientError)
 @app.errorhandler(BotoCoreError)
 def our_mistake(error):
-    app.logger.error("%s: %s", type(error).__name__, error)
+    app.logger.exception("%s", error)
     return jsonify(error=str(error)), 500
 
 

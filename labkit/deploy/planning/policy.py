@@ -189,10 +189,22 @@ def _public_policy(text: Text) -> Iterator[tuple[int, str]]:
             yield number, "everybody on the internet is allowed this; name who may."
 
 
+def _names_as_text(text: Text) -> Iterator[tuple[int, str]]:
+    """A resource's name where its id belongs: CloudFormation user guide, "Ref". Names of depended-on resources are names."""
+    if not text.name.endswith(".yaml"):
+        return
+    whole = "\n".join(text.lines)
+    section = whole.partition("\nResources:")[2]
+    names = set(re.findall(r"(?m)^  (\w+):\s*$", section))
+    for number, found in text.matching(r"^ {6,}(?:- )?(?:([\w:]+):\s+|- )[\"']?(\w+)[\"']?\s*$"):
+        if found[2] in names and found[1] not in ("DependsOn", "Ref", "Fn::GetAtt"):
+            yield number, f"{found[2]} is written as text here; the resource of this name is  !Ref {found[2]}"
+
+
 _EVERYWHERE: tuple[Rule, ...] = (_credentials, _carriage_returns, _images, _old_images, _zones)
 _DECLARATIONS: tuple[Rule, ...] = (
     _open_to_the_world, _wildcards, _old_metadata, _metadata_left_open, _runtimes, _public_bucket,
-    _public_policy,
+    _public_policy, _names_as_text,
 )  # fmt: skip
 
 

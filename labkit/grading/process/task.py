@@ -18,7 +18,7 @@ class Task:
     root: the kit. student: id. files: folder with the submission, already taken in. work: an empty folder of our
     own. kept: folder of a cloud that is kept between judgings of a gap, "" for a new one. lines: ids to judge, in any order. seed: hex, from grader key and submission hash. checks: folders with
     check_*.py, public ones first. deployed: folder of the cloud in which the lab stands already, "" to deploy it.
-    region: the student's own. abroad: another one, in which the submission is deployed ("": in its own).
+    outputs: those of what stands there, {} where its engine is to be asked. region: the student's own. abroad: another one, in which the submission is deployed ("": in its own).
     own: whether the files are those of whoever runs this. given_up: lines in which an earlier judging process ended. order: draws another order of the lines than the rubric's; no verdict hangs on it. attempts: "both", "submitted" (only as submitted) or "alone" (only in the reference system).
     """
 
@@ -33,6 +33,7 @@ class Task:
     region: str = "ap-south-1"
     abroad: str = ""
     deployed: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
     kept: str = ""
     attempts: str = "both"
     own: bool = False

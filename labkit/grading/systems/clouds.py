@@ -120,7 +120,7 @@ class Clouds:
             raise CloudError("The local cloud is not running, so nothing stands in it.", hint="./lab deploy")
         self.told(endpoint)
         system = self._make(cloud, endpoint, task.region, Path(task.work) / "found")
-        system.adopt(self.sources.files)
+        system.adopt(self.sources.files, task.outputs)
         return system
 
     def holds(self, system: System) -> bool:

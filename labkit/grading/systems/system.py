@@ -112,11 +112,16 @@ class System:
         """Those of the files that were there to be deployed."""
         return {name: (self.folder / name).read_bytes() for name in names if (self.folder / name).is_file()}
 
-    def adopt(self, files: Mapping[str, bytes]) -> Deployment:
-        """Take what stands already of these files, changing nothing. Raises Failed for files that the engine is not given."""
+    def adopt(self, files: Mapping[str, bytes], outputs: Mapping[str, str]) -> Deployment:
+        """Take what stands already of these files, changing nothing; `outputs` where its engine's state is not here.
+
+        Raises Failed for files that can't be built, or that the engine is not given.
+        """
         self._write(files)
         with _failing():
-            self.deployment = self._engine.current()
+            write_build(self.folder / FOLDER, build(files, self.variant))
+            known = Deployment(self.engine_name, self.variant.name, "complete", outputs, changed=False)
+            self.deployment = known if self.engine_name == "terraform" and outputs else self._engine.current()
         return self.deployment
 
     def redeploy(self) -> bool:
@@ -325,7 +330,7 @@ def _failing() -> Iterator[None]:
         yield
     except EngineError:
         raise
-    except DeployError as error:
+    except (TemplateError, DeployError) as error:
         raise lacking.failure(error.message, hint=error.hint) from error
 
 

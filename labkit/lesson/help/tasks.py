@@ -8,53 +8,84 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.course import course, gaps
+from labkit.course.manifest import Gap
 from labkit.lesson.context import Context
-from labkit.lesson.screens import engine_of
+from labkit.lesson.help.verdicts import MEANS, SIGNS, Known, Verdicts
 
 Lines = list[tuple[str, str]]
 
 
 def overview(context: Context) -> tuple[Lines, Mapping[str, Any]]:
-    """All gaps in the order in which they fail: written or not, file and line."""
-    workspace = context.workspace
-    files, starter = workspace.files(), context.workspaces.starter(workspace)
-    found = [gaps.place(gap, files, starter, engine_of(context)) for gap in context.manifest.gaps]
-    given = course.load(context.manifest).given
-    lines: Lines = [("Your gaps, in the order in which they fail:", "strong")]
-    for place in found:
-        mark = "=" if place.gap.name in given else "✓" if place.written else "·"
-        where = f"{place.file} line {place.line}"
-        lines.append(
-            (f"  {mark} {place.gap.order:>2} {place.gap.name:<18} {place.gap.minutes:>3} min  {where}", "")
-        )
-    if given:
-        lines.append(("= given in your course, written already", "dim"))
-    lines.append(("✓ you changed it (whether it is right, the steps say)", "dim"))
+    """All gaps in the order in which they fail: what is known of each, its points, file and line."""
+    verdicts = Verdicts(context)
+    found = verdicts.known(course.load(context.manifest).given)
+    lines: Lines = [
+        ("Your gaps, in the order in which they fail:", "strong"),
+        (f"  in work/{context.workspace.path.name}/", "dim"),
+    ]
+    lines += [(_row(known), "") for known in found]
+    lines += [
+        (f"  {SIGNS[each]} {MEANS[each]}", "dim")
+        for each in MEANS
+        if each in {known.state for known in found}
+    ]
+    earned, tried, total = verdicts.points()
+    lines.append((f"Points so far: {earned:g} of {tried} tried, {total} in all.", "dim"))
     lines.append(("One gap:  ./lab gap NAME", "dim"))
-    return lines, {"gaps": [{"name": p.gap.name, "written": p.written, "line": p.line} for p in found]}
+    return lines, {"gaps": [_data(known) for known in found]}
+
+
+def _row(known: Known) -> str:
+    gap, place = known.gap, known.place
+    earned = f"{known.earned:g}" if known.state in ("holds", "fails") else SIGNS["untried"]
+    points = f"{earned}/{known.points}" if known.points else ""
+    return f"  {SIGNS[known.state]} {gap.order:>2} {gap.name:<18}{gap.minutes:>3} min {points:>5}  {place.file}:{place.line}"
+
+
+def _data(known: Known) -> Mapping[str, Any]:
+    return {
+        "name": known.gap.name, "written": known.place.written, "state": known.state, "line": known.place.line,
+        "earned": known.earned, "points": known.points, "lost": list(known.lost),
+    }  # fmt: skip
 
 
 def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:
     """One gap's task."""
-    workspace = context.workspace
     gap = gaps.find(context.manifest, name)
-    files, starter = workspace.files(), context.workspaces.starter(workspace)
-    place = gaps.place(gap, files, starter, engine_of(context))
+    known = next(
+        k for k in Verdicts(context).known(course.load(context.manifest).given) if k.gap.name == gap.name
+    )
+    place = known.place
     lines: Lines = [
         (f"Gap {gap.order} of {len(context.manifest.gaps)}: {gap.title}", "strong"),
         (f"  {gap.concept} · {gap.level} · about {gap.minutes} min", "dim"),
-        (f"  {place.file} line {place.line}", "dim"),
+        (f"  work/{context.workspace.path.name}/{place.file}:{place.line}", "dim"),
+        (
+            f"  {SIGNS[known.state]} {MEANS[known.state]}"
+            + "".join(f"; lost: {', '.join(known.lost)}" for _ in known.lost[:1]),
+            "dim",
+        ),
         ("Now", "strong"),
         *_item("  ", gap.fails),
         ("Must hold", "strong"),
         *(line for text in gap.holds for line in _item("  - ", text)),
         ("The check will", "strong"),
         *(line for text in gap.tries for line in _item("  - ", text)),
+        (f"  The step {_step(context, gap)} tries it, and then the grade.", "dim"),
         ("  ".join(f"./lab card {card}" for card in gap.cards), "dim"),
         (f"Begin it anew:  ./lab reset {gap.name}", "dim"),
         (f"Stuck:          ./lab hint {gap.name}", "dim"),
     ]
     return lines, {"gap": gap.name, "file": place.file, "line": place.line, "holds": list(gap.holds)}
+
+
+def _step(context: Context, gap: Gap) -> str:
+    """The first step that tries what stands of this gap: a plan tries nothing."""
+    return next(
+        f"./lab {name}"
+        for name in ("wire", "process", "break")
+        if context.manifest.step(name).number >= gap.step
+    )
 
 
 def _item(lead: str, text: str) -> Lines:

@@ -123,8 +123,8 @@ class Texts:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with {name} replaced by the student's value; what has no value yet becomes "…"."""
-    return _VALUE.sub(lambda match: values.get(match[1], "…"), text)
+    """`text` with {name} replaced by the student's value; what has no value yet becomes its name in brackets: <bucket_name>."""
+    return _VALUE.sub(lambda match: values.get(match[1], f"<{match[1]}>"), text)
 
 
 def _plain(word: str) -> str:
@@ -137,8 +137,8 @@ def _named(entries: tuple[Any, ...], word: str, kind: str, command: str) -> Any:
     for candidate in (wanted, wanted.removesuffix("s"), wanted.removesuffix("es")):
         if candidate in by_name:
             return by_name[candidate]
-    near = difflib.get_close_matches(wanted, by_name, n=3, cutoff=0.5)
-    names = ", ".join(by_name[n].name for n in near) or ", ".join(sorted(e.name for e in entries))
+    near = dict.fromkeys(by_name[n].name for n in difflib.get_close_matches(wanted, by_name, n=5, cutoff=0.5))
+    names = ", ".join([*near][:3]) or ", ".join(sorted(e.name for e in entries))
     raise UsageError(f"There is no {kind} {word!r}.", hint=f"Perhaps: {names}   (all: {command})")
 
 

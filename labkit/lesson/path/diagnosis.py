@@ -59,6 +59,9 @@ def explain(context: Context, outputs: Mapping[str, str], answer: Answer) -> Dia
     if not gap and answer.status in (0, 500, 502):
         found, lines = of_server(context, outputs)
         return Diagnosis(found, "code", reason, lines)
+    if answer.status == 500 and gap in ("store", "record"):
+        found, lines = of_server(context, outputs)
+        return Diagnosis(found or gap, "code", reason, lines)
     return Diagnosis(gap, "", reason)
 
 
@@ -198,7 +201,7 @@ def importing(text: str, problem: str) -> list[int]:
 def crash(journal: Sequence[str]) -> tuple[str, ...]:
     """The last error of the student's own code in a journal: file, line, the line's text, the error."""
     text = [line.partition("]: ")[2] or line for line in journal]
-    ends = [n for n, line in enumerate(text) if re.match(r"\w+(Error|Exception)\b", line)]
+    ends = [n for n, line in enumerate(text) if re.match(r"[\w.]+(Error|Exception)\b", line)]
     if not ends:
         return ()
     block = text[: ends[-1] + 1]

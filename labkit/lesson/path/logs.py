@@ -4,6 +4,8 @@ What belongs here: reading these three. What does not: judging them.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from labkit.lesson.context import Context
 
@@ -22,8 +24,8 @@ def boot(context: Context, outputs: Mapping[str, str]) -> list[str]:
     return context.cloud.output_inside(outputs["InstanceId"], words)[1].splitlines()
 
 
-def function(context: Context, outputs: Mapping[str, str]) -> list[str]:
-    """The newest lines of the function's log streams, oldest first."""
+def function(context: Context, outputs: Mapping[str, str], *, times: bool = False) -> list[str]:
+    """The newest lines of the function's log streams, oldest first; with the time of each, in this machine's zone."""
     from botocore.exceptions import ClientError
 
     logs, group = context.clients.client("logs"), f"/aws/lambda/{outputs['LambdaFunctionName']}"
@@ -32,4 +34,14 @@ def function(context: Context, outputs: Mapping[str, str]) -> list[str]:
     except ClientError as error:
         return [f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"]
     ordered = sorted(events, key=lambda event: event["timestamp"])
-    return [str(event["message"]).rstrip("\n") for event in ordered[-_LINES:]]
+    if not times:
+        return [str(event["message"]).rstrip("\n") for event in ordered[-_LINES:]]
+    return [
+        f"{_clock(event)} {line}"
+        for event in ordered[-_LINES:]
+        for line in str(event["message"]).splitlines()
+    ]
+
+
+def _clock(event: Mapping[str, Any]) -> str:
+    return datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from labkit.base.errors import UsageError
 from labkit.base.events import Event
 from labkit.course import course
-from labkit.lesson import drift
+from labkit.lesson import drift, proving
 from labkit.lesson.context import Context
 from labkit.lesson.faults import attack, breaking, faults
 from labkit.lesson.faults.breaking import Hunt, Hunts
@@ -43,6 +43,8 @@ def run(context: Context) -> StepResult:
         hunts.begin_with(faults.by_name(str(options["fault"])).name)
     if hunts.active is None:
         broken = _contract(context, outputs)
+        if all(check.passed for check in broken):
+            broken += proving.prove(context, "break")
         if any(not check.passed for check in broken):
             return StepResult(tuple(broken))
     else:

@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit.base import state
 from labkit.base.errors import UsageError
-from labkit.base.events import Emit
+from labkit.base.events import Emit, Event
 from labkit.course import course, gaps
 from labkit.deploy.engines import NAMES, TITLES
 from labkit.deploy.parity import Difference, compare
@@ -38,6 +38,9 @@ def run(context: Context) -> StepResult:
         )
     other = _other(context)
     context.terraform.check()  # before the first minute is gone
+    if unwritten := _open(context):
+        context.emit(Event("warning", f"{unwritten} What you see will differ there."))
+    context.make_engine("terraform").validate()  # and its provider, before the first minute is gone
     context.note("About two minutes, most of them Terraform's own waits. Your own lab is not touched.")
     trials = [_trial(context, name) for name in NAMES]
     value = {
@@ -107,11 +110,13 @@ def _result(context: Context, value: Mapping[str, Any], other: Mapping[str, Any]
     path = context.workspace.path / comparison.TABLE
     table = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     open_cells = list(comparison.wrong(table, value["trials"]))
+    stale = value["about"].get("fingerprint") != context.workspace.fingerprint()
     checks = (
+        *([CheckResult("your files are those that were tried", False, "they have changed since", "./lab compare")] if stale else []),
         CheckResult(
             "both engines create the same", not differences,
             f"{len(differences)} things differ" if differences else "", _unwritten(context),
-            details=tuple(text[:76] for text in differences[:5]),
+            details=tuple(line for text in differences[:5] for line in textwrap.wrap(text, 76)[:8]),
         ),
         CheckResult(
             "your table says what your runs showed", not open_cells, "; ".join(open_cells[:2]),
@@ -122,7 +127,12 @@ def _result(context: Context, value: Mapping[str, Any], other: Mapping[str, Any]
 
 
 def _unwritten(context: Context) -> str:
-    """Which gaps the other engine's files still want."""
+    """What to do about differences: write the gaps that the other engine's files still want."""
+    return _open(context) or "Compare the two files at these places."
+
+
+def _open(context: Context) -> str:
+    """Which gaps are not written in one engine's files, "" for none."""
     workspace = context.workspace
     files, starter = workspace.files(), context.workspaces.starter(workspace)
     places = [
@@ -134,9 +144,10 @@ def _unwritten(context: Context) -> str:
         if not place.written
     ]
     if not places or workspace.solution:
-        return "Compare the two files at these places."
+        return ""
     names = ", ".join(name for name, _ in places)
-    return f"Not written yet in {places[0][1]}: {names} (about 40 minutes for all four)."
+    engine = next(e for e in NAMES if places[0][1] in {gap.files[e] for gap in context.manifest.gaps})
+    return f"Not written yet in {places[0][1]}: {names}. See them:  ./lab gap --engine {engine}"
 
 
 def _facts(value: Mapping[str, Any], other: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

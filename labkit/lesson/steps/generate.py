@@ -24,7 +24,11 @@ def run(context: Context) -> StepResult:
     _tell_of_another(context, student, solution=solution)
     made = context.workspaces.generate(student, solution=solution, force=options.force)
     if context.options.extra.get("predict"):
-        prediction.store(context, str(context.options.extra["predict"]))
+        hop = str(context.options.extra["predict"])
+        prediction.store(context, hop)
+        context.note(
+            f"Your prediction is kept: hop {hop} fails first. ./lab wire lays it beside what happens."
+        )
     for name in made.kept:
         context.note(f"{name} was changed by you and stays as it is (--force replaces it, with a backup)")
     for name, backup in made.backups.items():

@@ -32,6 +32,7 @@ def _step(context: Context, *, deployed: bool) -> StepResult:
         root=context.places.root, student=workspace.variant.student, source=workspace.path,
         engine=context.options.engine or workspace.record.engine,
         deployed=context.cloud.folder if deployed else None,
+        outputs=workspace.record.deployed.get("outputs", {}),
         result=context.places.state / "grading" / workspace.variant.student / "result.json",
         state=context.places.state / "grading", own=True,
     )  # fmt: skip

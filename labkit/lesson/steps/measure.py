@@ -37,10 +37,14 @@ def run(context: Context) -> StepResult:
     value = measuring.report(plan, requests, {**_about(context, outputs), **like})
     folder = _folder(context)
     name = plan.name + ("-like-aws" if like else "")
-    for file in (f"{name}.json", *((FILE,) if name.startswith("rate") else ())):
+    files = (f"{name}.json", *((FILE,) if name.startswith("rate") and not like else ()))
+    for file in files:
         state.write_json(folder / file, value)
     answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)
-    kept = (folder / f"{name}.json", *plots.draw(value, folder, name, likeaws.remark(value["about"])))
+    kept = (
+        *(folder / file for file in files),
+        *plots.draw(value, folder, name, likeaws.remark(value["about"])),
+    )
     return _result(context, value, kept, other)
 
 
@@ -161,6 +165,7 @@ def _table(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     )
     if colds["count"]:
         rows.append(("cold starts", f"{colds['count']}, median {colds['median']:.0f} ms (Init Duration)"))
+    rows.append(("mind", "medians of the parts need not add up to the median of the whole; means do"))
     if remark := likeaws.remark(value["about"]):
         rows.append(("mind", remark))
     if value["about"].get("like"):
@@ -180,12 +185,8 @@ def _predicted(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _money(value: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    mean = value["layers"]["client"].get("mean")
+    mean = value["layers"]["function"].get("mean")
     if mean is None:
         return ()
-    return (
-        (
-            "a million",
-            f"question 4 asks what your mean of {mean:.1f} ms costs; memory {value['about']['memory_mb']} MB",
-        ),
-    )
+    told = f"question 4 asks what your function's mean of {mean:.1f} ms costs; memory {value['about']['memory_mb']} MB"
+    return (("a million", told),)

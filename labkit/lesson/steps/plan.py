@@ -40,6 +40,9 @@ def run(context: Context) -> StepResult:
     if plan is None:
         return StepResult(checks)
     _show(context, plan)
+    context.note(
+        "A plan tries nothing. What stands is tried by ./lab wire, once it is deployed: strangers, versions, encryption."
+    )
     counts = {action: plan.count(action) for action in areas.SIGNS}
     return StepResult(
         checks, _facts(context, plan, engine.engine), {"plan": counts}, byhand.plan(context, engine.engine)

@@ -134,3 +134,15 @@ def test_python_that_is_too_new_for_the_server_is_seen() -> None:
 def test_a_mistake_in_python_is_told_with_its_line() -> None:
     (found,) = warnings({"lambda_function.py": b"x = 1\ny = (\n"}, "terraform", REGION)
     assert found.line == 2
+
+
+def test_a_resources_name_as_text_where_a_reference_belongs_is_seen(
+    files: dict[bool, dict[str, bytes]],
+) -> None:
+    name = "cloudformation-template.yaml"
+    whole = files[True][name].replace(
+        b"      Bucket: !Ref ImageBucket\n", b"      Bucket: ImageBucket\n      DependsOn: Vpc\n"
+    )
+    (found,) = warnings({**files[True], name: whole}, "cloudformation", REGION)
+    assert "!Ref ImageBucket" in found.text
+    assert whole.decode().splitlines()[found.line - 1].strip() == "Bucket: ImageBucket"

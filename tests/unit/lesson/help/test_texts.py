@@ -101,8 +101,11 @@ def test_an_unknown_word_names_its_neighbours() -> None:
     assert "security group" in error.value.hint
 
 
-def test_values_are_filled_in_and_what_is_not_known_yet_is_a_dot() -> None:
-    assert fill("port {port}, address {instance_private_ip}", {"port": "5760"}) == "port 5760, address …"
+def test_values_are_filled_in_and_what_is_not_known_yet_is_named() -> None:
+    assert (
+        fill("port {port}, address {instance_private_ip}", {"port": "5760"})
+        == "port 5760, address <instance_private_ip>"
+    )
     assert fill('{"image_url": "x"}', {}) == '{"image_url": "x"}'
 
 

@@ -102,7 +102,7 @@ def test_answers_are_compared_with_own_data(tmp_path) -> None:
     path = tmp_path / answers.FILE
     computed = answers.compute(report())
     assert computed["p99"] == 118.0
-    assert computed["million_cost"] == pytest.approx(1e6 * 0.0695 * 0.25 * 0.0000166667 + 0.2)
+    assert computed["million_cost"] == pytest.approx(1e6 * GOOD.function / 1000 * 0.25 * 0.0000166667 + 0.2)
     empty = answers.numbers(path.read_text(), report())
     assert all("no number was found behind `Number:`" in n.wrong for n in empty)
     head, _, tail = path.read_text().rpartition("Number:")

@@ -65,3 +65,20 @@ def test_the_line_that_imports_what_is_not_there_is_found() -> None:
     assert diagnosis.importing(text, "Unable to import module 'index': No module named 'jsonn'") == [2]
     assert diagnosis.importing(text, "cannot import name 'Nothing' from 'urllib3'") == [3]
     assert diagnosis.importing(text, "KeyError: 'x'") == []
+
+
+def test_an_error_of_a_library_is_told_with_the_line_of_the_own_code() -> None:
+    journal = [
+        "Nov 23 ip python3.11[10]: ERROR in flask_app: Parameter validation failed:",
+        "Nov 23 ip python3.11[10]: Traceback (most recent call last):",
+        'Nov 23 ip python3.11[10]:   File "/opt/flask-app/flask_app.py", line 205, in set_status',
+        "Nov 23 ip python3.11[10]:     table.change(Key=1)",
+        'Nov 23 ip python3.11[10]:   File "/usr/lib/botocore/client.py", line 602, in _api_call',
+        "Nov 23 ip python3.11[10]:     return self._make_api_call(operation_name, kwargs)",
+        "Nov 23 ip python3.11[10]: botocore.exceptions.ParamValidationError: Parameter validation failed:",
+        "Nov 23 ip python3.11[10]: Invalid type for parameter Key.image_id",
+    ]
+    assert diagnosis.crash(journal) == (
+        "flask_app.py line 205:   table.change(Key=1)",
+        "botocore.exceptions.ParamValidationError: Parameter validation failed:",
+    )
