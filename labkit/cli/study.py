@@ -356,12 +356,13 @@ def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -
 
 
 def _open(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.page import page
+    from labkit.lesson.page import serving
+    from labkit.lesson.page.site import LabSite
 
-    _ = context.workspace  # refuses now, on the terminal, and not later in the browser
-    with page.serve(context) as url:
+    site = LabSite(context)
+    with contextlib.closing(site.runner), serving.serve(site) as url:
         console.line(f"Your lab on one page: {url}", style="strong")
-        console.line("It shows what stands now; reload it to look again. End it with Ctrl-C.")
+        console.line("It shows what stands, by itself, and runs steps at a click. End it with Ctrl-C.")
         if not arguments.no_browser:
             import webbrowser
 

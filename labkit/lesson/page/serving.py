@@ -1,0 +1,159 @@
+"""The small HTTP server of `./lab open`: loopback only, at an address that nobody can guess.
+
+What belongs here: who may ask, and which answer a path gets. What does not: what the page shows (view), how (rendering), what a
+click does (acting).
+"""
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Protocol
+from urllib.parse import unquote
+
+from labkit.base.origins import foreign_page
+
+#: nothing runs on the page but its own file, which asks for the page again when something has changed
+POLICY = (
+    "default-src 'none'; img-src 'self'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_HTML, _PLAIN = "text/html; charset=utf-8", "text/plain; charset=utf-8"
+#: seconds between looks at what could have changed, while a browser listens
+_PAUSE = 1.0
+_LONGEST_FORM = 1000
+
+Answer = tuple[int, str, bytes]
+
+
+class Site(Protocol):
+    """What is served. All of it for any thread."""
+
+    def page(self) -> tuple[int, str]:
+        """Status and HTML."""
+        ...
+
+    def file(self, name: str) -> tuple[str, bytes] | None:
+        """Type and bytes of the page's own file; None for another name."""
+        ...
+
+    def image(self, key: str) -> tuple[str, bytes] | None:
+        """Type and bytes of an object that is an image; None for any other."""
+        ...
+
+    def run(self, step: str) -> bool:
+        """Start a step; False when it can't be started now."""
+        ...
+
+    def stamp(self) -> str:
+        """The same as long as the page would be."""
+        ...
+
+
+@contextlib.contextmanager
+def serve(site: Site) -> Iterator[str]:
+    """Serve the page on this machine until the body ends; gives its address, which nobody can guess."""
+    token, ended = secrets.token_urlsafe(16), threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(site, token, ended))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/{token}/"
+    finally:
+        ended.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(site: Site, token: str, ended: threading.Event) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """Answers for the page, its files, its images, its news, and a click that runs a step."""
+
+        server_version = "lab"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            """One answer, or the news for as long as somebody listens."""
+            name = self._admitted()
+            if name and name.startswith("news/"):
+                return self._tell_news(name.removeprefix("news/"))
+            return None if name is None else self._send(*_get(site, name))
+
+        def do_POST(self) -> None:
+            """Start a step, and lead back to the page."""
+            name = self._admitted()
+            if name is None:
+                return None
+            self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LONGEST_FORM))
+            if (self.headers.get("Origin") or "") != f"http://{self._own_host()}":
+                return self._send(403, _PLAIN, b"only a click on the page itself runs a step\n")
+            if not name.startswith("run/"):
+                return self._send(404, _PLAIN, b"not found\n")
+            if not site.run(name.removeprefix("run/")):
+                return self._send(
+                    409, _PLAIN, b"another step is running, or there is no such step: go back\n"
+                )
+            return self._send(303, _PLAIN, b"", {"Location": f"/{token}/#running"})
+
+        def _own_host(self) -> str:
+            return f"127.0.0.1:{self.connection.getsockname()[1]}"
+
+        def _admitted(self) -> str | None:
+            """The path below the token; None when it was refused, which is answered."""
+            if self.headers.get("Host") != self._own_host():  # a foreign name that leads here: not our page
+                self._send(421, _PLAIN, b"this page is at 127.0.0.1 only\n")
+            elif why := foreign_page(lambda name: self.headers.get(name) or ""):
+                self._send(403, _PLAIN, f"{why}\n".encode())
+            else:
+                _, given, *rest = [*self.path.partition("?")[0].split("/", 2), ""]
+                if secrets.compare_digest(given.encode(), token.encode()):
+                    return rest[0]
+                self._send(404, _PLAIN, b"not found\n")
+            return None
+
+        def _tell_news(self, before: str) -> None:
+            """Server-sent events (HTML, "Server-sent events"): one each time that the page would be another than `before`."""
+            self.send_response(200)
+            for name, value in headers("text/event-stream").items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the browser has gone
+                while not ended.is_set():
+                    now = site.stamp()
+                    self.wfile.write(b": here\n\n" if now == before else b"data: changed\n\n")
+                    self.wfile.flush()
+                    before = now
+                    ended.wait(_PAUSE)
+
+        def _send(self, status: int, kind: str, data: bytes, more: Mapping[str, str] | None = None) -> None:
+            self.send_response(status)
+            for name, value in {**headers(kind), "Content-Length": str(len(data)), **(more or {})}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: the terminal is the student's."""
+
+    return Handler
+
+
+def headers(kind: str) -> Mapping[str, str]:
+    """What every answer has: its type, and what a browser may do with it."""
+    return {
+        "Content-Type": kind, "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
+    }  # fmt: skip
+
+
+def _get(site: Site, name: str) -> Answer:
+    if name == "":
+        status, text = site.page()
+        return status, _HTML, text.encode()
+    found = (
+        site.image(unquote(name.removeprefix("object/"))) if name.startswith("object/") else site.file(name)
+    )
+    return (200, *found) if found else (404, _PLAIN, b"not found\n")
