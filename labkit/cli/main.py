@@ -5,13 +5,14 @@ Everything heavy is imported by the command that needs it, so that `--help` is q
 """
 
 import argparse
+import dataclasses
 import difflib
 import functools
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,6 +30,7 @@ from labkit.cli import (
     help_commands,
     step_options,
     study,
+    watch,
 )
 from labkit.cli.console import Console, open_console
 from labkit.deploy import troubles
@@ -161,6 +163,7 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     _step_commands(commands, given)
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
     study.register(commands, _common, _own_context)
+    watch.register(commands, _common, _watched_context, main)
     grade_command.register(commands, _common, _places)
     class_command.register(commands, _common, _places)
     help_commands.register(commands, _common, _places, _own_context)
@@ -266,6 +269,11 @@ def _own_context(console: Console, engine: str | None = None) -> "Context":
 
     places = _places()
     return Context(places, load(places.root), Options(engine=engine), console.event, _local_cloud(places))
+
+
+def _watched_context(console: Console, extra: Mapping[str, Any]) -> "Context":
+    """As _own_context, with options of a step."""
+    return dataclasses.replace(_own_context(console), options=Options(extra=extra))
 
 
 # -- commands ----------------------------------------------------------------------------------------

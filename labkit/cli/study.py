@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import functools
 import os
+import re
 import signal
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -72,10 +73,19 @@ def _register_looking_up(add: Add) -> None:
             choices=["cloudformation", "terraform"],
             help="of this engine's files (default: yours)",
         )
-    add("what", "what a word means, with your own value", _what).add_argument("term", nargs="*")
+    add(
+        "what",
+        "what a word means, with your own value; the properties of a type such as AWS::S3::Bucket",
+        _what,
+    ).add_argument("term", nargs="*")
     add("card", "a resource on one card", _card).add_argument("resource", nargs="?")
     add("diff", "what you changed", _diff).add_argument("gap", nargs="?")
     add("reset", "begin a gap anew; your text is kept beside", _reset).add_argument("gap")
+    skip = add("skip", "stuck for good: the reference stands in for a gap, its points are gone", _skip)
+    skip.add_argument("gap")
+    skip.add_argument(
+        "--code", default="", help="what your instructor sent, where no reference is in this copy"
+    )
 
 
 def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
@@ -100,7 +110,7 @@ def _hint(context: "Context", arguments: argparse.Namespace, console: Console) -
     )
     for line in _wrapped(fill(given.text, own_values(context))):
         console.line(line)
-    for line in _after_a_hint(given, trouble.given(), chosen):
+    for line in _after_a_hint(given, trouble.given(), chosen, arguments.gap or ""):
         console.line(line, style="dim")
     console.result({"gap": name, "symptom": symptom, "tier": given.tier, "text": given.text})
     return 0
@@ -117,12 +127,12 @@ def _no_hint(context: "Context", name: str, stuck: "Stuck | None") -> UsageError
     )
 
 
-def _after_a_hint(given: "Given", so_far: int, chosen: "Course") -> Iterator[str]:
+def _after_a_hint(given: "Given", so_far: int, chosen: "Course", asked: str) -> Iterator[str]:
     """When the next one comes, and what they cost."""
     if given.waiting:
         yield given.waiting
     elif given.tier < chosen.hint_tiers:
-        yield "Not enough?  ./lab hint"
+        yield f"Not enough?  ./lab hint {asked}".rstrip()
     price = f"each costs {chosen.hint_cost:g} points" if chosen.hint_cost else "free"
     yield f"Hints so far: {so_far}. They are counted, and {price}."
 
@@ -149,8 +159,15 @@ def _gap(context: "Context", arguments: argparse.Namespace, console: Console) ->
 
 
 def _what(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.help import properties
     from labkit.lesson.help.texts import Texts, fill, own_values
 
+    if arguments.term and properties.is_asked_for(arguments.term[0]):
+        lines = properties.card(arguments.term[0], context.region)
+        for text, style in lines:
+            console.line(text, style=style)
+        console.result({"term": arguments.term[0], "lines": [text for text, _ in lines]})
+        return 0
     texts = Texts(context.manifest)
     if not arguments.term:
         for line in _wrapped(", ".join(sorted((t.name for t in texts.terms), key=str.lower))):
@@ -192,6 +209,8 @@ def _card(context: "Context", arguments: argparse.Namespace, console: Console) -
         console.line(f"  {name:<{width}}  {first.strip()}")
         for line in rest:
             console.line(f"  {'':<{width}}  {line.strip()}")
+    for kind in re.findall(r"AWS::\w+::\w+", card.cloudformation):
+        console.line(f"  All its properties:  ./lab what {kind}", style="dim")
     console.line(f"  {card.document}", style="dim")
     console.result({"card": card.name, "arguments": dict(card.arguments)})
     return 0
@@ -242,6 +261,36 @@ def _reset(context: "Context", arguments: argparse.Namespace, console: Console) 
         console.line(f"The gap {gap.name} is as at the beginning already.")
     console.line(f"Write it, then:  ./lab {'plan' if gap.step == '02' else 'deploy'}", style="strong")
     console.result({"gap": gap.name, "backups": backups})
+    return 0
+
+
+def _skip(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.course import gaps
+    from labkit.lesson import skipping
+
+    gap = gaps.find(context.manifest, arguments.gap)
+    backups = skipping.skip(context, gap, arguments.code)
+    console.line(
+        f"✓ The reference stands in for {gap.name}; its points are gone, the rest goes on.", style="good"
+    )
+    for name, backup in backups.items():
+        console.line(f"  {name} is changed; your text is kept in {backup}.")
+    console.line(f"Read it:  ./lab diff {gap.name}     then:  ./lab deploy", style="strong")
+    console.result({"gap": gap.name, "backups": backups})
+    return 0
+
+
+def _unlock(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.course import gaps
+    from labkit.lesson import skipping
+
+    gap = gaps.find(context.manifest, arguments.gap)
+    code = skipping.code_for(context, gap, arguments.student)
+    console.line(
+        f"For {arguments.student} alone, the gap {gap.name}. They type, in one line:", style="strong"
+    )
+    console.line(f"./lab skip {gap.name} --code {code}")
+    console.result({"student": arguments.student, "gap": gap.name, "code": code})
     return 0
 
 
@@ -381,6 +430,9 @@ def _register_keeping_up(add: Add) -> None:
     add("update", "carry your gaps into the newest templates", _update)
     handout = add("handout", "the hand-out for students (instructors)", _handout, looks=False)
     handout.add_argument("--to", default="dist/hybrid-lab.zip", metavar="FILE")
+    unlock = add("unlock", "a code that lets one student skip one gap (instructors)", _unlock, looks=False)
+    unlock.add_argument("gap")
+    unlock.add_argument("--student", required=True, help="whose gap it is")
     course = add("course", "course.toml: check it", _course, looks=False)
     course.add_argument("action", choices=["check"])
     course.add_argument(

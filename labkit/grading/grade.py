@@ -21,7 +21,7 @@ from labkit.base.events import Emit, Event, ignore
 from labkit.course import manifest, rubric
 from labkit.course.rubric import Rubric
 from labkit.course.variant import make_variant
-from labkit.grading import history
+from labkit.grading import history, skipped
 from labkit.grading.intake import identity, intake, refusal
 from labkit.grading.model import NOT_ASKED, Result, Verdict, empty
 from labkit.grading.process import kept, runner, scratch, standing
@@ -113,7 +113,9 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
         task = replace(task, abroad=abroad(task, home, _texts(taken).values()))
         result = _judged(run, request, task, taken, warm)
     timing = {**result.timing, "seconds": round(time.monotonic() - started, 2)}
-    run.result = _only(replace(result, timing=timing), request, wanted)
+    run.result = skipped.without_points(
+        _only(replace(result, timing=timing), request, wanted), request.source
+    )
     run.keep()
     return run.result
 

@@ -13,7 +13,7 @@ from labkit.course import course
 from labkit.course.rubric import Line
 from labkit.grading.grade import Request, grade
 from labkit.grading.model import LineResult, Result
-from labkit.lesson import freshness
+from labkit.lesson import freshness, skipping
 from labkit.lesson.context import Context
 from labkit.lesson.help.verdicts import Verdicts
 from labkit.lesson.model import CheckResult
@@ -41,7 +41,7 @@ def prove(context: Context, step: str) -> tuple[CheckResult, ...]:
 
 def _due(context: Context, verdicts: Verdicts, number: str) -> list[Line]:
     """Lines about gaps that are met up to this step, all of them written, none of them hidden."""
-    given = course.load(context.manifest).given
+    given = {*course.load(context.manifest).given, *skipping.skipped(context.workspace)}
     steps = {gap.name: gap.step for gap in context.manifest.gaps}
     written = {name for name, place in verdicts.places.items() if place.written or name in given}
     return [

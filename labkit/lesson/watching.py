@@ -4,7 +4,7 @@ What belongs here: noticing. What does not: what follows.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 #: how often the files are looked at; a look costs a few system calls
@@ -19,16 +19,18 @@ class Files(Protocol):
         ...
 
 
-def saves(files: Files, *, pause: float = SECONDS) -> Iterator[list[str]]:
+def saves(
+    files: Files, *, pause: float = SECONDS, wait: Callable[[float], None] = time.sleep
+) -> Iterator[list[str]]:
     """First an empty list, then the names of files whose text changed, each time some did.
 
-    A change counts once two looks saw the same: an editor may write a file in several parts.
+    `wait` lets the time pass between two looks. A change counts once two looks saw the same: an editor may write a file in several parts.
     """
     before = files.hashes()
     yield []
     seen = before
     while True:
-        time.sleep(pause)  # polling is the point: events do not come on every file system
+        wait(pause)  # polling is the point: events do not come on every file system
         now = files.hashes()
         if now != before and now == seen:
             yield sorted(name for name in {*now, *before} if now.get(name) != before.get(name))

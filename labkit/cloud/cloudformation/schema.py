@@ -7,7 +7,7 @@ The files are read directly: importing cfn-lint costs more than a second, one sc
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -56,6 +56,11 @@ class ResourceSchema:
 def known(type_name: str, region: str) -> bool:
     """Whether CloudFormation has the resource type in `region`."""
     return type_name in _types(region)
+
+
+def names(region: str) -> Iterable[str]:
+    """The types that CloudFormation has in `region`."""
+    return _types(region).keys()
 
 
 @cache

@@ -25,7 +25,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: what the kit knows that belongs to the submission, by its name in the pack
 _RECORDS = {"record/workspace.json": "workspace.json", "record/trouble.json": "trouble.json",
             "record/break.json": "break.json", "record/prediction.json": "prediction.json",
-            "record/destroyed.json": "destroyed.json"}  # fmt: skip
+            "record/destroyed.json": "destroyed.json", "record/skipped.json": "skipped.json"}  # fmt: skip
 
 
 def judged_records(workspace: Workspace) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from labkit.course import course, gaps
 from labkit.course.manifest import Gap
+from labkit.lesson import skipping
 from labkit.lesson.context import Context
 from labkit.lesson.help.verdicts import MEANS, SIGNS, Known, Verdicts
 
@@ -18,7 +19,7 @@ Lines = list[tuple[str, str]]
 def overview(context: Context) -> tuple[Lines, Mapping[str, Any]]:
     """All gaps in the order in which they fail: what is known of each, its points, file and line."""
     verdicts = Verdicts(context)
-    found = verdicts.known(course.load(context.manifest).given)
+    found = verdicts.known(course.load(context.manifest).given, skipping.skipped(context.workspace))
     lines: Lines = [
         ("Your gaps, in the order in which they fail:", "strong"),
         (f"  in work/{context.workspace.path.name}/", "dim"),
@@ -52,9 +53,10 @@ def _data(known: Known) -> Mapping[str, Any]:
 def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:
     """One gap's task."""
     gap = gaps.find(context.manifest, name)
-    known = next(
-        k for k in Verdicts(context).known(course.load(context.manifest).given) if k.gap.name == gap.name
+    all_known = Verdicts(context).known(
+        course.load(context.manifest).given, skipping.skipped(context.workspace)
     )
+    known = next(each for each in all_known if each.gap.name == gap.name)
     place = known.place
     lines: Lines = [
         (f"Gap {gap.order} of {len(context.manifest.gaps)}: {gap.title}", "strong"),
@@ -75,6 +77,7 @@ def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:
         ("  ".join(f"./lab card {card}" for card in gap.cards), "dim"),
         (f"Begin it anew:  ./lab reset {gap.name}", "dim"),
         (f"Stuck:          ./lab hint {gap.name}", "dim"),
+        (f"Stuck for good: ./lab skip {gap.name}   (the reference stands in, its points are gone)", "dim"),
     ]
     return lines, {"gap": gap.name, "file": place.file, "line": place.line, "holds": list(gap.holds)}
 

@@ -17,12 +17,19 @@ from labkit.grading.model import LineResult
 from labkit.lesson.context import Context
 from labkit.lesson.screens import engine_of
 
-State = Literal["given", "open", "untried", "fails", "holds"]
+State = Literal["given", "skipped", "open", "untried", "fails", "holds"]
 #: one sign for each state, the same on every screen
-SIGNS: Mapping[State, str] = {"given": "=", "open": "·", "untried": "?", "fails": "✗", "holds": "✓"}
+SIGNS: Mapping[State, str] = {
+    "given": "=",
+    "skipped": "#",
+    "open": "·",
+    "untried": "?",
+    "fails": "✗",
+    "holds": "✓",
+}
 MEANS: Mapping[State, str] = {
     "holds": "tried, and it holds", "fails": "tried, and it does not hold", "untried": "written, not tried yet",
-    "open": "not written", "given": "given in your course",
+    "open": "not written", "given": "given in your course", "skipped": "skipped: the reference stands in, without points",
 }  # fmt: skip
 
 
@@ -78,19 +85,20 @@ class Verdicts:
         own = [line for line in self.lines if line.gap == gap and not line.hidden]
         return own or [line for line in self.lines if gap in line.alone and not line.hidden]
 
-    def known(self, given: Sequence[str] = ()) -> list[Known]:
-        """Every gap, in order."""
-        return [self._known(place, given) for place in self.places.values()]
+    def known(self, given: Sequence[str] = (), skipped: Sequence[str] = ()) -> list[Known]:
+        """Every gap, in order; `given` and `skipped`: those that the student does not write."""
+        unwritten: dict[str, State] = {**dict.fromkeys(given, "given"), **dict.fromkeys(skipped, "skipped")}
+        return [self._known(place, unwritten) for place in self.places.values()]
 
-    def _known(self, place: gaps.Place, given: Sequence[str]) -> Known:
+    def _known(self, place: gaps.Place, unwritten: Mapping[str, State]) -> Known:
         lines = self.lines_of(place.gap.name)
         own = [line for line in lines if line.gap == place.gap.name]
         said = {line.id: self.of(line) for line in lines}
         lost = tuple(line.id for line in lines if (told := said[line.id]) and told["earned"] < line.points)
         earned = sum(float(told["earned"]) for line in own if (told := said[line.id]))
         value: State = "untried" if None in said.values() else "holds"
-        if place.gap.name in given:
-            value = "given"
+        if place.gap.name in unwritten:
+            value, earned = unwritten[place.gap.name], 0.0
         elif not place.written:
             value = "open"
         elif lost:

@@ -41,10 +41,10 @@ def run(context: Context) -> StepResult:
     hunts = hunts_of(context)
     if options.get("fault"):
         hunts.begin_with(faults.by_name(str(options["fault"])).name)
+    if options.get("contract"):
+        return StepResult(tuple(_contract_and_gaps(context, outputs)))
     if hunts.active is None:
-        broken = _contract(context, outputs)
-        if all(check.passed for check in broken):
-            broken += proving.prove(context, "break")
+        broken = _contract_and_gaps(context, outputs)
         if any(not check.passed for check in broken):
             return StepResult(tuple(broken))
     else:
@@ -68,6 +68,12 @@ def hunts_of(context: Context) -> Hunts:
 
 
 # ---- The contract ---------------------------------------------------------------------------------------
+
+
+def _contract_and_gaps(context: Context, outputs: Mapping[str, str]) -> list[CheckResult]:
+    """The contract, and where it holds the gaps that are met by now."""
+    checks = _contract(context, outputs)
+    return [*checks, *(proving.prove(context, "break") if all(check.passed for check in checks) else ())]
 
 
 def _contract(context: Context, outputs: Mapping[str, str]) -> list[CheckResult]:

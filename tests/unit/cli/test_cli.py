@@ -154,10 +154,10 @@ def test_a_pipe_that_closes_under_an_error_is_no_second_error(monkeypatch: pytes
 
 
 @pytest.mark.processes
-def test_a_terminal_of_another_encoding_shows_every_command() -> None:
+def test_a_terminal_of_another_encoding_shows_every_command(tmp_path: Path) -> None:
     for words in (["steps/00_doctor.py"], ["-m", "labkit", "--plain"]):
         done = subprocess.run(
             [sys.executable, *words], capture_output=True, check=False, cwd=Path(cli.__file__).parents[2],
-            env={"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin", "LAB_BASE": "/nonexistent"},
+            env={"PYTHONIOENCODING": "latin-1", "PATH": "/usr/bin:/bin", "LAB_BASE": str(tmp_path)},
         )  # fmt: skip
         assert b"Traceback" not in done.stdout + done.stderr, done
