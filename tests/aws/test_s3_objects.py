@@ -133,3 +133,22 @@ def test_an_event_reaches_a_function_that_lets_s3_call_it(live: Any, aids: Any) 
         live.s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(key).encode())
     rows = aids.eventually(lambda: live.dynamodb.scan(TableName=table)["Items"])
     assert rows == [{"id": {"S": "picture+one.jpg"}, "name": {"S": "ObjectCreated:Put"}}]
+
+
+def test_the_tagging_api_tells_of_buckets_and_tables(live: Any) -> None:
+    """API references: Resource Groups Tagging API, GetResources; a bucket shows in its own region."""
+    bucket, table, tags = live.bucket(), live.name("tagged"), [{"Key": "course", "Value": live.name("c")}]
+    live.s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": tags})
+    live.dynamodb.create_table(
+        TableName=table, BillingMode="PAY_PER_REQUEST", Tags=tags,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )  # fmt: skip
+    asked = {"TagFilters": [{"Key": "course", "Values": [tags[0]["Value"]]}]}
+    api = live.clients.client("resourcegroupstaggingapi")
+    found = api.get_resources(**asked)["ResourceTagMappingList"]
+    assert sorted(each["ResourceARN"].rpartition(":")[2] for each in found) == sorted(
+        [bucket, f"table/{table}"]
+    )
+    only = api.get_resources(**asked, ResourceTypeFilters=["s3"])["ResourceTagMappingList"]
+    assert only == [{"ResourceARN": f"arn:aws:s3:::{bucket}", "Tags": tags}]

@@ -77,6 +77,7 @@ def descriptions(live: Live, made: Mapping[str, Any]) -> dict[str, Any]:
         "stack events": lambda: live.cloudformation.describe_stack_events(StackName="kept"),
         "template": lambda: live.cloudformation.get_template(StackName="kept"),
         "exports": live.cloudformation.list_exports,
+        "tagged": lambda: live.clients.client("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"],
         "tables": live.dynamodb.list_tables,
         "buckets": live.s3.list_buckets,
     }  # fmt: skip

@@ -29,6 +29,7 @@ from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.speed import speed_up
 from labkit.cloud.moto_seam.ssm_commands import Commands, correct_commands
 from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
+from labkit.cloud.moto_seam.tagging import Tagged, correct_tagging, nothing_tagged
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Hooks:
     `invoke` runs a function (see lambda_invoke.Invoke). `console_output` is an instance's boot log.
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
     `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
-    `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
+    `tagged(region)` tells the tags of the stores' things. `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
     `policies` are what IAM's simulator reads; without them it answers nothing.
     """
 
@@ -47,6 +48,7 @@ class Hooks:
     instance_status: Callable[[str], str]
     role_allows: Callable[[str, str, str, str], bool] = lambda role, action, resource, region: True
     read_object: ReadObject = no_objects
+    tagged: Tagged = nothing_tagged
     policies: Policies | None = None
     #: Run Command, and whether an instance's agent reports; None leaves moto's pretence
     commands: Commands | None = None
@@ -83,6 +85,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     if hooks.commands is not None:
         correct_commands(replacements, hooks.commands, hooks.managed)
     correct_quotas(replacements, account)
+    correct_tagging(replacements, hooks.tagged)
     return replacements
 
 

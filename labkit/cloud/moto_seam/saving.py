@@ -57,6 +57,7 @@ def write(collect: Callable[[], None]) -> Written:
 
     Raises pickle.PicklingError and its kin for what can't be written.
     """
+    _reducers()  # imports, which would let others run
     with between_requests(), _one_instant():
         collect()
         file = io.BytesIO()
@@ -150,12 +151,15 @@ class _Reader(pickle.Unpickler):
 @functools.cache
 def _reducers() -> Mapping[type, Callable[[Any], Any]]:
     from moto.logs.models import LogStream
+    from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
     from moto.ssm.models import ParameterDict
 
     return {
         weakref.WeakValueDictionary: lambda known: (weakref.WeakValueDictionary, (dict(known),)),
         ParameterDict: _reduce_parameters,
-        LogStream: _reduce_stream,
+        LogStream: lambda stream: _without(stream, events=[]),
+        # pages are generators under way: a token of before has expired
+        ResourceGroupsTaggingAPIBackend: lambda tagging: _without(tagging, _pages={}),
     }
 
 
@@ -164,9 +168,9 @@ def _reduce_parameters(known: Any) -> Any:
     return type(known), (known.account_id, known.region_name), vars(known), None, iter(known.items())
 
 
-def _reduce_stream(stream: Any) -> Any:
-    """Without its events."""
-    return copyreg.__newobj__, (type(stream),), {**vars(stream), "events": []}  # type: ignore[attr-defined]
+def _without(thing: Any, **left_out: Any) -> Any:
+    """As it is, but for these attributes."""
+    return copyreg.__newobj__, (type(thing),), {**vars(thing), **left_out}  # type: ignore[attr-defined]
 
 
 def _reduce_key(key: PrivateKeyTypes) -> Any:

@@ -259,7 +259,9 @@ class Cloud:
         hooks = Hooks(
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
-            read_object=self._buckets.read_object, policies=self._identities,
+            read_object=self._buckets.read_object,
+            tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
+            policies=self._identities,
             commands=RunCommand(self._instances.run_inside), managed=self._is_managed,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)

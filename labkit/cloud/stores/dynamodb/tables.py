@@ -79,6 +79,12 @@ class Tables:
         found = self._tables.get((region, name))
         return float(found.description["CreationDateTime"]) if found else None
 
+    def tagged(self, region: str) -> list[tuple[str, Mapping[str, str], str]]:
+        """ARN, tags and resource type of each table."""
+        with self.lock:
+            here = [table for (where, _), table in self._tables.items() if where == region]
+            return [(table.arn, dict(table.settings["tags"]), "dynamodb:table") for table in here]
+
     def tags_of(self, region: str, name: str) -> Mapping[str, str]:
         """A table's tags, where there is such a table; `name` may be an ARN."""
         found = self._tables.get((region, name.rsplit("/", 1)[-1]))

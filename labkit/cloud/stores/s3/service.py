@@ -122,6 +122,15 @@ class S3:
         told = [{"Key": key, "Value": value} for key, value in tags.items()]
         self.engine.storage.put_setting(bucket, "system_tags", told or None)
 
+    def tagged(self, region: str) -> list[tuple[str, Mapping[str, str], str]]:
+        """ARN, tags and resource type of each bucket of a region."""
+        engine = self.engine
+        tags = {
+            each.name: {tag["Key"]: tag["Value"] for tag in configurations.tags_of(engine, each.name)}
+            for each in engine.storage.buckets(region=region)
+        }
+        return [(f"arn:aws:s3:::{name}", told, "s3:bucket") for name, told in tags.items()]
+
     def preflight(self, bucket: str, call: Call) -> Told:
         """The answer to a page of another origin that asks whether it may ask."""
         try:

@@ -77,3 +77,15 @@ def test_every_service_that_answers_can_be_written(aws: Any, service: str) -> No
     account = table[ACCOUNT_ID]
     account["us-east-1" if "us-east-1" in account.regions else "aws"]
     assert f"moto.{service}.models:{service}_backends" in saving.read(saving.write(nothing))
+
+
+def test_a_page_that_was_under_way_has_expired(aws: Any) -> None:
+    """Resource Groups Tagging API reference, PaginationTokenExpiredException."""
+    from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends as table
+
+    table[ACCOUNT_ID]["us-east-1"]._pages["token"] = {"gen": iter(each for each in ()), "misc": None}
+    found = saving.read(saving.write(nothing))
+    assert (
+        found["moto.resourcegroupstaggingapi.models:resourcegroupstaggingapi_backends"]["us-east-1"]._pages
+        == {}
+    )
