@@ -166,7 +166,7 @@ def _spent(pid: int) -> tuple[str, float] | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         forked = "the cloud" if os.readlink(f"/proc/{pid}/cwd") == "/" else "the judging process"
         kind = next((name for words, name in _KINDS if words in command), "the server's other programs")
-        return forked if "grading.warm" in command else kind, sum(map(int, fields[11:13])) / _TICKS
+        return forked if "grading.process.warm" in command else kind, sum(map(int, fields[11:13])) / _TICKS
     return None
 
 

@@ -17,6 +17,7 @@ import pytest
 import labkit
 from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.deploy.targets import Target
+from tests.functional.commands import Commands
 
 ROOT = Path(labkit.__file__).resolve().parent.parent
 
@@ -38,6 +39,21 @@ def _watcher() -> "subprocess.Popen[str]":
     """The process that outlives this test run by a moment, one for each."""
     command = [sys.executable, "-I", "-c", _ENDING]
     return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, bufsize=1, start_new_session=True)
+
+
+#: commands that the file `lab` answers itself, or hands to another interpreter
+ANSWERED_BY_THE_FILE = {"doctor", "setup"}
+
+
+@functools.cache
+def _commands() -> Commands:
+    """What this test run's commands are forked from."""
+    return Commands()
+
+
+def _starts_otherwise(variable: str) -> bool:
+    """Whether it says how Python starts, or which."""
+    return variable.startswith(("PYTHON", "LANG", "LC_")) or variable in ("PATH", "HOME")
 
 
 @dataclass(frozen=True)
@@ -82,16 +98,25 @@ class Lab:
 
     def run(self, *arguments: str, timeout: float = 90) -> Run:
         """Run `./lab …` to its end."""
-        process = self.start(*arguments)
+        if set(arguments[:1]) & ANSWERED_BY_THE_FILE or any(map(_starts_otherwise, self.variables)):
+            return self.typed("/bin/sh", str(ROOT / "lab"), *arguments, timeout=timeout)
+        return Run(*_commands().run(arguments, self.environment, self.base, timeout))
+
+    def step(self, number: str, *arguments: str, timeout: float = 90) -> Run:
+        """Run what steps/NN_*.py runs, with --json, to its end."""
+        return self.run("step", number, "--json", *arguments, timeout=timeout)
+
+    def typed(self, *command: str, timeout: float = 90) -> Run:
+        """Run any command, in a process that begins with it, to its end."""
+        process = self._popen(list(command))
         output, errors = process.communicate(timeout=timeout)
         return Run(process.returncode, output, errors)
 
-    def step(self, number: str, *arguments: str, timeout: float = 90) -> Run:
-        """Run steps/NN_*.py with --json to its end."""
-        script = next((ROOT / "steps").glob(f"{number}_*.py"))
-        process = self._popen([sys.executable, str(script), "--json", *arguments])
-        output, errors = process.communicate(timeout=timeout)
-        return Run(process.returncode, output, errors)
+    def stop(self) -> None:
+        """Stop its clouds, if it may have some."""
+        if (self.base / ".lab").exists():
+            stopped = self.run("cloud", "stop")
+            assert stopped.status == 0, stopped
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start `./lab …`."""
@@ -130,13 +155,17 @@ class Lab:
         """The folder with the student's files."""
         return self.base / "work" / student
 
-    def _popen(self, command: list[str]) -> "subprocess.Popen[str]":
-        environment = {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of its commands."""
+        return {
             "PATH": os.environ["PATH"], "HOME": str(self.base / "home"), "LAB_BASE": str(self.base), "LANG": "C.UTF-8",
             **{name: os.environ[name] for name in ("LAB_TF_MIRROR",) if name in os.environ}, **self.variables,
         }  # fmt: skip
+
+    def _popen(self, command: list[str]) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            command, env=environment, cwd=self.base, stdin=subprocess.DEVNULL,
+            command, env=self.environment, cwd=self.base, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -152,8 +181,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     """A lab of its own for one test; its cloud is stopped afterwards."""
     made = Lab(tmp_path)
     yield made
-    stopped = made.run("cloud", "stop")
-    assert stopped.status == 0, stopped
+    made.stop()
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +192,7 @@ def deployed_solution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         run = made.step(number, "--student", "ada@uni.edu", "--solution")
         assert run.status == 0, run
     yield made
-    assert made.run("cloud", "stop").status == 0
+    made.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.submissions.making import ROOT, files_of, write
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Grade = Callable[..., Result]
 #: by default some lines of one; `make verify` takes whole ones: with many losses, in several ways, and not thought out
-SOME = ("server-writes", "path-image", "key-and-type", "crash-restart")
+SOME = ("server-writes", "key-and-type", "crash-restart")
 DEFAULT = ("M14-bucket-arn", SOME)
 MORE = ("solution", "M14-bucket-arn", "N53-name-not-defined", "M12-listens-on-loopback", "odd 1", "odd 2")
 
