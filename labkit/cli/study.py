@@ -255,10 +255,10 @@ def _reset(context: "Context", arguments: argparse.Namespace, console: Console) 
     changed = gaps.reset(gap, workspace.files(), context.workspaces.starter(workspace))
     backups = {name: workspace.write(name, data) for name, data in changed.items()}
     for name, backup in backups.items():
-        console.line(f"✓ {name}: the gap {gap.name} is as at the beginning.", style="good")
+        console.line(f"✓ {name}: the gap {gap.name!r} is as at the beginning.", style="good")
         console.line(f"  Your text is kept in {backup}.")
     if not changed:
-        console.line(f"The gap {gap.name} is as at the beginning already.")
+        console.line(f"The gap {gap.name!r} is as at the beginning already.")
     console.line(f"Write it, then:  ./lab {'plan' if gap.step == '02' else 'deploy'}", style="strong")
     console.result({"gap": gap.name, "backups": backups})
     return 0

@@ -33,7 +33,7 @@ def with_body(text: str, gap: str, body: str) -> str:
     """`text` with another body in `gap`. Raises WorkspaceError when the gap is not there."""
     if gap not in regions(text):
         raise WorkspaceError(
-            f"The markers of the gap {gap} are gone from your file.",
+            f"The markers of the gap {gap!r} are gone from your file.",
             hint="Put the comment lines '# >>> gap' and '# <<< gap' back; ./lab diff shows them.",
         )
     return with_bodies(text, {gap: body})
@@ -50,7 +50,7 @@ def find(manifest: Manifest, name: str) -> Gap:
         if len(found) == 1:
             return found[0]
     known = ", ".join(gap.name for gap in manifest.gaps)
-    raise UsageError(f"There is no gap {name}.", hint=f"The gaps are: {known}")
+    raise UsageError(f"There is no gap {name!r}.", hint=f"The gaps are: {known}")
 
 
 def place(gap: Gap, files: Mapping[str, bytes], starter: Mapping[str, bytes], engine: str) -> Place:

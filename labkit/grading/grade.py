@@ -199,13 +199,13 @@ def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:
     known = [line.id for line in lines.all]
     for name in request.only:
         if name not in known:
-            raise UsageError(f"There is no line {name}.", hint=f"The lines are: {', '.join(known)}")
+            raise UsageError(f"There is no line {name!r}.", hint=f"The lines are: {', '.join(known)}")
     if not request.gap:
         return request.only or tuple(known)
     of_gap = tuple(line.id for line in lines.lines if line.gap == request.gap)
     if not of_gap:
         gaps = sorted({line.gap for line in lines.lines if line.gap})
-        raise UsageError(f"There is no gap {request.gap}.", hint=f"The gaps are: {', '.join(gaps)}")
+        raise UsageError(f"There is no gap {request.gap!r}.", hint=f"The gaps are: {', '.join(gaps)}")
     return of_gap
 
 

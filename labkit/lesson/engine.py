@@ -52,7 +52,7 @@ def find_step(context: Context, name: str) -> Step:
         if name in (step.number, step.name, str(int(step.number))):
             return step
     known = ", ".join(f"{s.number} {s.name}" for s in context.manifest.steps)
-    raise UsageError(f"There is no step {name}.", hint=f"The steps are: {known}")
+    raise UsageError(f"There is no step {name!r}.", hint=f"The steps are: {known}")
 
 
 def run_step(context: Context, name: str) -> StepResult:

@@ -55,7 +55,7 @@ def blocked(line: Line, rubric: Rubric, before: Mapping[str, Verdict]) -> Verdic
         if verdict.lacking:
             return lacking.verdict(verdict.lacking)
         return Verdict(
-            verdict.outcome, hint=f"mend {need} first",
+            verdict.outcome, hint=f"mend the line {need!r} first",
             reason=f"it can't be tried as a whole until this holds: {need} ({rubric.line(need).title})",
         )  # fmt: skip
     return None

@@ -97,11 +97,11 @@ def _with_gap(
     for name in (name for name, text in reference.items() if gap in bodies(text)):
         theirs = _gaps(name, _file(name, student).replace("\r\n", "\n"))
         if gap not in theirs:
-            raise NoSuchText(f"in {name} the markers of the gap {gap} are gone")
+            raise NoSuchText(f"in {name} the markers of the gap {gap!r} are gone")
         why = misplaced(name, reference[name], gap, theirs[gap], resources)
         if why:
             raise NoSuchText(
-                f"the text of the gap {gap} in {name} is judged as submitted only, not alone: {why}",
+                f"the text of the gap {gap!r} in {name} is judged as submitted only, not alone: {why}",
                 "move what does not belong into the gap to a place outside it",
             )
         result[name] = with_bodies(result[name], {gap: theirs[gap]})
