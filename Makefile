@@ -6,7 +6,7 @@ PYTHON_IN_VENV = .venv/bin/python
 STUDENT ?= ada@uni.edu
 ENGINE ?= cloudformation
 # The shell gets them as variables, quoted: whatever they hold is one word there, and no command.
-export STUDENT ENGINE TARGET ONLY GAP
+export STUDENT ENGINE TARGET REGION ONLY GAP
 # More tests at once than a small machine has cores: many of them wait for a boot, a time-out, a provider.
 SIDE_BY_SIDE = -n 4 --no-loadscope-reorder
 # What Python compiled, and pytest rewrote, is kept: each worker, and each command that a test starts, would do it again.
@@ -26,9 +26,10 @@ grade: setup ## Judge STUDENT's lab (TARGET=deployed, ENGINE=terraform, ONLY=lin
 	  $(if $(filter command line environment,$(origin ENGINE)),--engine "$$ENGINE") \
 	  $(if $(ONLY),--only "$$ONLY") $(if $(GAP),--gap "$$GAP")
 
-solution: setup ## Deploy the reference solution for STUDENT with ENGINE and leave it running
+solution: setup ## Deploy the reference solution for STUDENT with ENGINE and leave it running (TARGET=aws, REGION=)
 	@sh ./lab generate --student "$$STUDENT" --solution --engine "$$ENGINE"
-	@sh ./lab deploy --student "$$STUDENT" --solution --engine "$$ENGINE"
+	@sh ./lab deploy --student "$$STUDENT" --solution --engine "$$ENGINE" $(if $(TARGET),--target "$$TARGET") \
+	  $(if $(REGION),--region "$$REGION")
 
 handout: setup ## Make dist/hybrid-lab.zip for students: no solution, no hidden checks, no tests
 	@sh ./lab handout

@@ -113,4 +113,4 @@ def _broken(context: "Context") -> tuple[Any, dict[str, Any]]:
 def _bench(context: "Context") -> "Bench":
     from labkit.lesson.faults.faults import Bench
 
-    return Bench(context.clients, context.deployed().outputs, context.cloud, context.workspace.variant.port)
+    return Bench(context.clients, context.deployed().outputs, context.place, context.workspace.variant.port)

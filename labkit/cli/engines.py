@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from labkit.base.errors import UsageError
 from labkit.base.events import banner
 from labkit.base.text import span
 from labkit.cli.console import Console
@@ -161,7 +162,10 @@ def _evidence(arguments: argparse.Namespace, places: Places, console: Console) -
     from labkit.course.manifest import load
     from labkit.course.workspace import Workspaces
     from labkit.deploy import aws_evidence, credentials
+    from labkit.lesson import aws
 
+    if aws.is_rehearsed():
+        raise UsageError("A rehearsal is no evidence of AWS.", hint="Leave the rehearsal, and deploy there.")
     manifest = load(places.root)
     workspace = Workspaces(places.base, manifest).open(arguments.student)
     region = arguments.region or manifest.region

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.base.errors import UsageError
 from labkit.base.events import Event, banner
 from labkit.cli.console import Console
+from labkit.cli.step_options import ON_AWS
 from labkit.lesson.model import Places
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--anyway", action="store_true", help="believe --student and --engine where the pack says otherwise"
     )
     parser.add_argument(
-        "--target", choices=["fresh", "deployed"], default="fresh",
-        help="fresh: deploy into an empty cloud, for the mark; deployed: what stands now",
+        "--target", choices=["fresh", "deployed", *ON_AWS], default="fresh",
+        help="fresh: deploy into an empty cloud, for the mark; deployed: what stands in the local cloud now",
     )  # fmt: skip
     parser.add_argument("--only", action="append", default=[], metavar="LINE", help="judge this line only")
     parser.add_argument("--gap", default="", help="judge this gap alone, in the reference system")
@@ -73,6 +74,12 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     from labkit.grading.reports import terminal, words
     from labkit.lesson import freshness
 
+    if arguments.target in ON_AWS:
+        raise UsageError(
+            "No line is judged on AWS: the mark is what your files are worth in an empty local cloud, and these are the same "
+            "files.",
+            hint="For the mark:  ./lab grade   To show that your lab stands on AWS, for the bonus:  ./lab evidence",
+        )
     request = _request(arguments, places)
     _refuse_points(arguments.gradescope_points, places)
     console.event(_banner(arguments, places))

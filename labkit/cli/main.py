@@ -28,8 +28,10 @@ from labkit.cli import (
     engines,
     grade_command,
     help_commands,
+    rehearse_command,
     step_options,
     study,
+    terminal,
     watch,
 )
 from labkit.cli.console import Console, open_console
@@ -164,6 +166,7 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
     study.register(commands, _common, _own_context)
     watch.register(commands, _common, _watched_context, main)
+    rehearse_command.register(commands, _common, _own_context)
     grade_command.register(commands, _common, _places)
     class_command.register(commands, _common, _places)
     help_commands.register(commands, _common, _places, _own_context)
@@ -257,23 +260,24 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
     options = Options(
         student=arguments.student, solution=arguments.solution, check_only=arguments.check,
         force=value("force", False), images=tuple(value("image", ())), engine=value("engine"),
-        lab_role=value("lab-role"), extra=step_options.given(arguments),
+        lab_role=value("lab-role"), target=value("target"), region=value("region") or "", yes=bool(value("yes")), extra=step_options.given(arguments),
     )  # fmt: skip
-    return Context(places, load(places.root), options, console.event, _local_cloud(places))
+    ask = functools.partial(terminal.typed, console)
+    return Context(places, load(places.root), options, console.event, _local_cloud(places), ask)
 
 
-def _own_context(console: Console, engine: str | None = None) -> "Context":
-    """The context of the current workspace, for commands that are no steps; `engine`: whose files they are about."""
+def _own_context(console: Console, options: Options = Options()) -> "Context":  # noqa: B008 - it is frozen
+    """The context of the current workspace, for commands that are no steps."""
     from labkit.course.manifest import load
     from labkit.lesson.context import Context
 
     places = _places()
-    return Context(places, load(places.root), Options(engine=engine), console.event, _local_cloud(places))
+    return Context(places, load(places.root), options, console.event, _local_cloud(places))
 
 
 def _watched_context(console: Console, extra: Mapping[str, Any]) -> "Context":
     """As _own_context, with options of a step."""
-    return dataclasses.replace(_own_context(console), options=Options(extra=extra))
+    return dataclasses.replace(_own_context(console), options=Options(extra=extra, target="local"))
 
 
 # -- commands ----------------------------------------------------------------------------------------
@@ -346,7 +350,7 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
 
 def _cloud(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.action in cloud_commands.ACTIONS:
-        return cloud_commands.run(arguments, _own_context(console), console)
+        return cloud_commands.run(arguments, _own_context(console, Options(target="local")), console)
     if arguments.account and arguments.action != "start":
         raise UsageError(
             "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"

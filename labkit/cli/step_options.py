@@ -8,6 +8,11 @@ import argparse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from labkit.deploy.targets import NAMES, ON_AWS
+from labkit.lesson.model import Options
+
+__all__ = ["ON_AWS", "OPTIONS", "add", "given", "place", "value"]
+
 _EVERY: Mapping[str, Mapping[str, Any]] = {
     "student": {"help": "your id, for example ada@uni.edu (default: the current one)"},
     "solution": {"action": "store_true", "help": "the reference solution (instructors)"},
@@ -17,6 +22,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "engine": {"choices": ["cloudformation", "terraform"],
                "help": "what deploys (default: what you used last, at first cloudformation)"},
     "lab-role": {"metavar": "NAME", "help": "use this role of the account instead of creating roles"},
+    "target": {"choices": NAMES,
+               "help": "where: the local cloud, AWS, or a Learner Lab (default: where this lab was deployed last)"},
+    "region": {"metavar": "NAME", "default": "", "help": "which region of AWS (default: where the lab stands, or its usual one)"},
+    "yes": {"action": "store_true", "help": "for scripts: AWS may be charged; nobody is asked for the word"},
+    "forget": {"action": "store_true",
+               "help": "of AWS: forget what stood in an account that is gone; deletes nothing"},
     "force": {"action": "store_true", "help": "replace files you changed; keeps a backup"},
     "watch": {"action": "store_true", "help": "deploy and check again whenever a file is saved"},
     "image": {"action": "append", "default": [], "metavar": "FILE|FOLDER|URL",
@@ -37,7 +48,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "compare": {"metavar": "FILE", "help": "another run, for example one on AWS, to lay beside yours"},
 }  # fmt: skip
 #: options that labkit.lesson.model.Options has a field for
-_FIELDS = {"engine", "lab-role", "force", "watch", "image"}
+_FIELDS = {"engine", "lab-role", "force", "watch", "image", "target", "region", "yes"}
 
 
 def add(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
@@ -51,6 +62,12 @@ def add(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
 def value(arguments: argparse.Namespace, name: str, default: Any = None) -> Any:
     """What was given of an option; `default` where it was not, or the step does not take it."""
     return getattr(arguments, name.replace("-", "_"), default)
+
+
+def place(arguments: argparse.Namespace) -> Options:
+    """Where a command that is no step looks."""
+    where = value(arguments, "target"), value(arguments, "region") or ""
+    return Options(engine=value(arguments, "engine"), target=where[0], region=where[1])
 
 
 def given(arguments: argparse.Namespace) -> Mapping[str, Any]:

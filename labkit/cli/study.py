@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import UsageError
 from labkit.base.events import Event, banner
+from labkit.cli import step_options
 from labkit.cli.console import Console
+from labkit.lesson.model import Options
 
 if TYPE_CHECKING:
     from labkit.course.course import Course
     from labkit.lesson.context import Context
     from labkit.lesson.help.trouble import Given, Stuck
 
-MakeContext = Callable[[Console, str | None], "Context"]
+MakeContext = Callable[[Console, Options], "Context"]
 Run = Callable[["Context", argparse.Namespace, Console], int]
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -36,7 +38,7 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
         """`looks`: whether it is about what is deployed somewhere, or to be; then its screen begins with where."""
 
         def command(arguments: argparse.Namespace, console: Console) -> int:
-            context = make(console, getattr(arguments, "engine", None))
+            context = make(console, step_options.place(arguments))
             if looks:
                 console.event(banner(_typed(name, arguments), context.target_words))
             return run(context, arguments, console)
@@ -315,6 +317,7 @@ def _register_looking_inside(add: Add) -> None:
         "place", nargs="?", metavar="server|INSTANCE", help="your server, or an instance by id or Name"
     )
     shell.add_argument("words", nargs="*", metavar="COMMAND", help="run this instead (after --)")
+    _where(shell)
     logs = add("logs", "what an instance or a function said", _logs)
     logs.add_argument(
         "place",
@@ -322,8 +325,15 @@ def _register_looking_inside(add: Add) -> None:
         help="your own, or any instance or function by id or name",
     )
     logs.add_argument("--find", metavar="TEXT", help="only lines with this text, for example a request id")
+    _where(logs)
     page = add("open", "one local page with path, images, rows and logs", _open)
     page.add_argument("--no-browser", action="store_true", help="only say where the page is")
+    _where(page)
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    for name in ("target", "region"):
+        parser.add_argument(f"--{name}", **step_options.OPTIONS[name])
 
 
 def _shell(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
@@ -357,6 +367,8 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
     instance, port = context.deployed().outputs["InstanceId"], context.workspace.variant.port
     if (state := power.state_of(context.clients, instance)) != "running":
         raise CloudError(f"Your server {instance} is {state}: nobody can go in.", hint=power.start(instance))
+    if not context.place.inside:
+        context.place.output_inside(instance, words)  # says why not, and where one can
     if not words:
         console.line(f"Inside your server {instance} (local cloud), as root. Try:", style="strong")
         console.line("  journalctl -u flask-app    systemctl status flask-app")
@@ -366,18 +378,23 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
 
 
 def local_shell(context: "Context", console: Console) -> int:
-    """A shell in which the AWS CLI, boto3, curl and Terraform mean the local cloud, and only that."""
+    """A shell in which the AWS CLI, boto3, curl and Terraform mean the target, and only that."""
     from labkit.cli import aws_cli, terminal
 
     target = context.clients.target
-    loopback = "127.0.0.1,localhost,169.254.169.254"
+    words = context.target_words if context.on_aws else "local cloud"
     around = context.terraform.variables(target)
     path = f"{aws_cli.install(context.places.state / 'bin')}{os.pathsep}{around.get('PATH', os.defpath)}"
+    loopback = "127.0.0.1,localhost,169.254.169.254"
+    without_proxy = {"NO_PROXY": loopback, "no_proxy": loopback} if target.is_local else {}
     environment = {
-        **around, "PATH": path, "PS1": "(local cloud) $ ", "PROMPT": "(local cloud) $ ",
-        "LAB_TARGET": "local cloud", "NO_PROXY": loopback, "no_proxy": loopback, "AWS_PAGER": "",
+        **around, "PATH": path, "PS1": f"({words}) $ ", "PROMPT": f"({words}) $ ",
+        "LAB_TARGET": words, **without_proxy, "AWS_PAGER": "",
     }  # fmt: skip
-    console.line("In this shell AWS commands mean the local cloud. Leave it with: exit", style="strong")
+    meaning = f"mean {words}" if context.on_aws else "mean the local cloud"
+    console.line(f"In this shell AWS commands {meaning}. Leave it with: exit", style="strong")
+    if context.on_aws:
+        console.line("What you create here by hand costs until you delete it.")
     os.chdir(context.places.base)  # where the printed commands' paths begin
     return terminal.shell(environment)
 
@@ -386,6 +403,15 @@ def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -
     from labkit.base.text import printable
     from labkit.lesson.path import logs, things
 
+    if arguments.place == "server" and not context.place.inside:
+        console.line(
+            "A server's journal is inside it, and from here nobody looks inside a server on AWS.",
+            style="warn",
+        )
+        console.line(
+            "In AWS's console: your instance, Connect, Session Manager. The boot log:  ./lab logs boot"
+        )
+        return 1
     readers: Mapping[str, Callable[..., list[str]]] = {
         "server": logs.server,
         "boot": logs.boot,
@@ -408,6 +434,11 @@ def _open(context: "Context", arguments: argparse.Namespace, console: Console) -
     from labkit.lesson.page import serving
     from labkit.lesson.page.site import LabSite
 
+    if context.on_aws:
+        raise UsageError(
+            "The page asks for all that stands every few seconds: it is for the local cloud.",
+            hint="At home:  ./lab open --target local",
+        )
     site = LabSite(context)
     with contextlib.closing(site.runner), serving.serve(site) as url:
         console.line(f"Your lab on one page: {url}", style="strong")

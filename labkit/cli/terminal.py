@@ -15,6 +15,26 @@ import threading
 import tty
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Protocol
+
+from labkit.base.errors import UsageError
+
+
+class Screen(Protocol):
+    """Where lines are shown (labkit.cli.console)."""
+
+    def line(self, text: str = "", *, style: str = "") -> None:
+        """Show one line."""
+
+
+def typed(screen: Screen, lines: Sequence[str]) -> str:
+    """Show the lines and return what a person types below them. Raises UsageError where nobody is there to type."""
+    for text in lines:
+        screen.line(text, style="strong" if text == lines[-1] else "")
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is here to type the word.", hint="In a script:  --yes")
+    return sys.stdin.readline()
+
 
 #: runs a program on three descriptors until it ends; returns its status
 Runner = Callable[[Sequence[int]], int]

@@ -26,6 +26,7 @@ from labkit.course.manifest import Manifest
 from labkit.course.variant import SOLUTION_SUFFIX, Variant, make_variant, student_id
 
 _FORMAT = 1
+_STANDING = "standing.json"
 _START = "Make your files first:  ./lab generate --student ada@uni.edu"
 
 Clock = Callable[[], datetime]
@@ -54,13 +55,57 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What the kit remembers of one place: as in Record, and of AWS the region, the last four digits of the account
+    with what stands for its whole number, and whether somebody agreed to what that costs.
+    """
+
+    engine: str
+    deployed: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    region: str = ""
+    digits: str = ""
+    account: str = ""
+    agreed: bool = False
+
+
+@dataclass(frozen=True)
 class Workspace:
-    """One folder of one student. Everything but the identity is read from disk when asked for."""
+    """One folder of one student. Everything but the identity is read from disk when asked for.
+
+    `place`: where that stands of which engine, deployment and steps are told: "" is the local cloud.
+    """
 
     path: Path
     variant: Variant
     names: tuple[str, ...]
     clock: Clock = _now
+    place: str = ""
+
+    @property
+    def kept(self) -> Path:
+        """The folder of what the kit remembers of this place."""
+        return self.path / ".lab" / self.place
+
+    @property
+    def standing(self) -> Standing:
+        """What the kit remembers of this place. Raises as `record` does."""
+        record = self.record
+        if not self.place:
+            return Standing(record.engine, record.deployed, record.steps)
+        return _read_standing(self.kept, record.engine)
+
+    def save_standing(self, **changes: Any) -> None:
+        """Change what is remembered of this place, in one step."""
+        if self.place:
+            _write_standing(self.kept, dataclasses.replace(self.standing, **changes))
+        else:
+            self.save_record(**changes)
+
+    def places(self) -> tuple[str, ...]:
+        """The places other than the local cloud of which anything is remembered."""
+        found = self.path.glob(f".lab/*/{_STANDING}")
+        return tuple(sorted(path.parent.name for path in found))
 
     @property
     def solution(self) -> bool:
@@ -146,18 +191,18 @@ class Workspace:
             "engine": engine, "target": target, "outputs": dict(outputs), "files": self.hashes(),
             **self._stamp(),
         } if outputs else {}  # fmt: skip
-        self.save_record(engine=engine, deployed=about)
+        self.save_standing(engine=engine, deployed=about)
         if self.twin is not None:
             with contextlib.suppress(WorkspaceError):  # a broken record is told when it is opened
-                self.twin.save_record(deployed={**about, "of": self.path.name} if about else {})
+                self.twin.save_standing(deployed={**about, "of": self.path.name} if about else {})
 
     def record_step(self, number: str) -> None:
         """Remember that a step is done, now, with the files as they are."""
-        self.save_record(steps={**self.record.steps, number: self._stamp()})
+        self.save_standing(steps={**self.steps_done(), number: self._stamp()})
 
     def steps_done(self) -> Mapping[str, Mapping[str, str]]:
-        """The steps that are done, by number, each with time ("at") and "fingerprint"."""
-        return self.record.steps
+        """The steps that are done here, by number, each with time ("at") and "fingerprint"."""
+        return self.standing.steps
 
     def _stamp(self) -> dict[str, str]:
         return {"at": self.clock().isoformat(timespec="seconds"), "fingerprint": self.fingerprint()}
@@ -180,6 +225,10 @@ class Workspaces:
         self._work = root / "work"
         self._manifest = manifest
         self._clock = clock
+
+    def at(self, root: Path) -> Self:
+        """The workspaces of the same lab in another folder."""
+        return type(self)(root, self._manifest, clock=self._clock)
 
     def generate(self, student: str, *, solution: bool = False, force: bool = False) -> Generated:
         """Write the student's files and make the workspace the current one.
@@ -350,6 +399,27 @@ def _read_record(path: Path, generate_command: str) -> Record:
             f"\n{_aside(path)}\n  {generate_command}",
         )
     return Record(**data)
+
+
+def _write_standing(kept: Path, standing: Standing) -> None:
+    state.write_json(kept / _STANDING, {"format": _FORMAT, **dataclasses.asdict(standing)})
+
+
+def _read_standing(kept: Path, engine: str) -> Standing:
+    """What was remembered; nothing yet where there is no file. Raises WorkspaceError for a broken one."""
+    path = kept / _STANDING
+    try:
+        data = state.read_json(path)
+        if data is None:
+            return Standing(engine)
+        if data.pop("format", None) != _FORMAT:
+            raise TypeError("another format")
+        return Standing(**data)
+    except (StateError, TypeError) as error:
+        raise WorkspaceError(
+            f"{path} is damaged, or was written by another version of the kit.",
+            hint=f"Move it aside; what stands there is found again by name and tag:\n  {state.move_aside(path)}",
+        ) from error
 
 
 def _aside(path: Path) -> str:

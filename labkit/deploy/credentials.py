@@ -42,6 +42,20 @@ _TOKEN_MISSING = (
 
 
 @dataclass(frozen=True)
+class Holder:
+    """Whom AWS takes us for. `ends`: when the session does, in seconds since the epoch; None: never, or nobody knows."""
+
+    account: str
+    arn: str
+    ends: float | None = None
+
+    @property
+    def in_learner_lab(self) -> bool:
+        """Whether this is a student of an AWS Academy Learner Lab."""
+        return _LEARNER_LAB in self.arn
+
+
+@dataclass(frozen=True)
 class Session:
     """Credentials as they are found: whether a session's, when it ends, since when the file holds them.
 
@@ -60,26 +74,27 @@ def require(
     *,
     environment: Mapping[str, str] = os.environ,
     clock: Callable[[], float] = time.time,
-) -> None:
+) -> Holder | None:
     """Return when `what` (a key of NEEDED) may begin: AWS takes the credentials, and they last long enough.
 
     A destroy begins with whatever time is left, since what is gone costs nothing. Emits a warning where nobody
     can tell how long they last. Raises DeployError, with the way to fresh ones, before anything was started.
     """
     if clients.target.is_local and clients.keys is None:
-        return  # the local cloud's administrator, for ever
-    arn = _identity(clients, clock)
+        return None  # the local cloud's administrator, for ever
+    account, arn = _identity(clients, clock)
     session = found(clients, environment)
     ends, now = _end(session, arn), clock()
     if ends is None:
         if session.temporary:
             emit(Event("warning", _unknown(session, now)))
-        return
+        return Holder(account, arn)
     left = ends - now
     if left <= 0 or (left < NEEDED[what] and what != "destroy"):
         raise DeployError(_too_short(what, left), hint=f"{_NOTHING} {FRESH}")
     if left < NEEDED[what]:
         emit(Event("warning", f"{_too_short(what, left)} What is not gone by then goes with the next run."))
+    return Holder(account, arn, ends)
 
 
 def on_aws(region: str, what: str, emit: Emit) -> Clients:
@@ -110,8 +125,8 @@ def found(clients: Clients, environment: Mapping[str, str]) -> Session:
     return Session(temporary=False)
 
 
-def _identity(clients: Clients, clock: Callable[[], float]) -> str:
-    """Who AWS says we are. Raises DeployError when it does not know us, or the clock is too far off."""
+def _identity(clients: Clients, clock: Callable[[], float]) -> tuple[str, str]:
+    """Account and ARN of who AWS says we are. Raises DeployError when it does not know us, or the clock is too far off."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -122,7 +137,7 @@ def _identity(clients: Clients, clock: Callable[[], float]) -> str:
     except BotoCoreError as error:
         raise _refused(error, clients) from error
     _refuse_skew(answer, clock)
-    return str(answer["Arn"])
+    return str(answer["Account"]), str(answer["Arn"])
 
 
 def _refused(error: Exception, clients: Clients) -> DeployError:

@@ -9,7 +9,7 @@ import functools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from labkit.aws.services import ClientsLoader, descriptions
 from labkit.base.errors import UsageError
@@ -39,6 +39,11 @@ class Keys:
 
 #: nobody: requests are not signed
 ANONYMOUS = Keys("", "")
+
+
+#: AWS itself as the kit knows it: any account, and an AWS Academy Learner Lab
+ON_AWS = ("aws", "learner-lab")
+NAMES = ("local", *ON_AWS)
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,16 @@ class Target:
         }
 
 
-def aws(region: str) -> Target:
-    """AWS itself, in this region. Raises UsageError for one that AWS does not have."""
+def aws(region: str, name: str = "aws") -> Target:
+    """AWS itself, in this region, known as one of ON_AWS. Raises UsageError for a region that AWS does not have."""
     if region not in regions():
         near = ", ".join(difflib.get_close_matches(region, sorted(regions()), 3)) or "us-east-1, eu-west-1"
         raise UsageError(f"AWS has no region {region}.", hint=f"Regions are called, for example: {near}")
-    return Target("aws", region)
+    return Target(name, region)
+
+
+#: AWS throttles, and loses answers (SDKs and tools reference guide, "Retry behavior": standard)
+_PATIENT: Final[Any] = {"mode": "standard", "max_attempts": 6}
 
 
 @dataclass(frozen=True)
@@ -132,13 +141,24 @@ class Clients:
                 )
             return self._made[key]
 
+    def presigner(self) -> Any:
+        """A client of S3 whose presigned URLs name bucket and region, and are good with a session's keys.
+
+        S3 user guide, "Sharing objects with presigned URLs", "Virtual hosting of buckets".
+        """
+        from botocore.config import Config
+
+        config = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+        where = self.target.endpoint_url or f"https://s3.{self.target.region}.amazonaws.com"
+        return self._session.client("s3", endpoint_url=where, config=config)
+
     def _config(self, read_timeout: float) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
 
         return Config(
             read_timeout=read_timeout,
-            retries={"max_attempts": 1 if self.target.is_local else 4},
+            retries={"max_attempts": 1} if self.target.is_local else _PATIENT,
             proxies={} if self.target.is_local else None,
             max_pool_connections=32,
             signature_version=UNSIGNED if self._signer == ANONYMOUS else None,

@@ -147,7 +147,7 @@ class Terraform:
 
     @property
     def _state(self) -> Path:
-        return self.source.folder / terraform_state.NAME
+        return terraform_state.path_of(self.source.folder, self.clients.target)
 
     @functools.cached_property
     def _commands(self) -> Commands:
@@ -214,7 +214,10 @@ class Terraform:
 
     @property
     def _failure(self) -> Path:
-        return self.source.folder / OWN / "terraform-failure.json"
+        target = self.clients.target
+        return (
+            self.source.folder / OWN / f"terraform-failure{'' if target.is_local else f'-{target.name}'}.json"
+        )
 
     def _remember_failure(self, reason: str) -> None:
         if self._state.is_file():

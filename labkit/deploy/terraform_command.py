@@ -186,6 +186,7 @@ class Setup:
             **target.environment(), **(keys.environment() if keys else {}),
             "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
             "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+            **({} if target.is_local else {"TF_WORKSPACE": target.name}),
         }  # fmt: skip
 
     def _version(self, program: str) -> tuple[int, int]:

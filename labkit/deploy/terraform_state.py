@@ -10,8 +10,17 @@ import json
 from pathlib import Path
 
 from labkit.base import state
+from labkit.deploy.targets import Target
 
 NAME, BACKUP = "terraform.tfstate", "terraform.tfstate.backup"
+
+
+def path_of(folder: Path, target: Target) -> Path:
+    """The state of what stands at a target: beside the files, or that of a workspace of Terraform's with the target's name.
+
+    Terraform: "Workspaces" (local state in terraform.tfstate.d), TF_WORKSPACE (labkit.deploy.terraform_command).
+    """
+    return folder / NAME if target.is_local else folder / "terraform.tfstate.d" / target.name / NAME
 
 
 def is_locked(path: Path) -> bool:

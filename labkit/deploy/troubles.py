@@ -30,7 +30,42 @@ FRESH = (
     "~/.aws/credentials), then run the same command again."
 )
 
+#: what an account has no room for, or AWS will not have now; nothing in the files decides it
+LIMITS = (
+    Trouble(
+        r"VpcLimitExceeded|maximum number of VPCs",
+        "This account has as many VPCs in this region as it may: {0}",
+        "Delete one that you do not need (./lab sweep --target aws), or destroy and deploy in another region.",
+    ),
+    Trouble(
+        r"VcpuLimitExceeded|InstanceLimitExceeded|InsufficientInstanceCapacity|MaxSpotInstanceCount",
+        "There is no room for another instance now: {0}",
+        "End one that you do not need, or wait some minutes; then run the same command again.",
+    ),
+    Trouble(
+        r"conditional operation is currently in progress|OperationAborted",
+        "S3 is not done with a bucket of this name yet: {0}",
+        "A name that was deleted may stay locked for a while (an hour at the most): run the same command again later.",
+    ),
+    Trouble(
+        r"PendingVerification|OptInRequired|SubscriptionRequired|account is currently blocked",
+        "AWS has not opened this account for it: {0}",
+        "A new account is verified within hours: wait for AWS's mail, then run the same command again.",
+    ),
+    Trouble(
+        r"UnreservedConcurrentExecution|below its minimum value of",
+        "This account's concurrency is too small to reserve any of it: {0}",
+        "Take reserved concurrency out of your file, then deploy again.",
+    ),
+    Trouble(
+        r"\bfree (t\w+er|plan)",
+        "This account's plan refuses that type of instance: {0}",
+        "t3.micro is the lab's own; put it back, then deploy again.",
+    ),
+)
+
 COMMON = (
+    *LIMITS,
     Trouble(
         r"RequestTimeTooSkewed|Signature expired|Signature not yet current",
         "This machine's clock is wrong: AWS refuses what is signed with it: {0}",
@@ -57,6 +92,11 @@ COMMON = (
         r"connection refused|no such host|network is unreachable|connection reset|could not connect to the endpoint",
         "AWS's endpoint does not answer: {0}",
         "For the local cloud:  ./lab cloud status   For AWS: check the connection. Then run it again.",
+    ),
+    Trouble(
+        r"service control policy",
+        "A policy of the organization that the account belongs to forbids it: {0}",
+        "Your files are right. Another region may be open (--region us-east-1); else ask whoever gave you the account.",
     ),
     Trouble(
         r"AccessDenied|UnauthorizedOperation|not authorized to perform",

@@ -1,13 +1,15 @@
-"""What a step works with: the workspace, the cloud, the clients, all made at first use.
+"""What a step works with: the workspace, the place where it goes, the clients, all made at first use.
 
 What belongs here: putting collaborators together for one run of one step. What does not: what a step does.
 """
 
+import dataclasses
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labkit.base import state
-from labkit.base.errors import StepOrderError
+from labkit.base.errors import StepOrderError, UsageError, WorkspaceError
 from labkit.base.events import Emit, Event
 from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.course import course
@@ -15,20 +17,29 @@ from labkit.course.manifest import Manifest
 from labkit.course.workspace import Workspace, Workspaces
 from labkit.deploy.engines import choose, make_engine, refuse_switch
 from labkit.deploy.model import Deployment, Engine, Source
-from labkit.deploy.targets import Clients
+from labkit.deploy.targets import ON_AWS, Clients
 from labkit.deploy.terraform_command import Setup
+from labkit.lesson import aws, roles
 from labkit.lesson.model import Options, Places
+from labkit.lesson.place import Local, OnAws, Place
+
+_CURRENT = "place.json"
+
+
+def _nobody(lines: Sequence[str]) -> str:
+    raise UsageError("Nobody is here to type the word AWS.", hint="In a script:  ./lab deploy --yes")
 
 
 @dataclass(frozen=True)
 class Context:
-    """One run of one step."""
+    """One run of one step. `ask` shows lines to a person and returns what was typed; it raises where nobody is there."""
 
     places: Places
     manifest: Manifest
     options: Options
     emit: Emit
     cloud: LocalCloud
+    ask: Callable[[Sequence[str]], str] = _nobody
 
     @functools.cached_property
     def workspaces(self) -> Workspaces:
@@ -37,44 +48,87 @@ class Context:
 
     @functools.cached_property
     def workspace(self) -> Workspace:
-        """The workspace that the options name, or the current one.
+        """The workspace that the options name, or the current one, as it is at the target.
 
         Raises WorkspaceError when there is none, or it is broken.
         """
+        found = self._any_workspace
+        return dataclasses.replace(found, place=self.target) if self.target in ON_AWS else found
+
+    @functools.cached_property
+    def _any_workspace(self) -> Workspace:
         return self.workspaces.open(self.options.student, solution=self.options.solution)
 
     @functools.cached_property
+    def target(self) -> str:
+        """Where this goes, one of labkit.deploy.targets.NAMES: as asked for, else where this workspace deployed last."""
+        if self.options.target is not None:
+            return self.options.target
+        try:
+            remembered: dict[str, str] = state.read_json(self._any_workspace.path / ".lab" / _CURRENT) or {}
+        except WorkspaceError:
+            return "local"  # nothing is remembered before there are files
+        return remembered.get("target", "local")
+
+    def go_on_at(self, target: str) -> None:
+        """From now on this workspace's steps go there, where they are not told otherwise."""
+        state.write_json(self._any_workspace.path / ".lab" / _CURRENT, {"target": target})
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether this goes to AWS itself."""
+        return self.target in ON_AWS
+
+    @functools.cached_property
+    def arrival(self) -> aws.Arrival:
+        """AWS, asked who we are. Raises as aws.arrive does."""
+        return aws.arrive(self.target, self.region, self.workspace, self.emit)
+
+    @functools.cached_property
     def clients(self) -> Clients:
-        """Clients of the target; the local cloud is started when it is not running."""
+        """Clients of the target; the local cloud is started when it is not running. On AWS raises as aws.arrive does."""
+        if self.on_aws:
+            return self.arrival.clients
         endpoint = self.cloud.ensure(self.emit)
         return Clients(endpoint.target(self.region))
 
-    @property
+    @functools.cached_property
+    def place(self) -> Place:
+        """What a step asks of the place besides AWS's API."""
+        return OnAws(self.clients, self.emit) if self.on_aws else Local(self.cloud)
+
+    @functools.cached_property
     def region(self) -> str:
-        """Where to deploy: the lab's region, or the account's usual one where that is not open to it."""
-        return self.cloud.account.region(self.manifest.region)
+        """Where to deploy: as asked for on AWS; the lab's region, or the account's usual one where that is not open to it."""
+        usual = self.manifest.region
+        if self.on_aws:
+            return aws.region(self.target, self.options.region, self.workspace, usual)
+        return self.cloud.account.region(usual)
 
     @property
     def target_words(self) -> str:
-        """Where this deploys to, as every screen says it; the cloud need not run for that."""
+        """Where this deploys to, as every screen says it; nothing is asked for that."""
+        if self.on_aws:
+            return aws.words(self.target, self.region, self.workspace.standing.digits)
         account = self.cloud.account
         return f"local cloud, {account.name} account" if account.role else "local cloud"
+
+    @functools.cached_property
+    def own_role(self) -> str:
+        """The role that the account lets a lab use instead of its own; "" where it may make roles."""
+        if self.on_aws:
+            return roles.LAB_ROLE if self.arrival.holder.in_learner_lab else ""
+        return self.cloud.account.role
 
     @functools.cached_property
     def source(self) -> Source:
         """What is deployed: the workspace's files and its choices.
 
-        A choice made once (--lab-role) holds for this workspace until another is made; an account that lets
-        nobody make roles chooses its own.
+        A choice made once (--lab-role) holds for this workspace and target until another is made, as long as the account
+        has that role; an account that lets nobody make roles chooses its own. Raises DeployError as roles.choose does.
         """
         workspace = self.workspace
-        path = workspace.path / ".lab" / "choices.json"
-        choices: dict[str, str] = state.read_json(path) or {}
-        if self.options.lab_role is not None:
-            choices["lab_role"] = self.options.lab_role
-            state.write_json(path, choices)
-        if role := self.cloud.account.role:
-            choices.setdefault("lab_role", role)  # an account that makes none brings one along
+        choices = roles.choose(self)
         values = {**workspace.variant.parameters(), **choices}
         return Source(workspace.variant.name, workspace.path, values, workspace.variant.tags())
 
@@ -86,19 +140,19 @@ class Context:
         something stands.
         """
         name = self.wanted_engine
-        if name != self.workspace.record.engine:
+        if name != self.workspace.standing.engine:
             self.refuse_other_engine()
-            self.workspace.save_record(engine=name)
+            self.workspace.save_standing(engine=name)
         return name
 
     @property
     def wanted_engine(self) -> str:
         """The engine asked for, else the one of before; nothing is remembered. Raises UsageError as engine_name does."""
-        return choose(self.options.engine, self.workspace.record.engine, course.load(self.manifest).engines)
+        return choose(self.options.engine, self.workspace.standing.engine, course.load(self.manifest).engines)
 
     def refuse_other_engine(self) -> None:
         """Raise OtherEngineStands when what stands was made with another engine than the one wanted."""
-        if self.cloud.running() or self.cloud.kept_since:  # without a cloud nothing stands
+        if self.on_aws or self.cloud.running() or self.cloud.kept_since:  # without a cloud nothing stands
             refuse_switch(self.wanted_engine, self.clients, self.source)
 
     def make_engine(self, name: str) -> Engine:

@@ -128,7 +128,7 @@ def warn(context: Context) -> bool:
 
 
 def _path(context: Context, name: str = _FILE) -> Path:
-    return context.workspace.path / ".lab" / name
+    return context.workspace.kept / name
 
 
 def _deployed(context: Context) -> Inventory:

@@ -8,6 +8,7 @@ import importlib
 import keyword
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from labkit.base.errors import DeployError, EngineError, UsageError
@@ -120,7 +121,8 @@ def _remember(context: Context, step: Step, result: StepResult) -> None:
     if step.name == DOCTOR:
         return  # it keeps its own record: there may be no workspace yet
     if result.passed:
-        context.workspace.record_step(step.number)
+        here = step.name in progress.AT_A_TARGET
+        (context.workspace if here else replace(context.workspace, place="")).record_step(step.number)
     failed = next((check for check in result.checks if not check.passed), None)
     Trouble(context.workspace).note(step.number, failed)
 

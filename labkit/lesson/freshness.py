@@ -21,7 +21,7 @@ _DEPLOYED = {
 
 def undeployed(workspace: Workspace) -> list[str]:
     """Names of files whose text is not the one that was deployed; empty when nothing is deployed."""
-    deployed = workspace.record.deployed
+    deployed = workspace.standing.deployed
     if not deployed:
         return []
     before = deployed.get("files", {})
@@ -35,7 +35,7 @@ def warn(workspace: Workspace, emit: Emit) -> None:
     names = undeployed(workspace)
     if not names:
         return
-    at = datetime.fromisoformat(str(workspace.record.deployed["at"])).astimezone().strftime("%H:%M:%S")
+    at = datetime.fromisoformat(str(workspace.standing.deployed["at"])).astimezone().strftime("%H:%M:%S")
     if of := others(workspace):
         emit(
             Event(
@@ -52,7 +52,7 @@ def warn(workspace: Workspace, emit: Emit) -> None:
 
 def others(workspace: Workspace) -> str:
     """The folder of the same student's from which what stands was deployed; "" where it was this one, or nothing stands."""
-    return str(workspace.record.deployed.get("of", ""))
+    return str(workspace.standing.deployed.get("of", ""))
 
 
 def _saved(path: Path) -> str:

@@ -23,6 +23,9 @@ class Options:
     images: tuple[str, ...] = ()
     engine: str | None = None
     lab_role: str | None = None
+    target: str | None = None
+    region: str = ""
+    yes: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

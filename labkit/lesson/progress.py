@@ -7,6 +7,7 @@ doing steps.
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from labkit.base import state
@@ -15,6 +16,7 @@ from labkit.base.text import span
 from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.course import course
 from labkit.course.manifest import Step
+from labkit.lesson import aws
 from labkit.lesson.context import Context
 from labkit.lesson.help.trouble import Trouble
 
@@ -22,6 +24,8 @@ from labkit.lesson.help.trouble import Trouble
 DOCTOR = "doctor"
 #: steps that change what stands: one that did not come to its end has to be run again
 _CHANGING = ("deploy", "destroy")
+#: steps that are done at one target, and not at another by that; the rest is about files, and done everywhere
+AT_A_TARGET = ("plan", "deploy", "wire", "process", "break", "measure", "destroy")
 #: steps that only look: whoever has gone on without them need not go back
 _LOOKING = (DOCTOR, "plan")
 
@@ -44,14 +48,16 @@ def interrupted(context: Context) -> str:
 
 
 def _mark(context: Context) -> Path:
-    return context.workspace.path / ".lab" / "under-way.json"
+    return context.workspace.kept / "under-way.json"
 
 
 def done_steps(context: Context) -> set[str]:
     """Numbers of the steps that are done and still hold: what was deployed may be gone since."""
     workspace = context.workspace
-    done = set(workspace.steps_done()) | _fit_machine(context)
-    if workspace.record.deployed:  # something stands again: it is not destroyed any more
+    here = {context.manifest.step(name).number for name in AT_A_TARGET}
+    everywhere = set(replace(workspace, place="").steps_done()) - here
+    done = (set(workspace.steps_done()) & here) | everywhere | _fit_machine(context)
+    if workspace.standing.deployed:  # something stands again: it is not destroyed any more
         done -= {context.manifest.step(name).number for name in ("destroy", "submit")}
     if interrupted(context) == "deploy" or is_gone(context):
         done -= {context.manifest.step("deploy").number}
@@ -62,8 +68,8 @@ def is_gone(context: Context) -> bool:
     """Whether what was deployed is known to stand no more: the cloud runs, and its network is not in it."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    deployed = context.workspace.record.deployed
-    if not deployed or context.cloud.running() is None:
+    deployed = context.workspace.standing.deployed
+    if not deployed or context.on_aws or context.cloud.running() is None:  # AWS is asked by steps only
         return False
     wanted = [{"Name": "vpc-id", "Values": [str(deployed.get("outputs", {}).get("VpcId", ""))]}]
     try:
@@ -84,7 +90,7 @@ def next_step(context: Context) -> Step | None:
     if stuck and stuck.step not in done and stuck.step <= furthest:  # one that only looks keeps nobody back
         due = next((s for s in steps if s.number == stuck.step and s.name not in _LOOKING), due)
     deploy = context.manifest.step("deploy")
-    stands = bool(context.workspace.record.deployed) or deploy.number not in done
+    stands = bool(context.workspace.standing.deployed) or deploy.number not in done
     return due if due is None or stands or deploy.number not in due.needs else deploy
 
 
@@ -126,11 +132,21 @@ def overview(context: Context) -> Iterator[tuple[str, str]]:
 
 def _target(context: Context) -> Iterator[tuple[str, str]]:
     """Where it deploys to, and what of it stands."""
-    yield f"target: {context.target_words}, {_of_the_cloud(context.cloud)}", ""
+    yield f"target: {context.target_words}{'' if context.on_aws else f', {_of_the_cloud(context.cloud)}'}", ""
+    yield from _elsewhere(context)
     if name := interrupted(context):
         yield f"! The last ./lab {name} did not come to its end: it goes on where it was.", "warn"
     elif is_gone(context):
         yield "! What you deployed stands no more; your files are untouched.", "warn"
+
+
+def _elsewhere(context: Context) -> Iterator[tuple[str, str]]:
+    """What stands at other targets: nobody may forget it."""
+    for name in ("", *context.workspace.places()):
+        there = replace(context.workspace, place=name).standing
+        if there.deployed and name != context.workspace.place:
+            called = aws.words(name, there.region, there.digits) if name else "the local cloud"
+            yield f"also stands: in {called}   (--target {name or 'local'})", "warn" if name else ""
 
 
 def _of_the_cloud(cloud: LocalCloud) -> str:

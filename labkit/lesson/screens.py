@@ -28,4 +28,4 @@ def mend(context: Context, gap: str) -> str:
 
 def engine_of(context: Context) -> str:
     """The engine that the student asks about, else works with: that of the last deployment."""
-    return context.options.engine or context.workspace.record.engine
+    return context.options.engine or context.workspace.standing.engine

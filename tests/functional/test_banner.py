@@ -40,9 +40,9 @@ SAYS = {
     "": "target: local cloud, running",
 }
 #: commands that take long, or wait for Ctrl-C: tested below and elsewhere
-LONG = {"grade", "demo", "parity", "open", "shell"}
+LONG = {"grade", "demo", "parity", "open", "shell", "rehearse"}
 #: what is about the kit's files alone
-NOWHERE = {"handout", "course", "class", "dev"}
+NOWHERE = {"handout", "course", "class", "dev", "ta", "help-me", "watch", "skip", "unlock"}
 
 
 def commands() -> set[str]:

@@ -67,14 +67,6 @@ def test_terraform_works_with_the_accounts_own_role(learner_lab: Context, tmp_pa
     goes_through(context(tmp_path, engine="terraform"))
 
 
-def test_the_choice_holds_until_another_is_made(tmp_path: Path) -> None:
-    made = context(tmp_path, lab_role="Mine")
-    run_step(made, "01")
-    assert made.source.choices["lab_role"] == "Mine"
-    assert context(tmp_path).source.choices["lab_role"] == "Mine"
-    assert context(tmp_path, lab_role="").source.choices["lab_role"] == ""
-
-
 @pytest.mark.verify
 @pytest.mark.terraform
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="Terraform is not installed here")

@@ -17,6 +17,7 @@ import labkit
 ROOT = Path(labkit.__file__).parent
 #: modules that are started or imported by name, by who names them: what neither mypy nor the contracts follow
 NAMED = {
+    "cloud.client.rehearsal": {"cloud.rehearsal.stage"},
     "classroom.courier": {"classroom.porter"},
     "cli.main": {"dev"},
     "cloud.client.launching": {"cloud.server.server"},

@@ -203,6 +203,14 @@ class LocalCloud:
         """Serve `data` on the image host (outside every VPC); returns its URL."""
         return str(self.ask("PUT", f"images/{quote(name)}", data)["url"])
 
+    def session_of(self, role: str, name: str, seconds: int) -> Keys:
+        """Keys of a session of that role, good for so long."""
+        body = json.dumps({"role": role, "session": name, "seconds": seconds}).encode()
+        found = self.ask("POST", "credentials", body)
+        return Keys(
+            found["access_key_id"], found["secret_access_key"], found["session_token"], found["expires_at"]
+        )
+
     def delay_images(self, seconds: float) -> None:
         """Let the image host wait so long before each answer."""
         self.ask("PUT", "image-host", json.dumps({"delay": seconds}).encode())
@@ -426,10 +434,10 @@ def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoin
 
 
 @contextlib.contextmanager
-def leashed(folder: Path) -> Iterator[LocalCloud]:
+def leashed(folder: Path, *, wanted: str = "") -> Iterator[LocalCloud]:
     """A local cloud for the body, not started yet; it ends with the body, and with us however we end."""
     reader, writer = os.pipe()
-    cloud = LocalCloud(folder, leash=reader)
+    cloud = LocalCloud(folder, leash=reader, wanted=wanted)
     try:
         yield cloud
     finally:

@@ -26,7 +26,12 @@ class Attempt:
 
 
 def run(context: Context, outputs: Outputs, predicted: str) -> StepResult:
-    """Make all attempts; compare with the prediction, y or n for each. Raises UsageError for another text."""
+    """Make all attempts; compare with the prediction, y or n for each. Raises UsageError for another text, and on AWS."""
+    if context.on_aws:
+        raise UsageError(
+            "The attack is for the local cloud: it needs the server's own keys, and packets from a stranger in your VPC.",
+            hint="Attack at home:  ./lab break --target local --attack nnnnynnn",
+        )
     if len(predicted) != len(ATTEMPTS) or set(predicted.lower()) - {"y", "n"}:
         listed = "\n".join(f"{number} {attempt.text}" for number, attempt in enumerate(ATTEMPTS, 1))
         raise UsageError(
@@ -130,7 +135,7 @@ def _imds_v1(context: Context, outputs: Outputs) -> bool:
         "%{http_code}",
         "http://169.254.169.254/latest/meta-data/",
     ]
-    return context.cloud.output_inside(outputs["InstanceId"], words)[1].strip() == "200"
+    return context.place.output_inside(outputs["InstanceId"], words)[1].strip() == "200"
 
 
 def _through(url: str) -> Callable[[Context, Outputs], bool]:

@@ -79,7 +79,7 @@ class Hunts:
     """The hunts of one workspace, kept in its .lab/break.json."""
 
     def __init__(self, workspace: Workspace, pool: Sequence[str], how_many: int = HOW_MANY) -> None:
-        self._path = workspace.path / ".lab" / "break.json"
+        self._path = workspace.kept / "break.json"
         value = state.read_json(self._path)
         names = choose(workspace.variant.lab_token, pool, how_many)
         self.all = [Hunt(**hunt) for hunt in value["hunts"]] if value else [Hunt(name) for name in names]

@@ -160,7 +160,7 @@ def own_values(context: Context) -> dict[str, str]:
         workspace = context.workspace
     except WorkspaceError:
         return dict(make_variant(context.manifest.salt, "ada@uni.edu").values())
-    outputs = dict(workspace.record.deployed.get("outputs", {}))
+    outputs = dict(workspace.standing.deployed.get("outputs", {}))
     return {**workspace.variant.values(), **{_snake(name): value for name, value in outputs.items()}}
 
 

@@ -118,9 +118,11 @@ def _role_of(clients: Any, outputs: Mapping[str, str]) -> str:
 
 
 def environment_lines(context: Context, outputs: Mapping[str, str]) -> tuple[str, ...]:
-    """What the service sees beside what the boot script had."""
+    """What the service sees beside what the boot script had; nothing where nobody can look inside."""
+    if not context.place.inside:
+        return ("Inside a server on AWS: Session Manager, then  systemctl show -p Environment flask-app",)
     script = "tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value flask-app)/environ | cut -d= -f1"
-    sees = context.cloud.output_inside(outputs["InstanceId"], ["/bin/sh", "-c", script])[1].split()
+    sees = context.place.output_inside(outputs["InstanceId"], ["/bin/sh", "-c", script])[1].split()
     boot = context.workspace.files().get("flask_server_startup.sh", b"").decode(errors="replace")
     exported = re.findall(r"^export (\w+)=", boot, re.MULTILINE)
     first = next((n for n, line in enumerate(boot.splitlines(), 1) if line.startswith("export ")), 0)

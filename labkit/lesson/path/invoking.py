@@ -4,6 +4,7 @@ What belongs here: one invocation and what came back. What does not: judging it 
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 
 from labkit.base.errors import CloudError
 from labkit.deploy.targets import Clients
+
+#: the signature of a presigned URL is long, and whoever reads it may use it
+_PRESIGNED = re.compile(r"\?X-Amz-[^\s'\")]+")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Answer:
         detail = self.body.get("result")
         inner = detail.get("error") if isinstance(detail, Mapping) else None
         said = self.body.get("error") or inner or self.body.get("message") or ""
-        return self.problem or str(said)
+        return _PRESIGNED.sub("?…", self.problem or str(said))
 
 
 def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:

@@ -30,6 +30,10 @@ def find(context: Context, word: str, *, kinds: tuple[str, ...] = ("instance", "
 
     Raises UsageError where there is none, or more than one.
     """
+    if context.on_aws:
+        raise UsageError(
+            "On AWS only your own server and function are looked into.", hint="At home:  --target local"
+        )
     region = os.environ.get("AWS_DEFAULT_REGION") or context.region
     if re.fullmatch(r"i-[0-9a-f]+", word):
         states = {each["id"]: each["state"] for each in context.cloud.ask("GET", "status")["instances"]}

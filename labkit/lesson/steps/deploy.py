@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
-from labkit.lesson import drift
+from labkit.lesson import agreeing, drift
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import diagnosis, power
 from labkit.lesson.screens import mend
 
-OPTIONS = ("engine", "lab-role", "watch")
+OPTIONS = ("engine", "lab-role", "watch", "target", "region", "yes")
 JUDGES: Judged = "deployed, to check"
 
 #: what an engine knows when it finds nothing to do
@@ -32,22 +32,25 @@ def run(context: Context) -> StepResult:
     built = workspace.write_build()
     for warning in built.warnings:
         context.note(warning)
-    _say_role(context)
     engine = context.engine
+    if context.on_aws:
+        agreeing.agree(context)
+    _say_role(context)
+    context.go_on_at(context.target)
     with drift.followed(context):
         deployment = engine.apply()
     if not deployment.changed:
         context.note(_UNCHANGED[engine.engine])
         drift.warn(context)
-    workspace.save_deployed(engine=engine.engine, target="local", outputs=deployment.outputs)
+    workspace.save_deployed(engine=engine.engine, target=context.target, outputs=deployment.outputs)
     return _checks(context, deployment)
 
 
 def _say_role(context: Context) -> None:
-    account = context.cloud.account
-    if account.role:
+    if context.own_role:
+        account = "a Learner Lab" if context.on_aws else context.cloud.account.name
         context.note(
-            f"This account ({account.name}) brings its own role, {context.source.choices['lab_role']}: your policies "
+            f"This account ({account}) brings its own role, {context.source.choices['lab_role']}: your policies "
             "are not used here, and are graded at home."
         )
 
@@ -70,7 +73,7 @@ def _checks(context: Context, deployment: Deployment) -> StepResult:
     if not outputs.passed:
         return StepResult((complete, outputs), facts)
     started = time.monotonic()
-    boot = context.cloud.await_boot(deployment.outputs["InstanceId"])
+    boot = context.place.await_boot(deployment.outputs)
     context.note(f"waited {time.monotonic() - started:.1f} s for the server's boot script")
     return StepResult(
         (complete, outputs, _booted(context, deployment, boot)), facts, commands=byhand.deploy(context)
@@ -97,7 +100,12 @@ def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -
             "your server is running", False, f"it is {state}", hint=power.start(instance),
             expected="running", found=state, symptom="stopped",
         )  # fmt: skip
-    status = f"exit status {boot.get('exit_code')}"
+    if boot.get("state") == "unknown" and context.on_aws:
+        return CheckResult(
+            "the server runs; AWS does not say yet how its boot script ended (step 04 looks)", True
+        )
+    code = boot.get("exit_code")
+    status = "an error" if code is None else f"exit status {code}"
     gap, lines = diagnosis.of_server(context, deployment.outputs)
     if lines:
         return CheckResult(

@@ -13,13 +13,27 @@ from typing import Any
 from labkit.base import state
 from labkit.base.errors import UsageError
 from labkit.course import answers, course
+from labkit.lesson import aws
 from labkit.lesson.context import Context
 from labkit.lesson.measuring import beside, likeaws, measuring, plots
 from labkit.lesson.measuring.measuring import Plan, Request
 from labkit.lesson.measuring.pictures import collect
 from labkit.lesson.model import CheckResult, Judged, StepResult
 
-OPTIONS = ("engine", "watch", "rate", "seconds", "clients", "expect", "cold", "like", "seed", "compare")
+OPTIONS = (
+    "engine",
+    "watch",
+    "target",
+    "region",
+    "rate",
+    "seconds",
+    "clients",
+    "expect",
+    "cold",
+    "like",
+    "seed",
+    "compare",
+)
 JUDGES: Judged = "deployed"
 
 #: the newest run at a set rate: it is the one that the questions and the mark are about
@@ -33,7 +47,7 @@ def run(context: Context) -> StepResult:
     plan, other = _plan(context), _other(context)
     outputs = context.deployed().outputs
     with likeaws.delayed(context, plan.seconds) as like:
-        requests = _measure(context, plan, outputs["LambdaFunctionName"])
+        requests = _measure(context, plan, outputs)
     value = measuring.report(plan, requests, {**_about(context, outputs), **like})
     folder = _folder(context)
     name = plan.name + ("-like-aws" if like else "")
@@ -57,9 +71,9 @@ def check(context: Context) -> StepResult:
     return _result(context, value, (), _other(context))
 
 
-def _measure(context: Context, plan: Plan, function: str) -> list[Request]:
-    image = collect([str(context.manifest.images[0])])[0]
-    event = {"image_url": context.cloud.publish(image.name, image.data)}
+def _measure(context: Context, plan: Plan, outputs: Mapping[str, str]) -> list[Request]:
+    image, function = collect([str(context.manifest.images[0])])[0], outputs["LambdaFunctionName"]
+    event = {"image_url": context.place.publish(outputs, image.name, image.data)}
     total = "images" if plan.name.startswith("rate") else "images so far"
     with _before_each(context, plan, function) as prepare:
         began = time.monotonic()
@@ -115,6 +129,7 @@ def _about(context: Context, outputs: Mapping[str, str]) -> Mapping[str, Any]:
     target, variant = context.clients.target, context.workspace.variant
     return {
         "student": variant.student, "code": variant.code, "target": target.name, "region": target.region,
+        **({"rehearsal": True} if aws.is_rehearsed() and context.on_aws else {}),
         "memory_mb": memory, "expected_median_ms": context.options.extra.get("expect"),
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "fingerprint": context.workspace.fingerprint(),
     }  # fmt: skip

@@ -18,7 +18,7 @@ from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.screens import where
 
-OPTIONS = ("engine", "lab-role", "watch")
+OPTIONS = ("engine", "lab-role", "watch", "target", "region")
 JUDGES: Judged = "files"
 
 PICTURE = "plan.svg"
@@ -116,14 +116,14 @@ def _facts(context: Context, plan: Plan, engine: str) -> tuple[tuple[str, str], 
     counted = ", ".join(f"{action} {plan.count(action)}" for action in areas.SIGNS)
     facts = [("Your plan", counted if plan.changes else "nothing to change")]
     facts.append(("As a picture", f"work/{context.workspace.path.name}/build/{PICTURE}"))
-    cost = prices.cost(_instance_type(context, engine))
+    cost = prices.cost(instance_type(context, engine))
     if cost is not None:
         told = f"{cost.hour:.4f} USD an hour, {cost.week:.2f} USD for a forgotten week"
         facts.append(("It would cost on AWS", f"{told} ({prices.REGION}, list prices of {prices.DATE})"))
     return tuple(facts)
 
 
-def _instance_type(context: Context, engine: str) -> str:
+def instance_type(context: Context, engine: str) -> str:
     """What the files choose: the default of the variable or parameter, or the choice made on the command line."""
     chosen = context.source.choices.get("instance_type")
     files = context.workspace.files()

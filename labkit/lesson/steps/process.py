@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.course import answers, course
-from labkit.lesson import proving
+from labkit.lesson import aws, proving
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.measuring import likeaws, pictures
@@ -19,7 +19,7 @@ from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 from labkit.lesson.steps import wire
 
-OPTIONS = ("engine", "watch", "image")
+OPTIONS = ("engine", "watch", "image", "target", "region")
 JUDGES: Judged = "deployed"
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
@@ -56,8 +56,11 @@ def run(context: Context) -> StepResult:
         checks += proving.prove(context, "process")
     answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)
     data = {"seconds": [round(t, 4) for t in times]}
+    about = {"target": context.target, "rehearsal": aws.is_rehearsed()}
     log = f"a cold start's REPORT line into work/{context.workspace.path.name}/{answers.FILE} (1 point)"
-    facts = (*_facts(outputs, times, sent.answer.request_id), ("Write down", log))
+    facts = (
+        *_facts(outputs, times, sent.answer.request_id, likeaws.remark(about)), ("Write down", log),
+    )  # fmt: skip
     return StepResult(tuple(checks), facts, data, byhand.process(outputs, sent.url))
 
 
@@ -78,7 +81,7 @@ def _health(context: Context, outputs: Mapping[str, str]) -> CheckResult:
 
 
 def _send(context: Context, outputs: Mapping[str, str], picture: pictures.Picture) -> Sent:
-    url = context.cloud.publish(picture.name, picture.data)
+    url = context.place.publish(outputs, picture.name, picture.data)
     answer = invoke(context.clients, outputs["LambdaFunctionName"], {"image_url": url})
     return Sent(picture, url, answer)
 
@@ -158,8 +161,11 @@ def _wrong_row(
     return None
 
 
-def _facts(outputs: Mapping[str, str], times: list[float], request_id: str) -> tuple[tuple[str, str], ...]:
+def _facts(
+    outputs: Mapping[str, str], times: list[float], request_id: str, remark: str
+) -> tuple[tuple[str, str], ...]:
     facts = (("Bucket", outputs["BucketName"]), ("Table", outputs["TableName"]), ("Last request", request_id))
     if not times:
         return facts
-    return (*facts, ("Median", f"{1000 * sorted(times)[len(times) // 2]:.0f} ms ({likeaws.HERE})"))
+    median = f"{1000 * sorted(times)[len(times) // 2]:.0f} ms"
+    return (*facts, ("Median", f"{median} ({remark})" if remark else median))

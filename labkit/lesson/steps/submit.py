@@ -3,6 +3,8 @@
 What belongs here: this step's work and checks. What does not: marking it.
 """
 
+from dataclasses import replace
+
 from labkit.course import answers, course
 from labkit.lesson.context import Context
 from labkit.lesson.handing_in import pack
@@ -35,7 +37,12 @@ def _result(context: Context, name: str, names: list[str]) -> StepResult:
     chosen = course.load(context.manifest)
     unanswered = answers.unanswered(workspace.path, chosen.questions or answers.QUESTIONS)
     open_questions = [q.id for q in unanswered if not chosen.required or q.id in chosen.required]
-    destroyed = not workspace.record.deployed and context.has_done("destroy")
+    number = context.manifest.step("destroy").number
+    everywhere = ("", *workspace.places())
+    standing = [place for place in everywhere if replace(workspace, place=place).standing.deployed]
+    destroyed = not standing and any(
+        number in replace(workspace, place=place).steps_done() for place in everywhere
+    )
     checks = (
         CheckResult("your files are in it", not missing, f"missing: {', '.join(missing)}", hint="./lab generate"),
         CheckResult("your measurement is in it", "measurements/measurement.json" in names, "there is none",

@@ -17,9 +17,11 @@ from labkit.lesson.path import diagnosis, path, power
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 
-OPTIONS = ("engine", "watch")
+OPTIONS = ("engine", "watch", "target", "region")
 JUDGES: Judged = "deployed"
 
+_INSIDE = "./lab shell server    then: journalctl -u flask-app"
+_FROM_OUTSIDE = "./lab logs boot    in AWS's console: Connect, Session Manager, if its role allows it"
 MEANING: Mapping[str, str] = {
     "silence": "Silence until the time is up: something on the way dropped the packet.",
     "refused": "Refused at once: it arrived, and no program listens there.",
@@ -47,7 +49,7 @@ def check(context: Context) -> StepResult:
 
 def look(context: Context, outputs: Mapping[str, str]) -> StepResult:
     """Every hop, as checks up to the first that fails."""
-    boot = context.cloud.await_boot(outputs["InstanceId"])
+    boot = context.place.await_boot(outputs)
     answer = invoke(context.clients, outputs["LambdaFunctionName"], {"action": "health"})
     if answer.status != 200 and breaking.at_work(context.workspace):
         return _hidden(answer)
@@ -143,7 +145,7 @@ def _facts(
             "Boot log",
             textwrap.shorten(" ".join(list(boot.get("log", []))[-1:]), 62, placeholder=" …") or "empty",
         ),
-        ("Look inside", "./lab shell server    then: journalctl -u flask-app"),
+        ("Look inside", _INSIDE if context.place.inside else _FROM_OUTSIDE),
     ]
     return tuple(facts) if answer.status == 200 else (*facts, *_labelled("Four symptoms", MEANING.values()))
 

@@ -38,7 +38,7 @@ def become_owner() -> None:
         if owner_here() != os.geteuid():
             _fork_as_stand_in()
         else:
-            _own_user_namespace(0, syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
+            own_user_namespace(0, syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS)
         # Needed to read and write our own files in /proc; every change of credentials clears it.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
     with stage(PROCESSES):
@@ -107,11 +107,11 @@ def enter_inner_user_namespace(uid: int) -> None:
 
     Capabilities in it mean nothing outside it, and its count of processes is its own.
     """
-    _own_user_namespace(uid)
+    own_user_namespace(uid)
     die_with_parent()
 
 
-def _own_user_namespace(inside: int, others: int = 0) -> None:
+def own_user_namespace(inside: int, others: int = 0) -> None:
     """Become `inside` of a new user namespace, which owns the new namespaces `others`."""
     outer_uid, outer_gid = os.getuid(), os.getgid()  # asked before: afterwards they have no number
     syscalls.unshare(syscalls.CLONE_NEWUSER | others)

@@ -23,7 +23,7 @@ def context(tmp_path: Path) -> Context:
     workspace = Workspaces(tmp_path, MANIFEST).generate("ada@uni.edu").workspace
     made = SimpleNamespace(
         manifest=MANIFEST, workspace=workspace, options=Options(), places=Places(tmp_path, tmp_path),
-        cloud=SimpleNamespace(running=lambda: None),
+        cloud=SimpleNamespace(running=lambda: None), on_aws=False,
     )  # fmt: skip
     return cast(Context, made)
 

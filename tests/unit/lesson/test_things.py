@@ -13,7 +13,7 @@ RUNNING = {"instances": [{"id": "i-0abc", "state": "stopped"}], "functions": []}
 
 def context() -> Any:
     cloud = SimpleNamespace(ask=lambda method, path: RUNNING)
-    return SimpleNamespace(cloud=cloud, region="ap-south-1")
+    return SimpleNamespace(cloud=cloud, region="ap-south-1", on_aws=False)
 
 
 def test_an_id_is_found_in_any_region() -> None:

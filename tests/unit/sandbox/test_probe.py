@@ -40,7 +40,7 @@ syscalls.install_filter(
 # An own user namespace in which no further one may be made.
 NO_MORE_NAMESPACES = """
 from labkit.sandbox.kernel import namespaces
-namespaces._own_user_namespace(0)
+namespaces.own_user_namespace(0)
 with open("/proc/sys/user/max_user_namespaces", "w") as file:
     file.write("0")
 """

@@ -1,0 +1,41 @@
+"""Running a command where AWS's names lead to a local cloud: the stage as a process, seen from outside.
+
+What belongs here: starting it, and why it can't be set here. What does not: what it is (labkit.cloud.rehearsal).
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labkit.base.errors import SandboxUnavailable
+
+REFUSED = "refused"
+
+
+def run(folder: Path, account: str, words: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run `words` on a stage of its own in `folder`, before an account of that kind; returns their exit status.
+
+    Raises SandboxUnavailable where this machine has no namespaces for it: nothing is run then.
+    """
+    if sys.platform != "linux":
+        raise _unavailable("it needs Linux")
+    (folder / REFUSED).unlink(missing_ok=True)
+    command = [sys.executable, "-I", "-m", "labkit.cloud.rehearsal.stage", str(folder), account, *words]
+    process = subprocess.Popen(command, env=dict(variables))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command has it too, and says what it left
+    try:
+        status = process.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if (folder / REFUSED).exists():
+        raise _unavailable((folder / REFUSED).read_text(encoding="utf-8").strip())
+    return status
+
+
+def _unavailable(why: str) -> SandboxUnavailable:
+    return SandboxUnavailable(
+        f"The rehearsal can't be set up on this machine: {why}. Nothing was run.",
+        hint="It needs user and network namespaces (docs/tiers.md says how to allow them); all else goes on without it.",
+    )

@@ -1,0 +1,132 @@
+"""A stage for one command: a network of its own in which AWS's names lead, over TLS, to a local cloud.
+
+    python -m labkit.cloud.rehearsal.stage FOLDER ACCOUNT COMMAND…
+
+What belongs here: namespaces, the files that lie over this machine's, the made-up home, the order of it all. What does
+not: the ends of the names (relay.py), who starts this (labkit.cloud.client.rehearsal). Linux only.
+
+The command, and what it starts, sees no variable of AWS's: it finds credentials in ~/.aws, names by asking the resolver, and
+trust where this machine keeps it, as it would on its way to AWS. There is no way out of this network.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from labkit.aws.accounts import by_name
+from labkit.aws.network.names import GLOBAL_REGION
+from labkit.base import state
+from labkit.base.errors import LabError
+from labkit.cloud.client.lifecycle import LocalCloud, leashed
+from labkit.cloud.client.rehearsal import REFUSED
+from labkit.cloud.endpoints.authority import Authority
+from labkit.cloud.endpoints.dns import Resolver
+from labkit.cloud.rehearsal import relay
+from labkit.deploy.targets import Keys
+from labkit.sandbox.kernel import namespaces, syscalls
+
+#: a Learner Lab's session
+SESSION_SECONDS = 4 * 3600
+#: exit status when the stage could not be set up (sysexits' EX_UNAVAILABLE)
+UNAVAILABLE = 69
+_CONFIGURATION = {
+    "resolv.conf": f"nameserver {relay.ADDRESS}\noptions timeout:2 attempts:2\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+}
+
+
+def main(folder: Path, account: str, words: Sequence[str]) -> int:
+    """Set the stage, run the command on it, and take it down; returns the command's status."""
+    try:
+        _enter()
+    except OSError as error:
+        state.write_text(folder / REFUSED, f"{error}\n")
+        return UNAVAILABLE
+    namespaces.die_with_parent()
+    with leashed(folder / "cloud", wanted=account) as cloud:
+        cloud.ensure()
+        trust = folder / f"trust-{os.getpid()}"
+        authority = Authority(trust)
+        resolver = Resolver(relay.look_up)
+        resolver.add("command", namespaces.datagrams_here([(relay.ADDRESS, relay.NAMES_PORT)]))
+        relay.Relay(authority, lambda: _port(cloud))
+        _cover(folder, authority)
+        home = _home(folder / "home", _keys(cloud, account))
+        return _run(words, environment(os.environ, home))
+
+
+def _enter() -> None:
+    """Own network and mounts; as root here without a user namespace, else as the one user of a new one. Raises OSError."""
+    own = syscalls.CLONE_NEWNET | syscalls.CLONE_NEWNS
+    try:
+        syscalls.unshare(own)
+    except PermissionError:
+        namespaces.own_user_namespace(os.getuid(), own)
+    syscalls.mount(None, "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+    namespaces.set_up_loopback()
+
+
+def _port(cloud: LocalCloud) -> int:
+    endpoint = cloud.running()
+    if endpoint is None:
+        raise ConnectionRefusedError("the cloud of the rehearsal has ended")
+    return endpoint.port
+
+
+def _cover(folder: Path, authority: Authority) -> None:
+    """Lay the rehearsal's resolver and trust over this machine's, for this process and what it starts. Raises OSError."""
+    for name, text in _CONFIGURATION.items():
+        state.write_text(folder / "etc" / name, text)
+        _bind(str(folder / "etc" / name), os.path.realpath(f"/etc/{name}"))
+    for bind in authority.binds():
+        if os.path.exists(bind.target):
+            _bind(bind.source, os.path.realpath(bind.target))
+
+
+def _bind(source: str, target: str) -> None:
+    syscalls.mount(source, target, flags=syscalls.MS_BIND)
+
+
+def _keys(cloud: LocalCloud, account: str) -> Keys:
+    """What the account's holder would have in a file: long-term keys, or those of a session of the role that he works as."""
+    holder = by_name(account).holder
+    if not holder.role_arn:
+        return cloud.ensure().target(GLOBAL_REGION).owner
+    return cloud.session_of(holder.role_arn, holder.user_id.partition(":")[2], SESSION_SECONDS)
+
+
+def _home(home: Path, keys: Keys) -> Path:
+    lines = {
+        "aws_access_key_id": keys.access_key_id, "aws_secret_access_key": keys.secret_access_key,
+        "aws_session_token": keys.token,
+    }  # fmt: skip
+    text = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
+    state.write_text(home / ".aws" / "credentials", f"[default]\n{text}", mode=0o600)
+    return home
+
+
+def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The command's variables: nothing of AWS's, no proxy, and a home of its own."""
+    hidden = ("AWS_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
+    kept = {
+        name: value for name, value in given.items()
+        if not name.startswith(hidden) and not name.lower().endswith("_proxy")
+    }  # fmt: skip
+    return {**kept, "HOME": str(home), "LAB_REHEARSAL": "1"}
+
+
+def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
+    process = subprocess.Popen(list(words), env=dict(variables))
+    signal.signal(signal.SIGINT, lambda *_: None)  # the command has it too, and says what it left
+    return process.wait()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+    except LabError as trouble:
+        state.write_text(Path(sys.argv[1]) / REFUSED, f"{trouble.message}\n")
+        sys.exit(UNAVAILABLE)
