@@ -43,7 +43,7 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
         ("generate ada@uni.edu", "→ Perhaps: ./lab generate --student ada@uni.edu"),
         ("--bogus", "✗ ./lab does not take: --bogus. → What can be typed: ./lab --help"),
         ("cloud", "✗ The following arguments are required: action."),
-        ("step 99", "✗ There is no step 99."),
+        ("step 99", "✗ There is no step '99'."),
         ("step nonsense", "✗ There is no step 'nonsense'."),
         ("generate --student ../x", "✗ '../x' can't be a student id: letters a to z, digits"),
         ("generate --student current", "✗ 'current' can't be a student id: the lab itself uses this name."),
