@@ -46,6 +46,7 @@ _FAILED = (
 )
 _LOST = "What was deployed in it is gone; your files are untouched."
 _KILLED = "The local cloud had ended without being stopped. "
+_EARLY = "It had kept nothing yet but rows and objects; your files are untouched."
 _KEPT = "The local cloud is back with what stood in it, as it was {age} ago."
 _REVIVED = "Windows stopped your local cloud; it is back, {seconds:.0f} s. "
 _REVIVED_KEPT = _REVIVED + "All that stood in it is there, as it was {age} ago."
@@ -324,7 +325,7 @@ class LocalCloud:
     def _clear_remains(self, emit: Emit) -> None:
         """Remove what a server that was killed has left, and say so."""
         if (self.folder / "state.json").exists() and not self.kept_since:
-            emit(Event("warning", _KILLED + _LOST))
+            emit(Event("warning", _KILLED + (_EARLY if self.lasting else _LOST)))
         (self.folder / "state.json").unlink(missing_ok=True)
         (self.folder / "lock").write_bytes(b"")  # the dead one's process number may be another's by now
         if (self.folder / "run").exists():

@@ -9,7 +9,6 @@ wrote it.
 
 import contextlib
 import copyreg
-import functools
 import importlib
 import inspect
 import io
@@ -18,11 +17,12 @@ import sys
 import time
 import types
 import weakref
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -33,10 +33,9 @@ from cryptography.hazmat.primitives.serialization import (
 from labkit.aws.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.one_at_a_time import between_requests
 
-#: texts and bytes of this length are told apart from the graph: they are written once, not each time
+#: functions' code of this length is told apart from the graph: it is written once, not each time
 LARGE = 64 * 1024
 _LOCAL = ".<locals>."
-_KEYS = get_args(PrivateKeyTypes)
 #: seconds for which a thread may go on where others wait: longer than writing a graph takes
 _UNDISTURBED = 10.0
 
@@ -57,20 +56,23 @@ def write(collect: Callable[[], None]) -> Written:
 
     Raises pickle.PicklingError and its kin for what can't be written.
     """
-    _reducers()  # imports, which would let others run
+    file, large = io.BytesIO(), _Large()
+    writer = pickle.Pickler(file, pickle.HIGHEST_PROTOCOL)
+    # a table for the pickler in C: asking a function of ours about each object would take four times as long
+    writer.dispatch_table = {**copyreg.dispatch_table, **_reducers(), **large.reducers()}
     with between_requests(), _one_instant():
         collect()
-        file = io.BytesIO()
-        writer = _Writer(file)
         writer.dump(_state())
-    return Written(file.getvalue(), writer.large)
+    return Written(file.getvalue(), large.values)
 
 
 def read(written: Written) -> Graph:
     """The graph, in no use yet. Raises whatever broken data makes of it."""
-    reader = _Reader(io.BytesIO(written.data))
-    reader.large = written.large
-    graph: Graph = reader.load()
+    token = _reading.set(written.large)
+    try:
+        graph: Graph = pickle.loads(written.data)
+    finally:
+        _reading.reset(token)
     return graph
 
 
@@ -111,61 +113,72 @@ def _table_of(name: str) -> Any:
     return getattr(importlib.import_module(module), table)
 
 
-class _Writer(pickle.Pickler):
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file, pickle.HIGHEST_PROTOCOL)
-        self.large: list[bytes | str] = []
+# -- large values ------------------------------------------------------------------------------------------
+
+#: those of the graph that is being read
+_reading: ContextVar[Sequence[bytes | str]] = ContextVar("large values")
+
+
+class _Large:
+    """The large values of a graph that is being written."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes | str] = []
         self._numbers: dict[int, int] = {}
 
-    def persistent_id(self, thing: Any) -> int | None:
-        """The number of a large value."""
-        if type(thing) not in (bytes, str) or len(thing) < LARGE:
-            return None
-        if id(thing) not in self._numbers:
-            self._numbers[id(thing)] = len(self.large)
-            self.large.append(thing)
-        return self._numbers[id(thing)]
+    def reducers(self) -> Mapping[type, Callable[[Any], Any]]:
+        """How those are written that have some."""
+        from moto.awslambda.models import LambdaFunction, LayerVersion
 
-    def reducer_override(self, thing: Any) -> Any:
-        """How a thing is made again."""
-        if isinstance(thing, types.FunctionType):
-            return _reduce_function(thing)
-        if isinstance(thing, _KEYS):
-            return _reduce_key(thing)
-        reduce = _reducers().get(type(thing))
-        return reduce(thing) if reduce else NotImplemented
+        return {
+            LambdaFunction: self._reduce_code, LayerVersion: self._reduce_code,
+            _Apart: lambda apart: (_read_large, (self._number(apart.value),)),
+        }  # fmt: skip
+
+    def _reduce_code(self, thing: Any) -> Any:
+        code = thing.__getstate__() if "__getstate__" in vars(type(thing)) else vars(thing)
+        state = {name: _apart(value) for name, value in code.items()}
+        if isinstance(code.get("code"), dict):
+            state["code"] = {name: _apart(value) for name, value in code["code"].items()}
+        return copyreg.__newobj__, (type(thing),), state  # type: ignore[attr-defined]
+
+    def _number(self, value: bytes | str) -> int:
+        if id(value) not in self._numbers:
+            self._numbers[id(value)] = len(self.values)
+            self.values.append(value)
+        return self._numbers[id(value)]
 
 
-class _Reader(pickle.Unpickler):
-    large: Sequence[bytes | str] = ()
+@dataclass(frozen=True)
+class _Apart:
+    value: bytes | str
 
-    def persistent_load(self, number: Any) -> bytes | str:
-        """The large value of this number."""
-        value: bytes | str = self.large[number]
-        return value
+
+def _apart(value: Any) -> Any:
+    return _Apart(value) if type(value) in (bytes, str) and len(value) >= LARGE else value
+
+
+def _read_large(number: int) -> bytes | str:
+    return _reading.get()[number]
 
 
 # -- what pickle can't write -----------------------------------------------------------------------------
 
 
-@functools.cache
-def _reducers() -> Mapping[type, Callable[[Any], Any]]:
+def _reducers() -> dict[type, Callable[[Any], Any]]:
     from moto.logs.models import LogStream
     from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
     from moto.ssm.models import ParameterDict
 
     return {
         weakref.WeakValueDictionary: lambda known: (weakref.WeakValueDictionary, (dict(known),)),
+        defaultdict: _reduce_defaultdict,
         ParameterDict: _reduce_parameters,
         LogStream: lambda stream: _without(stream, events=[]),
         # pages are generators under way: a token of before has expired
         ResourceGroupsTaggingAPIBackend: lambda tagging: _without(tagging, _pages={}),
+        **dict.fromkeys(_key_holders(), _reduce_key_holder),
     }
-
-
-def _reduce_parameters(known: Any) -> Any:
-    """A dict that is made with other arguments than pickle thinks."""
-    return type(known), (known.account_id, known.region_name), vars(known), None, iter(known.items())
 
 
 def _without(thing: Any, **left_out: Any) -> Any:
@@ -173,29 +186,53 @@ def _without(thing: Any, **left_out: Any) -> Any:
     return copyreg.__newobj__, (type(thing),), {**vars(thing), **left_out}  # type: ignore[attr-defined]
 
 
-def _reduce_key(key: PrivateKeyTypes) -> Any:
-    """A key of KMS."""
-    return _key, (key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),)
+def _reduce_parameters(known: Any) -> Any:
+    """A dict that is made with other arguments than pickle thinks."""
+    return type(known), (known.account_id, known.region_name), vars(known), None, iter(known.items())
 
 
-def _key(data: bytes) -> PrivateKeyTypes:
-    return load_der_private_key(data, None)
+def _key_holders() -> Sequence[type]:
+    """Moto's classes that hold a private key, where KMS has been asked for anything."""
+    kms = sys.modules.get("moto.kms.utils")
+    return [kms.RSAPrivateKey, kms.ECDSAPrivateKey] if kms else []
 
 
-def _reduce_function(function: types.FunctionType) -> Any:
-    """One that was made inside another (the factory of a defaultdict), by its place there; the rest by their names."""
+def _reduce_key_holder(holder: Any) -> Any:
+    key = holder.private_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    return _key_holder, (type(holder), {**vars(holder), "private_key": key})
+
+
+def _key_holder(kind: type, state: dict[str, Any]) -> Any:
+    holder: Any = object.__new__(kind)
+    vars(holder).update(state, private_key=load_der_private_key(state["private_key"], None))
+    return holder
+
+
+def _reduce_defaultdict(known: defaultdict[Any, Any]) -> Any:
+    """With a factory that was made inside a function, told by its place there."""
+    make = known.default_factory
+    made = _local(make) if isinstance(make, types.FunctionType) else None
+    again = (defaultdict, (make,)) if made is None else (_defaultdict, made)
+    return (*again, None, None, iter(known.items()))
+
+
+def _defaultdict(module: str, outside: str, number: int) -> defaultdict[Any, Any]:
+    return defaultdict(_local_function(module, outside, number))
+
+
+def _local(function: types.FunctionType) -> tuple[str, str, int] | None:
+    """Module, the function outside, and the place in it; None for one that has a name of its own."""
     outside, local, _ = function.__qualname__.rpartition(_LOCAL)
     if not local:
-        return NotImplemented
+        return None
     if function.__closure__:
         raise pickle.PicklingError(f"{function.__qualname__} can't be written: it holds variables")
-    number = _codes(_found(function.__module__, outside)).index(function.__code__)
-    return _local_function, (function.__module__, outside, number)
+    return function.__module__, outside, _codes(_found(function.__module__, outside)).index(function.__code__)
 
 
 def _local_function(module: str, outside: str, number: int) -> types.FunctionType:
     code = _codes(_found(module, outside))[number]
-    return types.FunctionType(code, vars(sys.modules[module]))
+    return types.FunctionType(code, vars(sys.modules[module]), name=code.co_name)
 
 
 def _found(module: str, path: str) -> Any:

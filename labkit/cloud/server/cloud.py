@@ -60,6 +60,8 @@ _AGENT_REPORTS = "ssm:UpdateInstanceInformation"
 CONCURRENCY = 100
 #: services that keep what they acknowledge themselves
 _STORES = ("dynamodb", "s3")
+#: theirs after which the rest is written nonetheless: then something of everything is kept
+_FOUND = ("CreateTable", "CreateBucket")
 
 
 def import_parts() -> None:
@@ -317,7 +319,7 @@ class Cloud:
     def _changed(self, service: str, operation: str) -> None:
         if service in ("ec2", "lambda"):
             self._reconciler.wake()
-        if service not in _STORES:
+        if service not in _STORES or operation in _FOUND:
             self._save_soon()
 
     def _save_now(self) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import pickle
+import secrets
 from collections import defaultdict
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from labkit.aws.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam import saving
 from labkit.cloud.moto_seam.backends import backend, forget_everything
+from labkit.cloud.moto_seam.functions.lambda_records import code_zip, functions
 from tests.aws.live import zipped
 
 CODE = "def lambda_handler(event, context):\n    return 1\n"
@@ -43,14 +45,19 @@ def test_what_is_put_back_answers_as_before(aws: Any) -> None:
     aws.lambda_.create_alias(FunctionName="f", Name="live", FunctionVersion="$LATEST")
 
 
-def test_large_values_are_told_apart_each_once(aws: Any) -> None:
-    text = "x" * saving.LARGE
-    backend("ssm", "us-east-1").lab = [text, text]
+def test_code_that_is_large_is_told_apart_each_once(aws: Any) -> None:
+    code = zipped({"m.py": CODE + f"# {secrets.token_hex(saving.LARGE)}"})
+    made = {"Runtime": "python3.13", "Role": aws.role(), "Handler": "m.f", "Code": {"ZipFile": code}}
+    aws.lambda_.create_function(FunctionName="f", **made)
+    aws.lambda_.publish_version(FunctionName="f")
     written = saving.write(nothing)
-    assert written.large == [text]
     assert len(written.data) < saving.LARGE
-    found = saving.read(written)["moto.ssm.models:ssm_backends"]["us-east-1"].lab
-    assert found == [text, text]
+    assert code in written.large
+    assert len(written.large) == len(set(map(id, written.large)))
+    forget_everything()
+    saving.put_back(saving.read(written))
+    (found,) = [each for each in functions() if each.version == "1"]
+    assert code_zip(found.arn.removesuffix(":1"), "1") == code
 
 
 def test_a_function_that_holds_variables_is_refused_not_left_out(aws: Any) -> None:
