@@ -54,91 +54,93 @@ class Site(Protocol):
 @contextlib.contextmanager
 def serve(site: Site) -> Iterator[str]:
     """Serve the page on this machine until the body ends; gives its address, which nobody can guess."""
-    token, ended = secrets.token_urlsafe(16), threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(site, token, ended))
-    server.daemon_threads = True
+    server = _Server(site)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/{token}/"
+        yield f"http://{server.host}/{server.token}/"
     finally:
-        ended.set()
+        server.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _handler(site: Site, token: str, ended: threading.Event) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        """Answers for the page, its files, its images, its news, and a click that runs a step."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-        server_version = "lab"
-        sys_version = ""
+    def __init__(self, site: Site) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.site, self.token, self.ended = site, secrets.token_urlsafe(16), threading.Event()
+        self.host = f"127.0.0.1:{self.server_address[1]}"
 
-        def do_GET(self) -> None:
-            """One answer, or the news for as long as somebody listens."""
-            name = self._admitted()
-            if name and name.startswith("news/"):
-                return self._tell_news(name.removeprefix("news/"))
-            return None if name is None else self._send(*_get(site, name))
 
-        def do_POST(self) -> None:
-            """Start a step, and lead back to the page."""
-            name = self._admitted()
-            if name is None:
-                return None
-            self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LONGEST_FORM))
-            if (self.headers.get("Origin") or "") != f"http://{self._own_host()}":
-                return self._send(403, _PLAIN, b"only a click on the page itself runs a step\n")
-            if not name.startswith("run/"):
-                return self._send(404, _PLAIN, b"not found\n")
-            if not site.run(name.removeprefix("run/")):
-                return self._send(
-                    409, _PLAIN, b"another step is running, or there is no such step: go back\n"
-                )
-            return self._send(303, _PLAIN, b"", {"Location": f"/{token}/#running"})
+class _Handler(BaseHTTPRequestHandler):
+    """Answers for the page, its files, its images, its news, and a click that runs a step."""
 
-        def _own_host(self) -> str:
-            return f"127.0.0.1:{self.connection.getsockname()[1]}"
+    server: _Server
+    server_version = "lab"
+    sys_version = ""
 
-        def _admitted(self) -> str | None:
-            """The path below the token; None when it was refused, which is answered."""
-            if self.headers.get("Host") != self._own_host():  # a foreign name that leads here: not our page
-                self._send(421, _PLAIN, b"this page is at 127.0.0.1 only\n")
-            elif why := foreign_page(lambda name: self.headers.get(name) or ""):
-                self._send(403, _PLAIN, f"{why}\n".encode())
-            else:
-                _, given, *rest = [*self.path.partition("?")[0].split("/", 2), ""]
-                if secrets.compare_digest(given.encode(), token.encode()):
-                    return rest[0]
-                self._send(404, _PLAIN, b"not found\n")
-            return None
+    def do_GET(self) -> None:
+        """One answer, or the news for as long as somebody listens."""
+        name = self._admitted()
+        if name and name.startswith("news/"):
+            self._tell_news(name.removeprefix("news/"))
+        elif name is not None:
+            self._send(*_get(self.server.site, name))
 
-        def _tell_news(self, before: str) -> None:
-            """Server-sent events (HTML, "Server-sent events"): one each time that the page would be another than `before`."""
-            self.send_response(200)
-            for name, value in headers("text/event-stream").items():
-                self.send_header(name, value)
-            self.end_headers()
-            with contextlib.suppress(OSError):  # the browser has gone
-                while not ended.is_set():
-                    now = site.stamp()
-                    self.wfile.write(b": here\n\n" if now == before else b"data: changed\n\n")
-                    self.wfile.flush()
-                    before = now
-                    ended.wait(_PAUSE)
+    def do_POST(self) -> None:
+        """Start a step, and lead back to the page."""
+        name = self._admitted()
+        if name is None:
+            return
+        self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LONGEST_FORM))
+        if (self.headers.get("Origin") or "") != f"http://{self.server.host}":
+            self._send(403, _PLAIN, b"only a click on the page itself runs a step\n")
+        elif not name.startswith("run/"):
+            self._send(404, _PLAIN, b"not found\n")
+        elif not self.server.site.run(name.removeprefix("run/")):
+            self._send(409, _PLAIN, b"another step is running, or there is no such step: go back\n")
+        else:
+            self._send(303, _PLAIN, b"", {"Location": f"/{self.server.token}/#running"})
 
-        def _send(self, status: int, kind: str, data: bytes, more: Mapping[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, value in {**headers(kind), "Content-Length": str(len(data)), **(more or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
+    def _admitted(self) -> str | None:
+        """The path below the token; None when it was refused, which is answered."""
+        if self.headers.get("Host") != self.server.host:  # a foreign name that leads here: not our page
+            self._send(421, _PLAIN, b"this page is at 127.0.0.1 only\n")
+        elif why := foreign_page(lambda name: self.headers.get(name) or ""):
+            self._send(403, _PLAIN, f"{why}\n".encode())
+        else:
+            _, given, *rest = [*self.path.partition("?")[0].split("/", 2), ""]
+            if secrets.compare_digest(given.encode(), self.server.token.encode()):
+                return rest[0]
+            self._send(404, _PLAIN, b"not found\n")
+        return None
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: the terminal is the student's."""
+    def _tell_news(self, before: str) -> None:
+        """Server-sent events (HTML, "Server-sent events"): one each time that the page would be another than `before`."""
+        self.send_response(200)
+        for name, value in headers("text/event-stream").items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):  # the browser has gone
+            while not self.server.ended.is_set():
+                now = self.server.site.stamp()
+                self.wfile.write(b": here\n\n" if now == before else b"data: changed\n\n")
+                self.wfile.flush()
+                before = now
+                self.server.ended.wait(_PAUSE)
 
-    return Handler
+    def _send(self, status: int, kind: str, data: bytes, more: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {**headers(kind), "Content-Length": str(len(data)), **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the terminal is the student's."""
 
 
 def headers(kind: str) -> Mapping[str, str]:
