@@ -41,6 +41,9 @@ class FunctionRecord:
     subnet_ids: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
     reserved_concurrency: int | None = None
+    #: of events: how often a failing one comes again, and how old it may get
+    retries: int = 2
+    event_age_seconds: int = 21_600
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ class Live:
             **settings,
         }  # fmt: skip
         self.lambda_.create_function(FunctionName=name, **settings)
+        eventually(lambda: self.lambda_.get_function_configuration(FunctionName=name)["State"] == "Active")
         return name
 
     def call(self, name: str, event: object = None) -> Any:

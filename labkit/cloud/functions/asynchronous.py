@@ -3,7 +3,7 @@
 What belongs here: the queue, the retries and their delays. What does not: running functions.
 
 AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation": a failing function gets
-the event twice more, after one minute and after two; a throttled event waits, up to six hours.
+the event twice more, after one minute and after two, or as often as its function says; a throttled event waits, up to six hours.
 """
 
 import heapq
@@ -17,7 +17,7 @@ from labkit.aws.records import FunctionRecord, InvocationResult
 from labkit.cloud.functions.errors import ServiceClosed, TooManyRequests
 
 RETRY_SECONDS = (60.0, 120.0)
-_THROTTLE_FIRST, _THROTTLE_MOST, _THROTTLE_AGE = 1.0, 300.0, 6 * 3600.0
+_THROTTLE_FIRST, _THROTTLE_MOST = 1.0, 300.0
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,18 @@ class EventQueue:
             self._running.discard(threading.current_thread())
 
     def _repeat(self, pending: Pending) -> None:
-        if pending.failures < len(self._retry_seconds):
+        if pending.failures < min(len(self._retry_seconds), pending.function.retries) and not _is_old(
+            pending
+        ):
             delay = self._retry_seconds[pending.failures]
             self._put(replace(pending, failures=pending.failures + 1), delay)
 
     def _throttled(self, pending: Pending) -> None:
-        if time.monotonic() - pending.since < _THROTTLE_AGE:
+        if not _is_old(pending):
             delay = min(_THROTTLE_FIRST * 2**pending.throttles, _THROTTLE_MOST)
             self._put(replace(pending, throttles=pending.throttles + 1), delay)
+
+
+def _is_old(pending: Pending) -> bool:
+    """Whether an event has waited as long as its function lets it (PutFunctionEventInvokeConfig; six hours)."""
+    return time.monotonic() - pending.since >= pending.function.event_age_seconds

@@ -25,3 +25,8 @@ def lambda_error(code: str, message: str, status: int = 400) -> Exception:
             self.description = json.dumps({"Type": "User", "message": message, "__type": code})
 
     return Refused()
+
+
+def not_emulated(what: str) -> Exception:
+    """Lambda's refusal of what nothing would stand behind here."""
+    return lambda_error("UnsupportedOperation", f"The local cloud does not emulate {what}.")

@@ -18,6 +18,7 @@ from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correct_functions, no_objects
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
+from labkit.cloud.moto_seam.functions.lambda_requests import correct_requests
 from labkit.cloud.moto_seam.identity.managed_policies import correct_managed_policies
 from labkit.cloud.moto_seam.identity.simulation import Policies, correct_simulation
 from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
@@ -40,7 +41,7 @@ class Hooks:
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
     `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
     `tagged(region)` tells the tags of the stores' things. `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
-    `policies` are what IAM's simulator reads; without them it answers nothing.
+    `settles`: seconds for which a new function is Pending. `policies` are what IAM's simulator reads; without them it answers nothing.
     """
 
     invoke: Invoke
@@ -53,6 +54,7 @@ class Hooks:
     #: Run Command, and whether an instance's agent reports; None leaves moto's pretence
     commands: Commands | None = None
     managed: Callable[[InstanceRecord], bool] = lambda record: False
+    settles: float = 0.0
 
 
 def install(hooks: Hooks, account: Account = FULL) -> Replacements:
@@ -79,8 +81,9 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_reports(replacements, hooks.console_output, hooks.instance_status)
     correct_rules(replacements)
     correct_dependencies(replacements)
-    correct_functions(replacements, hooks.role_allows, hooks.read_object)
+    correct_functions(replacements, hooks.role_allows, hooks.read_object, hooks.settles)
     correct_invoke(replacements, hooks.invoke)
+    correct_requests(replacements, hooks.settles)
     correct_filters(replacements)
     if hooks.commands is not None:
         correct_commands(replacements, hooks.commands, hooks.managed)

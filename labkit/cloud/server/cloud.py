@@ -62,6 +62,8 @@ CONCURRENCY = 100
 _STORES = ("dynamodb", "s3")
 #: theirs after which the rest is written nonetheless: then something of everything is kept
 _FOUND = ("CreateTable", "CreateBucket")
+#: seconds until a new function is Active; on AWS some more
+PENDING = 0.3
 
 
 def import_parts() -> None:
@@ -263,7 +265,7 @@ class Cloud:
             instance_status=self._instance_status, role_allows=self._role_allows,
             read_object=self._buckets.read_object,
             tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
-            policies=self._identities,
+            policies=self._identities, settles=PENDING,
             commands=RunCommand(self._instances.run_inside), managed=self._is_managed,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)

@@ -8,18 +8,18 @@ is worth more to a student than one that names a node. Comments are not read.
 """
 
 import ast
+import datetime
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from labkit.aws import runtimes
 from labkit.deploy.model import Finding
 
 #: the file in which each engine declares resources
 DECLARED_IN = {"terraform": "main.tf", "cloudformation": "cloudformation-template.yaml"}
 #: Python of each file's place: Amazon Linux 2023 offers 3.11 by name, the function's runtime is 3.13
 _PYTHON = {"flask_app.py": (3, 11), "lambda_function.py": (3, 13)}
-#: Lambda developer guide, "Deprecated runtimes"
-_RETIRED = re.compile(r"python(2\.7|3\.[6-8])\b|python3\.9\b|nodejs(1[0-8])\.x")
 _COMMENT = re.compile(r"(^|\s)(#|//).*$")
 
 Rule = Callable[["Text"], Iterator[tuple[int, str]]]
@@ -164,8 +164,9 @@ def _metadata_left_open(text: Text) -> Iterator[tuple[int, str]]:
 
 def _runtimes(text: Text) -> Iterator[tuple[int, str]]:
     for line, found in text.matching(r"runtime\W+(\S+)"):
-        if _RETIRED.search(found[1]):
-            yield line, f"the runtime {found[1].strip(chr(34))} is retired: AWS creates no function with it."
+        name = found[1].strip("\"',")
+        if runtimes.known(name) and runtimes.closed(name, update=False, day=datetime.date.today()):
+            yield line, f"the runtime {name} is retired: AWS creates no function with it."
 
 
 def _public_bucket(text: Text) -> Iterator[tuple[int, str]]:

@@ -8,15 +8,16 @@ AWS: Lambda API reference, CreateFunction and UpdateFunctionConfiguration; devel
 
 import base64
 import binascii
+import datetime
 import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labkit.aws import runtimes
 from labkit.cloud.moto_seam.backends import backend
-from labkit.cloud.moto_seam.errors import lambda_error
-from labkit.cloud.moto_seam.functions.lambda_runtimes import RETIRED, SUPPORTED
+from labkit.cloud.moto_seam.errors import lambda_error, not_emulated
 from labkit.cloud.moto_seam.identity.trust import role_of, trusts
 
 RoleAllows = Callable[[str, str, str, str], bool]
@@ -51,14 +52,17 @@ RESERVED_VARIABLES = frozenset(
 INTERFACE_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
 
 
-def check_configuration(region: str, values: Mapping[str, Any], role: str, allows: RoleAllows) -> None:
+def check_configuration(
+    region: str, values: Mapping[str, Any], role: str, allows: RoleAllows, *, update: bool = False
+) -> None:
     """Raise AWS's error for the first of `values` (CreateFunction's names) that Lambda refuses.
 
     `role` is the role's ARN after the change; `allows(role ARN, action, resource ARN, region)` is IAM's answer.
     """
     _check_range(values, "MemorySize", MEMORY_MB)
     _check_range(values, "Timeout", TIMEOUT_SECONDS)
-    _check_runtime(values)
+    _check_runtime(values, update=update)
+    _check_logging(values)
     _check_environment((values.get("Environment") or {}).get("Variables") or {})
     if "Role" in values:
         _check_role(role)
@@ -97,19 +101,33 @@ def _check_range(values: Mapping[str, Any], name: str, limits: tuple[int, int]) 
     )
 
 
-def _check_runtime(values: Mapping[str, Any]) -> None:
+def _check_runtime(values: Mapping[str, Any], *, update: bool) -> None:
+    """A runtime that AWS takes today, and that can be run here: Python's."""
     runtime = values.get("Runtime")
-    if runtime is None or runtime in SUPPORTED:
+    if runtime is None:
         return
-    if runtime in RETIRED:
+    today = datetime.date.today()
+    if not runtimes.known(runtime):
+        raise _invalid(
+            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+            f"[{', '.join(runtimes.taken(today))}] or be a valid ARN"
+        )
+    if runtimes.closed(runtime, update=update, day=today):
         raise _invalid(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."
         )
-    raise _invalid(
-        f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
-        f"[{', '.join(SUPPORTED)}] or be a valid ARN"
-    )
+    if not runtime.startswith("python"):
+        raise not_emulated(f"the runtime {runtime}: functions run in Python here")
+
+
+def _check_logging(values: Mapping[str, Any]) -> None:
+    logging = values.get("LoggingConfig") or {}
+    if logging.get("LogFormat", "Text") != "Text":
+        raise not_emulated(f"LogFormat {logging['LogFormat']} of LoggingConfig")
+    for name in ("ApplicationLogLevel", "SystemLogLevel"):
+        if logging.get(name):
+            raise _invalid(f"{name} can only be set for LogFormat JSON.")
 
 
 def _check_environment(variables: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ AWS: Lambda API reference, CreateFunction, UpdateFunctionCode, FunctionConfigura
 """
 
 import base64
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +16,16 @@ from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.errors import lambda_error
 from labkit.cloud.moto_seam.functions.lambda_checks import RoleAllows, check_configuration, check_package
 from labkit.cloud.moto_seam.functions.lambda_records import revision_of
+from labkit.cloud.moto_seam.functions.lambda_requests import pending
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.stores.s3.errors import S3Error, no_bucket
 
 ReadObject = Callable[[str, str, str], bytes]
+
+
+_CREATING = {
+    "State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating",
+}  # fmt: skip
 
 
 def no_objects(bucket: str, key: str, version: str) -> bytes:
@@ -26,8 +33,10 @@ def no_objects(bucket: str, key: str, version: str) -> bytes:
     raise no_bucket(bucket)
 
 
-def correct_functions(replacements: Replacements, allows: RoleAllows, read_object: ReadObject) -> None:
-    """Check what is created and changed, and describe it as AWS does."""
+def correct_functions(
+    replacements: Replacements, allows: RoleAllows, read_object: ReadObject, settles: float = 0.0
+) -> None:
+    """Check what is created and changed, and describe it as AWS does; see lambda_requests of `settles`."""
     from moto.awslambda.models import LambdaBackend, LambdaFunction
 
     def create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
@@ -41,25 +50,41 @@ def correct_functions(replacements: Replacements, allows: RoleAllows, read_objec
 
     def update_configuration(original: Any, self: Any, config_updates: dict[str, Any]) -> Any:
         role = config_updates.get("Role") or self.role
-        check_configuration(self.region, config_updates, role, allows)
+        check_configuration(self.region, config_updates, role, allows, update=True)
         _take_logging(self, config_updates)
         original(self, config_updates)
         _touch(self)
         return self.get_configuration()
 
+    for name in ("put_function_event_invoke_config", "update_function_event_invoke_config"):
+        replacements.around(LambdaBackend, name)(_of_events)
     replacements.around(LambdaBackend, "create_function")(create)
     replacements.around(LambdaBackend, "update_function_code")(update_code)
     replacements.around(LambdaFunction, "update_configuration")(update_configuration)
     replacements.around(LambdaFunction, "__init__")(_initialise)
     replacements.around(LambdaFunction, "set_version")(_set_version)
     replacements.around(LambdaFunction, "vpc_config")(_vpc_config)
-    replacements.around(LambdaFunction, "get_configuration")(_configuration)
+
+    @replacements.around(LambdaFunction, "get_configuration")
+    def get_configuration(original: Any, self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        found = _configuration(original, self, *args, **kwargs)
+        return found | (_CREATING if pending(self, settles) else {})
+
+
+def _of_events(original: Any, self: Any, function_name: str, config: dict[str, Any]) -> Any:
+    """What is put takes the place of what was; an update keeps what it does not name."""
+    kept = self.get_function(function_name).event_invoke_config
+    if original.__name__.startswith("update") and kept:
+        config = {**kept[0].config, **config}
+    kept.clear()
+    return original(self, function_name, config)
 
 
 def _initialise(
     original: Any, self: Any, account_id: str, spec: dict[str, Any], *args: Any, **kwargs: Any
 ) -> None:
     original(self, account_id, spec, *args, **kwargs)
+    self.made_at = time.time()
     _take_logging(self, spec)
     self.revision_id = str(uuid.uuid4())
 

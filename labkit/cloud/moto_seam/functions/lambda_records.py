@@ -43,7 +43,15 @@ def record_of(function: Any) -> FunctionRecord:
         subnet_ids=tuple(vpc.get("SubnetIds") or ()),
         security_group_ids=tuple(vpc.get("SecurityGroupIds") or ()),
         reserved_concurrency=_concurrency(function),
+        **_of_events(function),
     )
+
+
+def _of_events(function: Any) -> dict[str, int]:
+    """What PutFunctionEventInvokeConfig said."""
+    named = {"MaximumRetryAttempts": "retries", "MaximumEventAgeInSeconds": "event_age_seconds"}
+    config = function.event_invoke_config[0].config if function.event_invoke_config else {}
+    return {field: int(config[name]) for name, field in named.items() if name in config}
 
 
 def revision_of(function: Any) -> str:

@@ -147,7 +147,7 @@ def _of_principal(principal: Any) -> Iterator[str]:
                 yield f'Invalid principal in policy: "{kind.upper()}":"{name}"'
 
 
-def _is_principal(name: str) -> bool:
+def is_principal(name: str) -> bool:
     """Somebody of an account: this account's must exist."""
     own = _OWN(name)
     if own is None:
@@ -156,7 +156,7 @@ def _is_principal(name: str) -> bool:
     return any(known.arn == name for known in list(kept.values()))
 
 
-def _is_service(name: str) -> bool:
+def is_service(name: str) -> bool:
     """A service of AWS: "ec2.amazonaws.com", "logs.eu-west-1.amazonaws.com", "ops.apigateway.amazonaws.com"."""
     if not _SERVICE(name):
         return False
@@ -172,7 +172,7 @@ def _is_text(name: str) -> bool:
 
 
 _KINDS: Mapping[str, Callable[[str], bool]] = {
-    "AWS": _is_principal, "Service": _is_service, "Federated": _is_provider, "CanonicalUser": _is_text,
+    "AWS": is_principal, "Service": is_service, "Federated": _is_provider, "CanonicalUser": _is_text,
 }  # fmt: skip
 
 

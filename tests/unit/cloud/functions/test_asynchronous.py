@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from labkit.aws.records import FunctionRecord, InvocationResult
 from labkit.cloud.functions.asynchronous import EventQueue
@@ -37,6 +38,16 @@ def test_success_is_not_repeated(bench, until) -> None:  # type: ignore[no-untyp
 def test_failure_is_repeated_twice(bench, until) -> None:  # type: ignore[no-untyped-def]
     """AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"."""
     run(bench, until, Attempts(FAILED, FAILED, FAILED, OK), 3)
+
+
+def test_a_failing_event_comes_again_as_often_as_its_function_says(bench, until) -> None:  # type: ignore[no-untyped-def]
+    """Lambda API reference, PutFunctionEventInvokeConfig: MaximumRetryAttempts."""
+    attempts, function = Attempts(FAILED, FAILED, OK), replace(bench.function("pass"), retries=1)
+    queue = EventQueue(attempts, failed=attempts.errors.append, retry_seconds=(0.0, 0.0))
+    queue.submit(function, b"1", "id")
+    until(lambda: len(attempts.made) == 2, what="the attempts")
+    queue.close()
+    assert attempts.made == ["id", "id"]
 
 
 def test_success_ends_the_repeats(bench, until) -> None:  # type: ignore[no-untyped-def]

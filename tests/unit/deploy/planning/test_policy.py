@@ -73,7 +73,7 @@ MISTAKES = {
     "metadata": ('  http_tokens = "optional"', "  HttpTokens: optional", "IMDSv1"),
     "key": ('x = "AKIAIOSFODNN7EXAMPLE"', "X: AKIAIOSFODNN7EXAMPLE", "access key"),
     "secret": ('secret_key = "wJalrXUtnFEMIK7MDENG"', 'SecretKey: "wJalrXUtnFEMIK7MDENG"', "secret stands"),
-    "runtime": ('  runtime = "python3.8"', "  Runtime: python3.8", "is retired"),
+    "runtime": ('  runtime = "python3.7"', "  Runtime: python3.7", "is retired"),
     "image": ('  ami = "ami-0123456789abcdef0"', "  ImageId: ami-0123456789abcdef0", "one region only"),
     "public policy": (
         'Effect = "Allow"\nPrincipal = { AWS = "*" }', 'Effect: Allow\nPrincipal: "*"', "everybody on the internet",

@@ -1,0 +1,110 @@
+"""Lambda: what a request says of a function is looked at before anything is done."""
+
+import datetime
+
+import pytest
+
+from labkit.aws import runtimes
+
+SOURCE = "def lambda_handler(event, context): return 1\n"
+
+
+@pytest.mark.parametrize("runtime", ["nodejs22.x", "java21", "ruby3.4", "provided.al2023"])
+def test_a_runtime_that_is_not_pythons_is_refused_by_name(live, aids, runtime):
+    """AWS Lambda, "Lambda runtimes": the local cloud never runs another language's code by Python."""
+    words = f"The local cloud does not emulate the runtime {runtime}: functions run in Python here."
+    assert aids.refused(live.function, source=SOURCE, Runtime=runtime) == ("UnsupportedOperation", words)
+
+
+def test_days_of_creation_and_update_are_apart():
+    """AWS Lambda, "Lambda runtimes", "Deprecated runtimes": Block function create, Block function update."""
+    before, between, after = (datetime.date(2027, month, 15) for month in (1, 2, 3))
+    assert [runtimes.closed("python3.9", update=False, day=day) for day in (before, between, after)] == [
+        False,
+        True,
+        True,
+    ]
+    assert [runtimes.closed("python3.9", update=True, day=day) for day in (before, between, after)] == [
+        False,
+        False,
+        True,
+    ]
+    assert "python3.9" in runtimes.taken(before)
+    assert "python3.7" not in runtimes.taken(before)
+
+
+def test_a_new_function_is_pending_and_then_active(live, aids):
+    """AWS Lambda, "Lambda function states": an invocation of a function that is Pending is refused."""
+    name, more = live.name("pending"), {"Runtime": "python3.13", "Handler": "lambda_function.lambda_handler"}
+    code = {"ZipFile": aids.zipped({"lambda_function.py": SOURCE})}
+    made = live.lambda_.create_function(FunctionName=name, Role=live.role(), Code=code, **more)
+    assert (made["State"], made["StateReasonCode"]) == ("Pending", "Creating")
+    code, words = aids.refused(live.lambda_.invoke, FunctionName=name)
+    assert (code, words.endswith("state: Pending")) == ("ResourceConflictException", True)
+    live.lambda_.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    assert live.call(name) == 1
+
+
+def test_versions_and_revisions_are_minded(live, aids):
+    """Lambda API reference, DeleteFunction, UpdateFunctionConfiguration, UpdateAlias (RevisionId)."""
+    api, name = live.lambda_, live.function(SOURCE)
+    assert api.publish_version(FunctionName=name)["Version"] == "1"
+    api.create_alias(FunctionName=name, Name="prod", FunctionVersion="1")
+    assert (
+        aids.refused(api.delete_function, FunctionName=name, Qualifier="1")[0] == "ResourceConflictException"
+    )
+    assert (
+        aids.refused(api.delete_function, FunctionName=name, Qualifier="$LATEST")[0]
+        == "InvalidParameterValueException"
+    )
+    stale = {"FunctionName": name, "RevisionId": "stale"}
+    for call, more in (
+        (api.update_function_configuration, {"Timeout": 9}),
+        (api.publish_version, {}),
+        (api.update_alias, {"Name": "prod"}),
+    ):
+        assert aids.refused(call, **stale, **more)[0] == "PreconditionFailedException"
+    revision = api.get_function_configuration(FunctionName=name)["RevisionId"]
+    assert (
+        api.update_function_configuration(FunctionName=name, RevisionId=revision, Timeout=9)["Timeout"] == 9
+    )
+
+
+def test_functions_elsewhere_are_not_reachable(live, aids):
+    """Lambda API reference, "Common errors": an ARN of another region is no function of this one."""
+    name = live.function(SOURCE)
+    arn = f"arn:aws:lambda:us-west-2:123456789012:function:{name}"
+    code, words = aids.refused(live.lambda_.get_function_configuration, FunctionName=arn)
+    assert (code, words.startswith("Functions from 'us-west-2' are not reachable")) == (
+        "ResourceNotFoundException",
+        True,
+    )
+
+
+def test_permissions_are_given_once_to_somebody(live, aids):
+    """Lambda API reference, AddPermission: a statement id is used once, a principal is one."""
+    name, asked = live.function(SOURCE), {"Action": "lambda:InvokeFunction", "StatementId": "s"}
+    live.lambda_.add_permission(FunctionName=name, Principal="s3.amazonaws.com", **asked)
+    assert (
+        aids.refused(live.lambda_.add_permission, FunctionName=name, Principal="s3.amazonaws.com", **asked)[0]
+        == "ResourceConflictException"
+    )
+    asked["StatementId"] = "t"
+    assert (
+        aids.refused(live.lambda_.add_permission, FunctionName=name, Principal="s3.amazon.com", **asked)[0]
+        == "InvalidParameterValueException"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:q"}}, "DeadLetterConfig of CreateFunction"),
+     ({"LoggingConfig": {"LogFormat": "JSON"}}, "LogFormat JSON of LoggingConfig"), ({"TracingConfig": {"Mode": "Active"}}, "TracingConfig of CreateFunction"),
+     ({"Layers": ["arn:aws:lambda:eu-west-1:123456789012:layer:l:1"]}, "Layers of CreateFunction")],
+)  # fmt: skip
+def test_settings_that_nothing_stands_behind_are_refused_by_name(live, aids, settings, what):
+    """Lambda API reference, CreateFunction: nothing is taken and dropped."""
+    assert aids.refused(live.function, source=SOURCE, **settings) == (
+        "UnsupportedOperation",
+        f"The local cloud does not emulate {what}.",
+    )
