@@ -387,8 +387,13 @@ def _say_account(name: str, console: Console) -> None:
 def _status(cloud: "LocalCloud", console: Console) -> int:
     endpoint = cloud.running()
     if endpoint is None:
+        if cloud.was_lost:
+            console.line(
+                "✗ The local cloud had ended without being stopped; the next start says what is still there.",
+                style="bad",
+            )
         console.line("The local cloud is not running. Any step starts it, or: ./lab cloud start")
-        console.result({"running": False})
+        console.result({"running": False, "lost": cloud.was_lost})
         return 3
     status = cloud.ask("GET", "status", timeout=_STATUS_SECONDS)
     console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
@@ -403,10 +408,7 @@ def _status(cloud: "LocalCloud", console: Console) -> int:
             "Free some disk space. Until then a kill loses what was changed; rows and objects are safe."
         )
     for trouble in status["troubles"]:
-        console.line(f"✗ network   {trouble}", style="bad")
-        console.hint(
-            "Look at the rules of that VPC's security groups and network ACLs, and take the wrong one back."
-        )
+        console.line(f"✗ {trouble}.", style="bad")
     for name in ("instances", "functions"):
         for entry in status[name]:
             console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from labkit.base.descriptors import wait_hung_up
 from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.diagnosis import explain, facts_of_this_machine
 from labkit.sandbox.filesystem.sources import detach
@@ -76,6 +77,8 @@ class SandboxHost:
 
     def close(self) -> None:
         """End every sandbox and the warm parent; wait until they are gone. Twice is no error."""
+        with contextlib.suppress(OSError):  # whoever waits for its loss would keep it open
+            self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
         try:
             self._process.wait(_PATIENCE)
@@ -83,6 +86,10 @@ class SandboxHost:
             self._process.kill()  # the kernel ends what is below it
             self._process.wait()
         self._watcher.close()
+
+    def wait_lost(self) -> None:
+        """Return when the warm parent has ended, by whatever end."""
+        wait_hung_up(self._connection)
 
     def __enter__(self) -> "SandboxHost":
         return self

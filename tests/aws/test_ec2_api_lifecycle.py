@@ -273,3 +273,25 @@ def test_status_checks_follow_the_boot(moto, status, instance, system):
         return shown["InstanceStatus"]["Status"], shown["SystemStatus"]["Status"]
 
     assert moto.compare(scenario) == (("ok", "ok"), (instance, system))
+
+
+def test_a_terminated_instance_is_shown_for_an_hour(aws):
+    """EC2 user guide, "Terminate Amazon EC2 instances": it remains visible for a short while, then its entry is deleted."""
+    import time
+
+    from labkit.cloud.moto_seam.backends import backend
+    from labkit.cloud.moto_seam.ec2.ec2_lifecycle import SHOWN_AFTER_END, forget_ended
+
+    gone, kept = aws.run()["InstanceId"], aws.run()["InstanceId"]
+    aws.ec2.terminate_instances(InstanceIds=[gone])
+
+    def shown():
+        found = aws.ec2.describe_instances()["Reservations"]
+        return {each["InstanceId"] for reservation in found for each in reservation["Instances"]} & {
+            gone,
+            kept,
+        }
+
+    assert shown() == {gone, kept}
+    forget_ended(backend("ec2", aws.ec2.meta.region_name), time.time() + SHOWN_AFTER_END + 1)
+    assert shown() == {kept}

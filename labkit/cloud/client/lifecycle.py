@@ -123,6 +123,11 @@ class LocalCloud:
         return self.folder / "account.json"
 
     @property
+    def was_lost(self) -> bool:
+        """Whether the last server ended without being stopped."""
+        return not self._held() and (self.folder / "state.json").exists()
+
+    @property
     def kept_since(self) -> float:
         """Of when the state is that the next start goes on from, in seconds since the epoch; 0.0: it begins empty."""
         kept = self._kept / self.account.name / "control"

@@ -7,9 +7,10 @@ them does, or the process they live in (labkit.cloud.server.server).
 import contextlib
 import functools
 import importlib
+import resource
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from labkit.aws.records import (
     InvocationResult,
     Principal,
 )
+from labkit.base import descriptors
 from labkit.base.events import Emit
 from labkit.cloud.server.control import Actions, Control
 from labkit.cloud.server.keeper import Keeper
@@ -424,9 +426,19 @@ class Cloud:
         return {
             "instances": running, "functions": environments, "memory_mb": memory >> 20,
             "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
-            "troubles": [f"{vpc}: {why}" for vpc, why in self._fabric.troubles.items()],
+            "troubles": list(self._troubles()),
             "not_kept": self._keeper.trouble if self._keeper else "",
         }  # fmt: skip
+
+    def _troubles(self) -> Iterator[str]:
+        """What keeps this cloud from doing all that is asked of it."""
+        for vpc_id, why in self._fabric.troubles.items():
+            yield (
+                f"network of {vpc_id}: {why}. Look at the rules of its security groups and network ACLs, and take the wrong "
+                "one back"
+            )
+        if few := descriptors.too_low(resource.getrlimit(resource.RLIMIT_NOFILE)[0]):
+            yield few
 
     def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
         from labkit.cloud.moto_seam.ec2.ec2_records import instances

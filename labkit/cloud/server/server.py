@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labkit.aws.accounts import Account, by_name
-from labkit.base.errors import LabError
+from labkit.base import descriptors
+from labkit.base.errors import LabError, SandboxError
 from labkit.base.events import Event
 from labkit.base.leash import guard
 from labkit.base.state import write_json
@@ -37,6 +38,7 @@ FOLDER_SECONDS = 2.0
 #: where this file lies in the folder, the server ends when nobody has touched it for so long
 LAST_USED, IDLE_SECONDS = "last-used", 600.0
 LOCK_SECONDS = 1.0
+_LOST = Event("warning", "The process of the sandboxes has ended, and all that ran with it: this cloud ends.")
 #: set when this server is run by a copy of the interpreter
 _COPIED = "LAB_READABLE_COPY"
 
@@ -107,9 +109,11 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, ag
     from labkit.cloud.server.cloud import PRELOAD, Cloud, import_parts
 
     gc.disable()  # until all is imported: next to nothing of it is garbage
-    own = folder / "run"
+    own, lost = folder / "run", False
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir()
+    if few := descriptors.too_low(descriptors.raise_limit()):
+        _log(Event("warning", few))
     try:
         # the warm parent imports as long as moto does: both at once
         importing = threading.Thread(target=import_parts, name="imports")
@@ -132,10 +136,19 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, ag
             _say(ready, {"state": state, "told": cloud.told})
             gc.freeze()  # half a million objects of moto's that never go: looking through them is a tenth of a request
             gc.enable()
+            gone = threading.Event()
+            watching = (opened.host, gone, stop)
+            threading.Thread(target=_watch, args=watching, name="sandboxes", daemon=True).start()
             _await_end(folder, stop)
+            if lost := gone.is_set():
+                _log(_LOST)
+    except SandboxError:  # what has ended with the sandboxes can't be ended again
+        if not lost:
+            raise
     finally:
         shutil.rmtree(own, ignore_errors=True)
-        (folder / "state.json").unlink(missing_ok=True)
+        if not lost:  # else the next command finds it as after a kill, says so, and starts anew
+            (folder / "state.json").unlink(missing_ok=True)
 
 
 def _begin_again_where_others_can_read(opened: tiers.Opened, again: Sequence[str]) -> None:
@@ -161,6 +174,13 @@ def _follow(leash: int, stop: threading.Event) -> None:
     """Stop when whoever holds the other end is gone."""
     while os.read(leash, 1):
         pass
+    stop.set()
+
+
+def _watch(host: "tiers.AnyHost", gone: threading.Event, stop: threading.Event) -> None:
+    """Stop when the sandboxes' own process has ended: without it nothing runs and nothing can be started."""
+    host.wait_lost()
+    gone.set()
     stop.set()
 
 

@@ -4,6 +4,7 @@ What belongs here: the keeper's life, roots and disks, who gets which user. What
 process can be asked (handle.py), where it may connect to (the network's owner says so with `place`).
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from labkit.base.descriptors import wait_hung_up
 from labkit.base.errors import SandboxError, SandboxUnavailable
 from labkit.sandbox.memory import Watcher
 from labkit.sandbox.portable import keeper, readable, roots
@@ -116,6 +118,8 @@ class PortableHost:
 
     def close(self) -> None:
         """End every sandbox and the keeper; wait until they are gone. Twice is no error."""
+        with contextlib.suppress(OSError):  # whoever waits for its loss would keep it open
+            self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
         try:
             self._process.wait(_PATIENCE)
@@ -127,6 +131,10 @@ class PortableHost:
             self._users.close()
             self._users = None
         roots.remove(self._base)
+
+    def wait_lost(self) -> None:
+        """Return when the keeper has ended, by whatever end."""
+        wait_hung_up(self._connection)
 
     def __enter__(self) -> "PortableHost":
         return self

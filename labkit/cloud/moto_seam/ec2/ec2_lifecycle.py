@@ -8,6 +8,7 @@ GetConsoleOutput, DescribeInstanceStatus.
 """
 
 import base64
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from labkit.cloud.moto_seam.errors import ec2_error
 from labkit.cloud.moto_seam.replacing import Replacements
 
 CONSOLE_LIMIT = 65_536
+#: seconds for which a terminated instance is still shown (user guide, "Terminate Amazon EC2 instances": about an hour)
+SHOWN_AFTER_END = 3600.0
 #: what a terminated instance no longer shows
 EMPTY_WHEN_TERMINATED = (
     "private_ip",
@@ -47,6 +50,7 @@ def correct_lifecycle(replacements: Replacements) -> None:
     replacements.around(Instance, "private_dns_name")(_private_dns_name)
     for name in EMPTY_WHEN_TERMINATED:
         replacements.around(Instance, name)(_none_when_terminated)
+    replacements.around(InstanceBackend, "all_reservations")(_all_reservations)
     replacements.around(InstanceBackend, "modify_instance_security_groups")(_change_groups)
     replacements.around(NetworkInterfaceBackend, "modify_network_interface_attribute")(_change_interface)
     replacements.put(NetworkInterface, "group_set", property(lambda self: list(self._group_set)))
@@ -125,8 +129,29 @@ def _terminate(original: Any, self: Any) -> Any:
     for interface in list(self.nics.values()):
         self.detach_eni(interface)
     self.security_groups = []
+    self.terminated_at = time.time()
     self._private_ips.clear()  # moto frees these again when the object goes: another's address by then
     return previous
+
+
+def _all_reservations(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Without the instances that ended more than an hour ago."""
+    forget_ended(self, time.time())
+    return original(self, *args, **kwargs)
+
+
+def forget_ended(ec2: Any, now: float) -> None:
+    """Drop the records of instances that were terminated long before `now` (seconds since the epoch)."""
+    for name, reservation in list(ec2.reservations.items()):
+        kept = [
+            each
+            for each in reservation.instances
+            if now - getattr(each, "terminated_at", now) < SHOWN_AFTER_END
+        ]
+        if not kept:
+            ec2.reservations.pop(name, None)
+        elif len(kept) < len(reservation.instances):
+            reservation.instances[:] = kept
 
 
 def _prepare_interfaces(
