@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from labkit.base.events import banner
+from labkit.base import state
+from labkit.base.errors import UsageError
+from labkit.base.events import Event, banner
 from labkit.cli import step_options
 from labkit.cli.console import Console
 from labkit.lesson.model import Options
@@ -33,6 +35,12 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
     parser.add_argument(
         "--account", choices=["full", "learner-lab"], default="learner-lab", help="the kind of account"
     )
+    parser.add_argument(
+        "--as-slow-as-aws", action="store_true",
+        help="with late answers, throttling, lost answers, a server and a console that take minutes",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another course of these (0)")
+    parser.add_argument("--factor", type=float, default=1.0, metavar="N", help="so many times quicker (1)")
     parser.add_argument(_ON_STAGE, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "words", nargs="*", metavar="COMMAND", help="run this there instead (after --), for example: bash"
@@ -60,7 +68,16 @@ def _set(arguments: argparse.Namespace, console: Console, context: "Context") ->
         )
     played = [sys.executable, "-I", "-m", "labkit", *sys.argv[1:], _ON_STAGE]
     around = rehearsing.variables(os.environ, context.places, stage)
-    return rehearsal.run(stage.folder, arguments.account, arguments.words or played, around)
+    forecast = f"{arguments.seed}:{arguments.factor}" if arguments.as_slow_as_aws else rehearsal.FAIR
+    if not arguments.factor > 0:
+        raise UsageError("--factor is more than 0.", hint="Sixty times quicker:  --factor 60")
+    status = rehearsal.run(stage.folder, arguments.account, arguments.words or played, around, forecast)
+    if counts := state.read_json(stage.folder / rehearsal.WEATHER):
+        told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+        console.event(
+            Event("note", f"Of AWS's behaviour in time (seed {arguments.seed}): {told}.", {"weather": counts})
+        )
+    return status
 
 
 def _play(arguments: argparse.Namespace, console: Console, context: "Context") -> int:

@@ -26,6 +26,12 @@ def error_text(error: Exception) -> tuple[str, str]:
     return str(answer.get("Code", "")), str(answer.get("Message", error))
 
 
+def was_lost(error: Exception, said: str) -> bool:
+    """Whether `said` is about our own first try, whose answer was lost: botocore asked again, and AWS had done it."""
+    tries = getattr(error, "response", {}).get("ResponseMetadata", {}).get("RetryAttempts", 0)
+    return bool(tries) and said in ": ".join(error_text(error))
+
+
 @dataclass(frozen=True)
 class ChangeSet:
     """The one change set that the kit uses on the stack `stack`."""
@@ -52,10 +58,11 @@ class ChangeSet:
             self._api.create_change_set(ChangeSetName=NAME, ChangeSetType=kind, **arguments)
         except ClientError as error:
             code, message = error_text(error)
-            raise DeployError(
-                f"CloudFormation refused the template ({code}): {message}",
-                hint="Mend cloudformation-template.yaml where the message says, then plan again.",
-            ) from error
+            if not was_lost(error, "AlreadyExistsException"):
+                raise DeployError(
+                    f"CloudFormation refused the template ({code}): {message}",
+                    hint="Mend cloudformation-template.yaml where the message says, then plan again.",
+                ) from error
         try:
             yield self._settled()
         finally:

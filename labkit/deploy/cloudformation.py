@@ -13,7 +13,7 @@ from typing import Any
 from labkit.base.errors import DeployError
 from labkit.base.events import Emit, Event, ignore
 from labkit.deploy import credentials, own_lines
-from labkit.deploy.changeset import ChangeSet, error_text
+from labkit.deploy.changeset import ChangeSet, error_text, was_lost
 from labkit.deploy.model import Deployment, Finding, Plan, Source
 from labkit.deploy.targets import Clients
 from labkit.deploy.troubles import known
@@ -190,6 +190,8 @@ class CloudFormation:
         except ClientError as error:
             if "No updates are to be performed" in error_text(error)[1]:
                 return False
+            if was_lost(error, "_IN_PROGRESS state" if exists else "AlreadyExistsException"):
+                return True
             raise self._refused("update" if exists else "create", error) from error
         return True
 

@@ -72,3 +72,35 @@ def test_a_local_lab_and_one_on_aws_stand_side_by_side(lab: Any) -> None:
     assert '-images-123456789012-us-west-2"' in after
     assert "target: local cloud, running" in after
     assert "also stands" not in after
+
+
+@pytest.mark.verify
+@pytest.mark.parametrize(
+    ("seed", "account", "engine"),
+    [
+        (1, "learner-lab", "cloudformation"),
+        (2, "full", "cloudformation"),
+        (3, "full", "terraform"),
+        (4, "learner-lab", "cloudformation"),
+    ],
+)
+def test_the_steps_end_well_under_what_aws_does_in_time(
+    lab: Any, seed: int, account: str, engine: str
+) -> None:
+    if engine == "terraform" and shutil.which("terraform") is None:
+        pytest.skip("Terraform is not installed here")
+    words = (
+        "--as-slow-as-aws",
+        "--seed",
+        str(seed),
+        "--factor",
+        "60",
+        "--account",
+        account,
+        "--engine",
+        engine,
+    )
+    run = rehearsed(lab, *words, "--json", timeout=400)
+    assert run.status == 0, run
+    weather = next(event["weather"] for event in run.events if "weather" in event)
+    assert min(weather[kind] for kind in ("throttled", "lost", "not yet")) > 0, weather

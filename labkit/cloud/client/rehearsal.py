@@ -11,18 +11,30 @@ from pathlib import Path
 
 from labkit.base.errors import SandboxUnavailable
 
-REFUSED = "refused"
+REFUSED, WEATHER, FAIR = "refused", "weather.json", "fair"
 
 
-def run(folder: Path, account: str, words: Sequence[str], variables: Mapping[str, str]) -> int:
+def run(
+    folder: Path, account: str, words: Sequence[str], variables: Mapping[str, str], forecast: str = FAIR
+) -> int:
     """Run `words` on a stage of its own in `folder`, before an account of that kind; returns their exit status.
 
+    `forecast`: FAIR, or "SEED:FACTOR" for AWS's behaviour in time; what befell requests is then counted in WEATHER.
     Raises SandboxUnavailable where this machine has no namespaces for it: nothing is run then.
     """
     if sys.platform != "linux":
         raise _unavailable("it needs Linux")
     (folder / REFUSED).unlink(missing_ok=True)
-    command = [sys.executable, "-I", "-m", "labkit.cloud.rehearsal.stage", str(folder), account, *words]
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        "labkit.cloud.rehearsal.stage",
+        str(folder),
+        account,
+        forecast,
+        *words,
+    ]
     process = subprocess.Popen(command, env=dict(variables))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command has it too, and says what it left
     try:

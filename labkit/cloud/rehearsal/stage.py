@@ -1,6 +1,6 @@
 """A stage for one command: a network of its own in which AWS's names lead, over TLS, to a local cloud.
 
-    python -m labkit.cloud.rehearsal.stage FOLDER ACCOUNT COMMAND…
+    python -m labkit.cloud.rehearsal.stage FOLDER ACCOUNT WEATHER COMMAND…      (WEATHER: "fair", or SEED:FACTOR)
 
 What belongs here: namespaces, the files that lie over this machine's, the made-up home, the order of it all. What does
 not: the ends of the names (relay.py), who starts this (labkit.cloud.client.rehearsal). Linux only.
@@ -21,10 +21,11 @@ from labkit.aws.network.names import GLOBAL_REGION
 from labkit.base import state
 from labkit.base.errors import LabError
 from labkit.cloud.client.lifecycle import LocalCloud, leashed
-from labkit.cloud.client.rehearsal import REFUSED
+from labkit.cloud.client.rehearsal import FAIR, REFUSED, WEATHER
 from labkit.cloud.endpoints.authority import Authority
 from labkit.cloud.endpoints.dns import Resolver
 from labkit.cloud.rehearsal import relay
+from labkit.cloud.rehearsal.weather import Weather
 from labkit.deploy.targets import Keys
 from labkit.sandbox.kernel import namespaces, syscalls
 
@@ -38,7 +39,7 @@ _CONFIGURATION = {
 }
 
 
-def main(folder: Path, account: str, words: Sequence[str]) -> int:
+def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int:
     """Set the stage, run the command on it, and take it down; returns the command's status."""
     try:
         _enter()
@@ -52,10 +53,21 @@ def main(folder: Path, account: str, words: Sequence[str]) -> int:
         authority = Authority(trust)
         resolver = Resolver(relay.look_up)
         resolver.add("command", namespaces.datagrams_here([(relay.ADDRESS, relay.NAMES_PORT)]))
-        relay.Relay(authority, lambda: _port(cloud))
+        weather = _weather(forecast)
+        relay.Relay(authority, lambda: _port(cloud), weather)
         _cover(folder, authority)
         home = _home(folder / "home", _keys(cloud, account))
-        return _run(words, environment(os.environ, home))
+        try:
+            return _run(words, environment(os.environ, home))
+        finally:
+            state.write_json(folder / WEATHER, dict(weather.counts) if weather else {})
+
+
+def _weather(forecast: str) -> Weather | None:
+    if forecast == FAIR:
+        return None
+    seed, factor = forecast.split(":")
+    return Weather(int(seed), float(factor))
 
 
 def _enter() -> None:
@@ -126,7 +138,7 @@ def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+        sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
     except LabError as trouble:
         state.write_text(Path(sys.argv[1]) / REFUSED, f"{trouble.message}\n")
         sys.exit(UNAVAILABLE)
