@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from labkit.base.errors import UsageError
 from labkit.deploy.planning import prices
-from labkit.lesson import aws
+from labkit.lesson import aws, preflight
 from labkit.lesson.context import Context
 from labkit.lesson.steps.plan import instance_type
 
@@ -17,9 +17,12 @@ WORD = "AWS"
 def agree(context: Context) -> None:
     """Return when this account may be charged: agreed to before, now, or by `--yes`; and remember where this is.
 
+    What would fail there is said first.
+
     Raises UsageError when another word is typed, or nobody is there.
     """
     arrival, workspace = context.arrival, context.workspace
+    preflight.warn(context)
     if not (context.options.yes or aws.has_agreed(workspace, arrival.holder)):
         typed = context.ask(list(words(context)))
         if typed.strip() != WORD:

@@ -12,7 +12,7 @@ from labkit.base.state import write_text
 from labkit.deploy.engines import TITLES, OtherEngineStands
 from labkit.deploy.model import Engine, Finding, Plan
 from labkit.deploy.planning import areas, policy, prices
-from labkit.lesson import drift
+from labkit.lesson import drift, preflight
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
@@ -33,6 +33,8 @@ def run(context: Context) -> StepResult:
         context.emit(Event("warning", warning))
     engine = _engine(context)
     _warn(context, engine.engine)
+    if context.on_aws:
+        preflight.warn(context)
     plan, planned = _planned(engine)
     findings = () if plan else engine.validate()  # making a plan validates as well
     valid = _valid(findings)

@@ -17,7 +17,7 @@ from labkit.course.manifest import load
 from labkit.course.workspace import Workspace, Workspaces
 from labkit.deploy import credentials, troubles
 from labkit.deploy.credentials import Holder
-from labkit.lesson import agreeing, aws, progress, roles
+from labkit.lesson import agreeing, aws, preflight, progress, roles
 from labkit.lesson.context import Context
 from labkit.lesson.engine import module_of
 from labkit.lesson.faults import faults
@@ -161,7 +161,9 @@ def test_what_an_account_refuses_is_told_as_no_mistake_of_the_files(said: str, m
 # ---- The word ---------------------------------------------------------------------------------------------
 
 
-def test_the_word_is_asked_for_once_for_an_account(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_word_is_asked_for_once_for_an_account(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown: list[str] = []
 
     def arrived(word: str, found: Holder = OWN, **options: Any) -> Context:
@@ -173,6 +175,7 @@ def test_the_word_is_asked_for_once_for_an_account(workspace: Workspace, tmp_pat
         clients = SimpleNamespace(target=SimpleNamespace(region="us-east-1"), client=None)
         made.__dict__["arrival"] = aws.Arrival(clients, found)  # type: ignore[arg-type]
         made.__dict__["source"] = SimpleNamespace(choices={})
+        monkeypatch.setattr(preflight, "warn", lambda _: shown.append("looked ahead"))
         return made
 
     with pytest.raises(UsageError, match="not the word AWS"):
@@ -184,7 +187,7 @@ def test_the_word_is_asked_for_once_for_an_account(workspace: Workspace, tmp_pat
     agreeing.agree(arrived("AWS\n"))
     shown.clear()
     agreeing.agree(arrived("no\n"))
-    assert shown == []
+    assert shown == ["looked ahead"]
     with pytest.raises(UsageError, match="not the word AWS"):
         agreeing.agree(arrived("no\n", LAB))
     agreeing.agree(arrived("no\n", LAB, yes=True))
