@@ -15,6 +15,8 @@ from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
 
 _TABLE = Path(__file__).with_name("emulated.toml")
+#: the part of the table that is no service
+_PAGES = "pages"
 #: engines of the kit's own, which refuse what they lack themselves
 KNOW_THEIR_OWN = frozenset({"s3", "dynamodb", "cloudformation"})
 #: values that ask for nothing
@@ -56,11 +58,22 @@ def services() -> frozenset[str]:
 @cache
 def table() -> Mapping[str, Mapping[str, frozenset[str]]]:
     """Service → operation → the parameters that stand for something here, by AWS's names."""
-    found = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {
         service: {operation: frozenset(names.split()) for operation, names in operations.items()}
-        for service, operations in found.items()
+        for service, operations in _written().items()
+        if service != _PAGES
     }
+
+
+@cache
+def cut_here() -> Mapping[str, frozenset[str]]:
+    """Service → the lists whose pages the door cuts (labkit.cloud.door.pages)."""
+    return {service: frozenset(names.split()) for service, names in _written()[_PAGES].items()}
+
+
+@cache
+def _written() -> Mapping[str, Mapping[str, str]]:
+    return tomllib.loads(_TABLE.read_text(encoding="utf-8"))
 
 
 def unknown_service(service: str) -> Refused:

@@ -14,7 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from labkit.aws.records import Caller, Principal
-from labkit.cloud.door import authorization_messages, constraints, emulated, refusals, unprocessed
+from labkit.cloud.door import (
+    authorization_messages,
+    constraints,
+    emulated,
+    pages,
+    refusals,
+    unprocessed,
+)
 from labkit.cloud.door.authority import Authority, NoFacts
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.credentials import Signature, from_form, read_signature
@@ -40,6 +47,8 @@ REMEMBERED = 500
 _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 #: what the door itself wrote, and so reads
 _DECODE = ("sts", "DecodeAuthorizationMessage")
+#: headers that tell of a body's bytes
+_OF_BODIES = ("content-length", "x-amz-crc32")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 #: raised where the rest of a body does not come as it was said to: the connection answers, or ends
 _OF_THE_CONNECTION = (BadRequest, Disconnected)
@@ -153,7 +162,7 @@ class Door:
         if told is not None:
             start(told.status, list(told.headers))
             return [told.body]
-        answer = _Answer()
+        answer, page = _Answer(), pages.wanted(asked)
         try:
             parts = self._ask(source, signature, answer)
         except (Refused, *_OF_THE_CONNECTION):
@@ -167,6 +176,9 @@ class Door:
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
         headers = _with_request_id(answer.headers, asked.service, request_id)
+        if page is not None and answer.status.startswith("2"):
+            body = pages.cut(asked, page, b"".join(parts))
+            parts, headers = [body], [h for h in headers if h[0].lower() not in _OF_BODIES]
         if answer.status.startswith("2") and asked.mutates:
             self.writes.extend(writes_of(asked, caller, source.principal))
             self._on_change(asked.service, asked.operation)

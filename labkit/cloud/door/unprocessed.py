@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from labkit.base.errors import LabError
 from labkit.base.text import printable, shortened
+from labkit.cloud.door import pages
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
 
@@ -37,6 +38,8 @@ def refused(error: Exception, asked: Asked) -> Refused | None:
         )
     if isinstance(error, _OURS) or type(error) is RuntimeError:  # no thread can be started, for example
         return None
+    if isinstance(error, ValueError) and pages.has_token(asked):
+        return pages.no_token(asked.service)
     code = _CODES.get(asked.service, "ValidationException")
     return Refused(400, code, _unread(error, asked, code))
 

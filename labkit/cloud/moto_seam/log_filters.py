@@ -99,7 +99,9 @@ def _put_subscription_filter(
     _read(filter_pattern)
     service = destination_arn.split(":")[2] if destination_arn.count(":") > 4 else ""
     if service not in _DESTINATIONS:
-        raise NotImplementedError(f"PutSubscriptionFilter to {service or destination_arn}")
+        raise InvalidParameterException(
+            f"The local cloud has no destination but functions: {destination_arn}"
+        )
     if not _may_call(
         destination_arn, f"arn:aws:logs:{self.region_name}:{ACCOUNT_ID}:log-group:{log_group_name}:*"
     ):

@@ -64,11 +64,11 @@ def _with_network(replacements: Replacements, owner: Any, name: str, argument: s
             bound.arguments[argument] = _canonical(
                 str(bound.arguments[argument]), "CIDR block {} is malformed"
             )
-        if (
-            name == "create_subnet"
-            and int(str(bound.arguments[argument]).rpartition("/")[2]) not in _OF_SUBNETS
-        ):
-            raise ec2_error("InvalidSubnet.Range", f"The CIDR '{bound.arguments[argument]}' is invalid.")
+        network = bound.arguments.get(argument)
+        if name == "create_subnet" and network is None:
+            raise ec2_error("MissingParameter", "The request must contain the parameter CidrBlock")
+        if name == "create_subnet" and int(str(network).rpartition("/")[2]) not in _OF_SUBNETS:
+            raise ec2_error("InvalidSubnet.Range", f"The CIDR '{network}' is invalid.")
         return original(*bound.args, **bound.kwargs)
 
 
