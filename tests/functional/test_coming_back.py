@@ -140,6 +140,15 @@ def make(live: Live) -> dict[str, Any]:
     return {"vpc": vpc, "role": role, "keys": keys, "function": function, "table": table, "bucket": bucket}
 
 
+def ran(live: Live, instance: str) -> str:
+    """A command of Run Command that has ended there."""
+    sent = {"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["echo said"]}}
+    command = str(live.ssm.send_command(InstanceIds=[instance], **sent)["Command"]["CommandId"])
+    asked = {"CommandId": command, "InstanceId": instance}
+    assert eventually(lambda: live.ssm.get_command_invocation(**asked)["Status"] == "Success")
+    return command
+
+
 def saved(live: Live) -> None:
     """Wait until what was acknowledged before this call is on disk."""
     now, control = time.time(), live.local.folder / "kept" / "full" / "control"
@@ -164,8 +173,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
     """A cloud with something of everything, killed and started again."""
     with open_live(tmp_path_factory.mktemp("lasting"), lasting=True) as live:
         found = Past(live, make(live))
-        with live.instance(UNIT, found.made["vpc"]) as instance:
+        profile = {"Name": live.profile()}
+        with live.instance(UNIT, found.made["vpc"], IamInstanceProfile=profile) as instance:
             found.made |= {"instance": instance, "described": live.described(instance)}
+            found.made["command"] = ran(live, instance)
             saved(live)
             found.before = descriptions(live, found.made)
             kill(live)
@@ -202,6 +213,8 @@ def test_an_instance_is_as_after_a_stop_and_start(past: Past) -> None:
     assert live.local.await_boot(instance)["state"] == "ok"
     assert live.described(instance)["PrivateIpAddress"] == past.made["described"]["PrivateIpAddress"]
     assert live.inside(instance, "systemctl is-active app; cat /opt/runs").split() == ["active", "once"]
+    told = live.ssm.get_command_invocation(CommandId=past.made["command"], InstanceId=instance)
+    assert told["StandardOutputContent"] == "said\n"
 
 
 def test_what_is_made_afterwards_is_made_beside_it(past: Past) -> None:

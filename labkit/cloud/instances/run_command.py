@@ -84,8 +84,9 @@ class Command:
 class RunCommand:
     """The account's commands, newest last. For any thread; `close` waits for nobody."""
 
-    def __init__(self, run_inside: RunInside) -> None:
-        self._run_inside = run_inside
+    def __init__(self, run_inside: RunInside, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called when a command has ended on an instance."""
+        self._run_inside, self._changed = run_inside, changed
         self._commands: dict[str, Command] = {}
         self._lock = threading.Lock()
 
@@ -102,6 +103,18 @@ class RunCommand:
         """Those of a region, the newest first."""
         with self._lock:
             return tuple(each for each in reversed(self._commands.values()) if each.region == region)
+
+    def state(self) -> dict[str, Command]:
+        """All commands, to be written down."""
+        return dict(self._commands)
+
+    def put_back(self, commands: Mapping[str, Command]) -> None:
+        """Know what another run of the cloud has written down; what was under way then has failed."""
+        for command in commands.values():
+            for each in command.invocations.values():
+                each.status = each.status if each.status in ENDED else "Failed"
+        with self._lock:
+            self._commands.update(commands)
 
     def cancel(self, command: Command) -> None:
         """Let no instance begin that has not begun."""
@@ -127,6 +140,7 @@ class RunCommand:
         with self._lock:
             each.output, each.errors, each.code, each.ended = output, errors, code, time.time()
             each.status = "TimedOut" if code == _TIMED_OUT else "Failed" if code else "Success"
+        self._changed()
 
     def _ran(self, instance_id: str, order: Order) -> tuple[str, str, int]:
         """Output, errors and status of the script, both cut where AWS cuts them."""

@@ -51,8 +51,8 @@ class Written:
     large: Sequence[bytes | str]
 
 
-def write(collect: Callable[[], None]) -> Written:
-    """Everything that moto knows at one instant; `collect` is called in the same instant.
+def write(collect: Callable[[], None], others: Callable[[], Mapping[str, Any]] = dict) -> Written:
+    """Everything that moto knows at one instant, and what `others` tells; `collect` is called in the same instant.
 
     Raises pickle.PicklingError and its kin for what can't be written.
     """
@@ -62,18 +62,18 @@ def write(collect: Callable[[], None]) -> Written:
     writer.dispatch_table = {**copyreg.dispatch_table, **_reducers(), **large.reducers()}
     with between_requests(), _one_instant():
         collect()
-        writer.dump(_state())
+        writer.dump((_state(), others()))
     return Written(file.getvalue(), large.values)
 
 
-def read(written: Written) -> Graph:
-    """The graph, in no use yet. Raises whatever broken data makes of it."""
+def read(written: Written) -> tuple[Graph, Mapping[str, Any]]:
+    """The graph, in no use yet, and what the others told. Raises whatever broken data makes of it."""
     token = _reading.set(written.large)
     try:
-        graph: Graph = pickle.loads(written.data)
+        graph, others = pickle.loads(written.data)
     finally:
         _reading.reset(token)
-    return graph
+    return graph, others
 
 
 def put_back(graph: Graph) -> None:

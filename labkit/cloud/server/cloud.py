@@ -25,7 +25,7 @@ from labkit.aws.records import (
     InvocationResult,
     Principal,
 )
-from labkit.base import descriptors
+from labkit.base import descriptors, wsl
 from labkit.base.events import Emit
 from labkit.cloud.server.control import Actions, Control
 from labkit.cloud.server.keeper import Keeper
@@ -240,7 +240,11 @@ class Cloud:
     def _make_disks(self) -> "Disks | None":
         from labkit.cloud.instances.disks import Disks
 
-        return Disks(self._kept.disks) if self._kept and self._sandboxes.disks_last else None
+        if self._kept is None or not self._sandboxes.disks_last:
+            return None
+        # where Windows keeps the files there are no owners and no sockets: no disk of a Linux
+        there = wsl.on_windows_disk(str(self._kept.folder), wsl.read("/proc/mounts"))
+        return None if there else Disks(self._kept.disks)
 
     def _make_functions(self, folder: Path) -> "FunctionService":
         from labkit.cloud.functions.pool import PoolLimits
@@ -262,13 +266,14 @@ class Cloud:
         from labkit.cloud.moto_seam.identity.account import furnish
         from labkit.cloud.moto_seam.install import Hooks, install
 
+        self._commands = RunCommand(self._instances.run_inside, self._save_soon)
         hooks = Hooks(
             invoke=self._invoke, console_output=self._instances.console_output,
             instance_status=self._instance_status, role_allows=self._role_allows,
             read_object=self._buckets.read_object,
             tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
             policies=self._identities, settles=PENDING,
-            commands=RunCommand(self._instances.run_inside), managed=self._is_managed,
+            commands=self._commands, managed=self._is_managed,
         )  # fmt: skip
         self._ending.callback(install(hooks, self._account).undo)
         if self._loaded is None or self._loaded.graph is None:
@@ -287,7 +292,10 @@ class Cloud:
 
         logs, told = come_back(self._loaded, engine, self._instances, self._made_at)
         self.told += told
-        self._keeper = Keeper(self._loaded.kept, logs, self._report)
+        self._commands.put_back(self._loaded.others.get("commands", {}))
+        self._keeper = Keeper(
+            self._loaded.kept, logs, self._report, lambda: {"commands": self._commands.state()}
+        )
 
     def _made_at(self, service: str, region: str, name: str) -> float | None:
         """When the bucket or table was made."""

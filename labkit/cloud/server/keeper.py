@@ -5,7 +5,8 @@ What belongs here: when. What does not: what (labkit.cloud.moto_seam.saving, sav
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from labkit.base.errors import StateError
 from labkit.cloud.moto_seam import saving
@@ -21,9 +22,19 @@ WINDOW = 1.0
 
 
 class Keeper:
-    """Keeps what is on disk no older than WINDOW. Whoever changes something says so by `wake`, from any thread."""
+    """Keeps what is on disk no older than WINDOW. Whoever changes something says so by `wake`, from any thread.
 
-    def __init__(self, kept: Kept, logs: SavedLogs, report: Callable[[str], None]) -> None:
+    `others` tells what parts outside moto are to have again, by their names.
+    """
+
+    def __init__(
+        self,
+        kept: Kept,
+        logs: SavedLogs,
+        report: Callable[[str], None],
+        others: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._others = others
         self._folder, self._logs, self._writer, self._report = kept.folder, logs, Writer(kept), report
         self._news = threading.Condition()
         self._asked = self._done = 0
@@ -90,6 +101,6 @@ class Keeper:
         if not self._folder.exists():  # it was deleted: nobody wants it back
             return
         at = time.time()
-        written = saving.write(self._logs.collect)
+        written = saving.write(self._logs.collect, self._others)
         self._logs.write()
         self._writer.write(written, at)

@@ -14,8 +14,8 @@ What belongs here: these files, reading them again, and what is told when that c
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from labkit.cloud.moto_seam.saving import Graph, Written
 
 _SECRET = 0o600
+#: another number with each change of what lies where, and of how the kit's own objects in the graph look
+_FORM = 2
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,14 @@ class Kept:
 class Loaded:
     """What was found: `graph` is None where nothing was kept, `told` what is to be said about it.
 
-    `as_of`: when the graph was written, in seconds since the epoch.
+    `others`: what parts outside the graph have told, by their names. `as_of`: when the graph was written, in seconds since the epoch.
     """
 
     kept: Kept
     graph: "Graph | None" = None
     as_of: float = 0.0
     told: tuple[str, ...] = ()
+    others: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load(home: Path, account: str) -> Loaded:
@@ -112,7 +115,7 @@ def _words(error: Exception) -> str:
 
 
 def _check_version(kept: Kept) -> None:
-    ours, file = f"{labkit.__version__} (moto {version('moto')})", kept.folder / "version"
+    ours, file = f"{labkit.__version__} (moto {version('moto')}, form {_FORM})", kept.folder / "version"
     if not file.exists():
         write_text(file, ours + "\n", mode=_SECRET)
     theirs = file.read_text(encoding="utf-8", errors="replace").strip()
@@ -134,7 +137,8 @@ def _read(kept: Kept) -> Loaded:
     if sha256(data).hexdigest() != head["sha256"]:
         raise ValueError(f"{kept.control} is damaged")
     large = [_large(kept.large / digest, kind) for digest, kind in head["large"]]
-    return Loaded(kept, saving.read(saving.Written(data, large)), float(head["saved_at"]))
+    graph, others = saving.read(saving.Written(data, large))
+    return Loaded(kept, graph, float(head["saved_at"]), others=others)
 
 
 def _large(path: Path, kind: str) -> bytes | str:
