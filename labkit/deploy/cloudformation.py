@@ -221,7 +221,7 @@ class CloudFormation:
     def _follow(self, before: frozenset[str], name: str = "") -> Mapping[str, Any] | None:
         """Emit events as they come until the stack is at rest; returns it (None: gone)."""
         seen = set(before)
-        pause = 0.02 if self.clients.target.is_local else 3.0
+        pause = 0.05 if self.clients.target.is_local else 3.0
         while True:
             stack = self.describe(name)
             if (

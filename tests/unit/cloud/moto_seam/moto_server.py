@@ -149,8 +149,10 @@ def refusal(call: Callable[..., Any], **kwargs: Any) -> str:
 @contextlib.contextmanager
 def serving() -> Iterator[Moto]:
     import_services()
+    from moto.ec2.models import amis
     from moto.server import DomainDispatcherApplication, create_backend_app
 
+    amis.AMIS.clear()  # 500 that nobody here asks for, made anew for each region; those that SSM names stay
     app = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
