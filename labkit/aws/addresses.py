@@ -21,6 +21,12 @@ IMAGE_HOST_PORT = 80
 PACKAGE_NAMES = ("pypi.org", "files.pythonhosted.org")
 PACKAGE_PORT = 443
 
+#: public addresses of instances and Elastic IPs, in this order: documentation's (RFC 5737) and, where those are all in use,
+#: the benchmarks' (RFC 2544), so that none is ever a stranger's
+PUBLIC_CIDRS = ("203.0.113.0/24", "192.0.2.0/24", "198.19.0.0/16")
+#: the first addresses of the first range are the image host's network
+PUBLIC_BEGIN = 16
+
 #: functions without a VPC: on the internet side, with addresses of their own
 OUTSIDE_CIDR = "198.51.100.0/24"
 

@@ -326,6 +326,12 @@ def _register_looking_inside(add: Add) -> None:
     )
     logs.add_argument("--find", metavar="TEXT", help="only lines with this text, for example a request id")
     _where(logs)
+    forward = add("forward", "an address of this machine for a port of an instance", _forward)
+    forward.add_argument("instance", help="an instance by id or Name")
+    forward.add_argument("port", type=int)
+    forward.add_argument(
+        "--local", type=int, default=0, metavar="PORT", help="the port of this machine (default: the same)"
+    )
     page = add("open", "one local page with path, images, rows and logs", _open)
     page.add_argument("--no-browser", action="store_true", help="only say where the page is")
     _where(page)
@@ -377,6 +383,13 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
     return terminal.hand_on(lambda descriptors: context.cloud.run_inside(instance, words, descriptors))
 
 
+def _proxied(url: str) -> dict[str, str]:
+    """The variables by which programs ask the cloud's proxy; not for this machine, and not where Terraform gets providers."""
+    direct = "127.0.0.1,localhost,169.254.169.254,registry.terraform.io,releases.hashicorp.com,registry.opentofu.org,github.com"
+    names = {"http_proxy": url, "https_proxy": url, "no_proxy": direct}
+    return names | {name.upper(): value for name, value in names.items()}
+
+
 def local_shell(context: "Context", console: Console) -> int:
     """A shell in which the AWS CLI, boto3, curl and Terraform mean the target, and only that."""
     from labkit.cli import aws_cli, terminal
@@ -385,11 +398,10 @@ def local_shell(context: "Context", console: Console) -> int:
     words = context.target_words if context.on_aws else "local cloud"
     around = context.terraform.variables(target)
     path = f"{aws_cli.install(context.places.state / 'bin')}{os.pathsep}{around.get('PATH', os.defpath)}"
-    loopback = "127.0.0.1,localhost,169.254.169.254"
-    without_proxy = {"NO_PROXY": loopback, "no_proxy": loopback} if target.is_local else {}
+    proxied = _proxied(str(context.cloud.ask("GET", "proxy")["url"])) if target.is_local else {}
     environment = {
         **around, "PATH": path, "PS1": f"({words}) $ ", "PROMPT": f"({words}) $ ",
-        "LAB_TARGET": words, **without_proxy, "AWS_PAGER": "",
+        "LAB_TARGET": words, **proxied, "AWS_PAGER": "",
     }  # fmt: skip
     meaning = f"mean {words}" if context.on_aws else "mean the local cloud"
     console.line(f"In this shell AWS commands {meaning}. Leave it with: exit", style="strong")
@@ -428,6 +440,12 @@ def _logs(context: "Context", arguments: argparse.Namespace, console: Console) -
         console.line("No such line." if arguments.find else "Nothing was said yet.")
     console.result({"lines": lines})
     return 0
+
+
+def _forward(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.cli import forward
+
+    return forward.run(context, arguments, console)
 
 
 def _open(context: "Context", arguments: argparse.Namespace, console: Console) -> int:

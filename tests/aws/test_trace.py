@@ -79,7 +79,7 @@ def test_a_function_outside_the_vpc_reaches_no_private_address(world: World) -> 
     assert world.call(world.outsider, world.address, 8000)[0] == "timed out"
     private = trace(topology_of(world.live.clients), world.outsider, world.address, 8000)
     assert private.verdict.reason.startswith("internet")
-    assert "inside the VPC" in private.fix
+    assert "is in no VPC: give it SubnetIds and SecurityGroupIds" in private.fix
 
 
 def test_network_acls_are_asked_for_the_answer_too(world: World) -> None:

@@ -7,6 +7,7 @@ decision itself, and reading an account (labkit.aws.network.descriptions).
 import ipaddress
 from dataclasses import dataclass
 
+from labkit.aws.addresses import AWS, INTERNET
 from labkit.aws.network import names
 from labkit.aws.network.decision import decide
 from labkit.aws.network.model import Flow, Hop, Topology, Verdict
@@ -49,8 +50,26 @@ def trace(topology: Topology, source: str, destination: str, port: int, protocol
     address = _address(topology, destination, start)
     verdict = decide(topology, Flow(start, address, port, protocol))
     stop = next((hop for hop in verdict.hops if not hop.allowed), None)
-    fix = _fix(stop, protocol, port, address) if stop else ""
+    fix = _outside_fix(topology, start, stop, port) or _fix(stop, protocol, port, address) if stop else ""
     return Trace(source, address, verdict, fix)
+
+
+def _outside_fix(topology: Topology, start: str, stop: Hop, port: int) -> str:
+    """What to do where the caller stands in no VPC, which the usual words do not fit; "" elsewhere."""
+    caller = topology.by_name.get(start)
+    if caller is not None and caller.vpc_id:
+        return ""
+    if stop.stage == "security group ingress":
+        return (
+            f"Let it in from outside: aws ec2 authorize-security-group-ingress --group-id {stop.resource} "
+            f"--protocol tcp --port {port} --cidr 0.0.0.0/0 (or your address alone)."
+        )
+    if stop.stage == "internet" and caller is not None and start not in (INTERNET, AWS):
+        return (
+            f"The function {start} is in no VPC: give it SubnetIds and SecurityGroupIds of the VPC "
+            "(VpcConfig; vpc_config in Terraform), so that it calls from inside the VPC."
+        )
+    return ""
 
 
 def _fix(hop: Hop, protocol: str, port: int, address: str) -> str:

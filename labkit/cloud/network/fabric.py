@@ -24,7 +24,7 @@ from labkit.sandbox.kernel.nftables import RuleSet
 
 #: the router that every other one is joined to (labkit.sandbox.kernel.router)
 _INTERNET_ROUTER = "internet"
-_OUTSIDE_PREFIX = 24
+_OUTSIDE_PREFIX = 28
 _NOTHING: RuleSet = {"sets": {}, "chains": []}
 
 
@@ -335,5 +335,5 @@ class Fabric:
 
 
 def _network_around(address: str) -> str:
-    """Hosts outside stand in networks of 256 addresses."""
-    return f"{address.rsplit('.', 1)[0]}.0/{_OUTSIDE_PREFIX}"
+    """Hosts outside stand in small networks: other addresses of the range are instances'."""
+    return str(ipaddress.IPv4Network(f"{address}/{_OUTSIDE_PREFIX}", strict=False))

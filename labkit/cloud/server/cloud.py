@@ -6,9 +6,11 @@ them does, or the process they live in (labkit.cloud.server.server).
 
 import contextlib
 import functools
+import hmac
 import importlib
 import resource
 import secrets
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -52,10 +54,13 @@ if TYPE_CHECKING:
     from labkit.cloud.ports import AwsAccess, Facts
     from labkit.cloud.stores.dynamodb.service import DynamoDB
     from labkit.cloud.stores.s3.service import S3
+    from labkit.cloud.web.proxy import Proxy
     from labkit.sandbox.tiers import AnyHost
 
 #: modules that the warm parent imports once, so that instances and functions start in milliseconds
 PRELOAD = ("labkit.cloud.functions.runtime.preloaded", "labkit.cloud.instances.system.init")
+#: where the proxy is looked for first
+_PROXY_PORTS = range(20000, 30000)
 #: what a managed node's role must be allowed (Systems Manager, "Configure instance permissions")
 _AGENT_REPORTS = "ssm:UpdateInstanceInformation"
 #: what one machine bears at once, whatever the account's quota is
@@ -406,13 +411,29 @@ class Cloud:
         """What control requests must carry."""
         return secrets.token_urlsafe(32)
 
+    @functools.cached_property
+    def _proxy(self) -> "Proxy":
+        """The way from this machine to public addresses; port and password are the same for the next cloud of this owner."""
+        from labkit.cloud.endpoints.outside import look_up
+        from labkit.cloud.web.proxy import Proxy
+
+        def connect(address: str, port: int, seconds: float) -> socket.socket:
+            self._reconciler.settle()
+            return self._fabric.connect(addresses.INTERNET, address, port, timeout=seconds)
+
+        secret = hmac.new(self._owner.secret_access_key.encode(), b"proxy", "sha256").hexdigest()
+        listener = listen_on_loopback(_PROXY_PORTS[0] + int(secret[:6], 16) % len(_PROXY_PORTS))
+        proxy = Proxy(listener, secret, look_up, connect)
+        self._ending.callback(proxy.close)
+        return proxy
+
     def _on_this_machine(self) -> "WSGIApplication":
         actions = Actions(
             status=self._status, publish=self._images.publish, instance=self._describe_instance,
             journal=lambda *asked: list(self._instances.journal(*asked)),
             run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
-            further=self._probing.answer, delay=self._latency.answer,
+            proxy=lambda: self._proxy.url, further=self._probing.answer, delay=self._latency.answer,
         )  # fmt: skip
         return Control(actions, self.token, self._latency.on_invoke(self._door.for_caller(Caller("host"))))
 
@@ -428,7 +449,7 @@ class Cloud:
     def _status(self) -> Mapping[str, Any]:
         from labkit.cloud.moto_seam.ec2.ec2_records import instances
 
-        running = [{"id": r.instance_id, "state": r.state} for r in instances()]
+        running = [{"id": r.instance_id, "state": r.state, "public_ip": r.public_ip} for r in instances()]
         environments = [{"id": e.name, "state": e.state.name} for e in self._functions.environments()]
         memory, processes = usage()
         return {

@@ -41,6 +41,8 @@ class Actions:
     denials: Callable[[], list[Mapping[str, Any]]]
     #: further questions: (method, path parts, request) → the answer, None when it is none of them
     further: Callable[[str, list[str], Request], Any] = lambda *_: None
+    #: the address of the proxy to what is public here, with its password
+    proxy: Callable[[], str] = lambda: ""
     #: declares delays; raises ValueError for what can't be
     delay: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {}
 
@@ -77,6 +79,8 @@ class Control:
         match request.method, parts:
             case "GET", ["status"]:
                 return self._actions.status()
+            case "GET", ["proxy"]:
+                return {"url": self._actions.proxy()}
             case "GET", ["denials"]:
                 return self._actions.denials()
             case "PUT", ["images", name]:

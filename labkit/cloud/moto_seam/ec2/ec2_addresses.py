@@ -7,8 +7,11 @@ instance IP addressing".
 """
 
 import ipaddress
+import itertools
 from typing import Any
 
+from labkit.aws.addresses import PUBLIC_BEGIN, PUBLIC_CIDRS
+from labkit.cloud.moto_seam.backends import in_use
 from labkit.cloud.moto_seam.errors import ec2_error
 from labkit.cloud.moto_seam.replacing import Replacements
 
@@ -22,8 +25,8 @@ def correct_addresses(replacements: Replacements) -> None:
     import moto.ec2.models.nat_gateways as nat_gateways
     import moto.ec2.models.subnets as subnets
     import moto.ec2.models.vpcs as vpcs
-    from moto.ec2.utils import random_public_ip
 
+    choose = _Public().choose
     replacements.put(subnets.Subnet, "get_available_subnet_ip", _next_address)
     replacements.put(subnets.Subnet, "request_ip", _request_address)
     replacements.around(interfaces.NetworkInterfaceBackend, "create_network_interface")(_create_interface)
@@ -31,9 +34,42 @@ def correct_addresses(replacements: Replacements) -> None:
     for module in (vpcs, nat_gateways):
         # moto's address for an endpoint or NAT gateway is from anywhere; none makes _create_interface choose
         replacements.put(module, "random_private_ip", lambda: None)
-    replacements.put(elastic_ips, "random_ip", random_public_ip)  # moto's are 127.…, this machine itself
+    # moto's Elastic IPs are 127.…, this machine itself, and its other public addresses are a stranger's
+    replacements.put(elastic_ips, "random_ip", choose)
+    replacements.put(interfaces, "random_public_ip", choose)
     replacements.around(interfaces.NetworkInterface, "stop")(_unless_elastic)
     replacements.around(interfaces.NetworkInterface, "start")(_unless_elastic)
+
+
+class _Public:
+    """Gives public addresses in turn, so that one that was freed is not the next one's at once; skips those in use."""
+
+    def __init__(self) -> None:
+        networks = [ipaddress.IPv4Network(cidr) for cidr in PUBLIC_CIDRS]
+        first = [str(networks[0][n]) for n in range(PUBLIC_BEGIN, networks[0].num_addresses - 1)]
+        self._ranges = [
+            itertools.cycle(first),
+            *(itertools.cycle(map(str, each.hosts())) for each in networks[1:]),
+        ]
+        self._sizes = [len(first), *(each.num_addresses - 2 for each in networks[1:])]
+
+    def choose(self) -> str:
+        """An address that nobody has. Raises EC2's error where all are in use."""
+        taken = _public_in_use()
+        for addresses, size in zip(self._ranges, self._sizes, strict=True):
+            for address in itertools.islice(addresses, size):
+                if address not in taken:
+                    return address
+        raise ec2_error("InsufficientAddressCapacity", "There are not enough addresses in the pool.")
+
+
+def _public_in_use() -> set[str]:
+    """Elastic IPs and the addresses of interfaces, of all regions."""
+    found: set[str] = set()
+    for _, ec2 in in_use("ec2"):
+        found |= {str(each.public_ip) for each in list(ec2.addresses)}
+        found |= {str(each.public_ip) for each in list(ec2.enis.values()) if each.public_ip}
+    return found
 
 
 def _next_address(self: Any, instance: Any) -> str:
