@@ -186,11 +186,11 @@ def _relay(one: socket.socket, other: socket.socket) -> None:
         each.settimeout(None)
     with selectors.DefaultSelector() as selector:
         for source, target in ((one, other), (other, one)):
-            selector.register(source, selectors.EVENT_READ, target)
+            selector.register(source, selectors.EVENT_READ, (source, target))
         while selector.get_map():
             for key, _ in selector.select():
-                source, target = key.fileobj, key.data
-                data = source.recv(65536)  # type: ignore[union-attr]
+                source, target = key.data
+                data = source.recv(65536)
                 if data:
                     target.sendall(data)
                     continue
