@@ -147,6 +147,50 @@ def test_the_image_has_the_aws_cli_and_its_own_description(live: Any) -> None:
         assert said == f"placement: ap-south-1a\n{arn}\nawscli-2\n"
 
 
+SIGNALLING = """
+Parameters:
+  Image: {Type: "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", Default: /aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64}
+Resources:
+  Handle: {Type: AWS::CloudFormation::WaitConditionHandle}
+  Wait: {Type: AWS::CloudFormation::WaitCondition, DependsOn: Box, Properties: {Handle: !Ref Handle, Timeout: 60}}
+  Box:
+    Type: AWS::EC2::Instance
+    CreationPolicy: {ResourceSignal: {Timeout: PT1M}}
+    Metadata:
+      AWS::CloudFormation::Init:
+        config:
+          packages: {yum: {httpd: []}}
+          files: {/var/www/html/index.html: {content: !Sub "of ${AWS::StackName}", mode: "000644", owner: apache}}
+          services: {systemd: {httpd: {enabled: true, ensureRunning: true}}}
+    Properties:
+      ImageId: !Ref Image
+      InstanceType: t3.micro
+      UserData:
+        Fn::Base64: !Sub |
+          #!/bin/bash
+          /opt/aws/bin/cfn-init -v --stack ${AWS::StackName} --resource Box --region ${AWS::Region}
+          /opt/aws/bin/cfn-signal -e $? --stack ${AWS::StackName} --resource Box --region ${AWS::Region}
+          /opt/aws/bin/cfn-signal -d "$(curl -s localhost)" "${Handle}"
+Outputs: {Data: {Value: !GetAtt Wait.Data}, Id: {Value: !Ref Box}}
+"""
+
+
+def test_a_stack_waits_for_what_its_instance_signals(live: Any) -> None:
+    """CloudFormation user guide, "Deploying applications on Amazon EC2": cfn-init, cfn-signal, a wait condition's handle."""
+    live.cloudformation.create_stack(StackName="signalling", TemplateBody=SIGNALLING)
+    patience = {"Delay": 0.3, "MaxAttempts": 200}
+    live.cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="signalling", WaiterConfig=patience
+    )
+    stack = live.cloudformation.describe_stacks(StackName="signalling")["Stacks"][0]
+    told = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert json.loads(told["Data"]) == {told["Id"]: "of signalling"}
+    live.cloudformation.delete_stack(StackName="signalling")
+    live.cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName="signalling", WaiterConfig=patience
+    )
+
+
 def test_amazon_linux_2_says_that_it_is_one(live: Any) -> None:
     """EC2 user guide, "Amazon Linux", Extras library (Amazon Linux 2): python3 is 3.7, and pip is not kept from its work by that."""
     name = "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2"

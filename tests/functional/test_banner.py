@@ -40,7 +40,7 @@ SAYS = {
     "": "target: local cloud, running",
 }
 #: commands that take long, or wait for Ctrl-C: tested below and elsewhere
-LONG = {"grade", "demo", "parity", "open", "shell", "rehearse"}
+LONG = {"grade", "demo", "parity", "open", "shell", "rehearse", "forward"}
 #: what is about the kit's files alone
 NOWHERE = {"handout", "course", "class", "dev", "ta", "help-me", "watch", "skip", "unlock"}
 

@@ -41,6 +41,7 @@ MADE = {
     "labkit/cloud/instances/system/journal.py": "asked for inside an instance, and tried in its own process",
     "labkit/cloud/instances/files/share/servers/serving.py": "a server's settings, in the instance's own process",
     "labkit/cloud/instances/files/share/servers/httpd/settings.py": "a server's settings, in the instance's own process",
+    "labkit/cloud/instances/files/share/cfn/init.py": "a name, escaped; in the instance's own process",
     "labkit/cloud/instances/files/share/packages/catalogue.py": "patterns of this file",
     "grader/checks/check_clean_files.py": "written in this file",
 }

@@ -196,7 +196,7 @@ def _check_conditions(template: Template) -> None:
 
 def _check_block(template: Template, block: str, supports: AttributeCheck) -> None:
     for name, entry in template.source.data.get(block, {}).items():
-        used = {key: value for key, value in entry.items() if key in ("Properties", "Value", "Export")}
+        used = {key: value for key, value in entry.items() if key in ("Properties", "Metadata", "Value", "Export")}
         for reference in find(used, (block, name)):
             _check_reference(template, reference, block, supports)
         if isinstance(condition := entry.get("Condition"), str):
@@ -250,7 +250,10 @@ def dependencies(template: Template, logical_id: str) -> tuple[str, ...]:
     """The resources that `logical_id` needs: by Ref, GetAtt, Sub or DependsOn."""
     declaration = template.resources[logical_id]
     found = [
-        item.name for item in find(declaration.properties, declaration.path) if item.kind in ("Ref", "GetAtt")
+        item.name
+        for value in (declaration.properties, declaration.metadata)
+        for item in find(value, declaration.path)
+        if item.kind in ("Ref", "GetAtt")
     ]
     wanted = [name for name in (*found, *declaration.depends_on) if name in template.resources]
     return tuple(dict.fromkeys(wanted))

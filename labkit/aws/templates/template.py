@@ -6,7 +6,7 @@ properties of resources (check), references between them (references).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.aws.templates.errors import invalid, names, not_emulated
@@ -31,9 +31,11 @@ _SECTIONS = frozenset(
 )
 _REFUSED_SECTIONS = frozenset({"Transform", "Rules", "Hooks"})
 _ATTRIBUTES = frozenset(
-    ["Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"]
+    ["Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "CreationPolicy"]
 )
-_REFUSED_ATTRIBUTES = frozenset({"CreationPolicy", "UpdatePolicy"})
+_REFUSED_ATTRIBUTES = frozenset({"UpdatePolicy"})
+#: the types whose creation can wait for signals (those that the local cloud has)
+_SIGNALLED = ("AWS::EC2::Instance", "AWS::CloudFormation::WaitCondition")
 _POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
 
@@ -49,6 +51,8 @@ class ResourceDeclaration:
     condition: str = ""
     deletion_policy: str = "Delete"
     update_replace_policy: str = "Delete"
+    creation_policy: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Any = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -182,7 +186,28 @@ def _resource(source: Source, logical_id: str, entry: Mapping[str, Any]) -> Reso
         ),
         deletion_policy=_policy(source, path, entry, "DeletionPolicy"),
         update_replace_policy=_policy(source, path, entry, "UpdateReplacePolicy"),
+        creation_policy=_creation_policy(source, path, entry, type_name),
+        metadata=entry.get("Metadata", {}),
     )
+
+
+def _creation_policy(source: Source, path: Path, entry: Mapping[str, Any], type_name: str) -> Mapping[str, Any]:
+    policy = _object(source, path, entry, "CreationPolicy")
+    if "CreationPolicy" in entry and type_name not in _SIGNALLED:
+        message = f"CreationPolicy is not supported for resource type {type_name} of resource {path[1]}"
+        raise invalid(message, source.line((*path, "CreationPolicy")))
+    for key in policy:
+        if key != "ResourceSignal":
+            raise not_emulated(f"{key} in the CreationPolicy of {path[1]}", source.line((*path, "CreationPolicy", key)))
+    return policy
+
+
+def _object(source: Source, path: Path, entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = entry.get(key) or {}
+    if not isinstance(value, dict):
+        message = f"Template format error: [/Resources/{path[1]}/{key}] must be an object."
+        raise invalid(message, source.line((*path, key)))
+    return value
 
 
 def _check_attributes(source: Source, path: Path, entry: Mapping[str, Any]) -> None:

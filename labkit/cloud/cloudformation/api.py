@@ -28,6 +28,7 @@ from labkit.cloud.cloudformation.prepare import (
     prepare,
 )
 from labkit.cloud.cloudformation.records import StackRecord, Store, now
+from labkit.cloud.cloudformation.signals import Signal, expected_by, key_of
 from labkit.cloud.cloudformation.update import UpdateStack
 from labkit.cloud.cloudformation.work import Tools, Worker
 
@@ -312,10 +313,24 @@ def _reading(answer: Callable[[Params, Store], Answer]) -> Callable[[Engine, Par
     return lambda _, params, store: answer(params, store)
 
 
+def _signal_resource(engine: Engine, params: Params, store: Store) -> Answer:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_SignalResource.html."""
+    stack, name = store.stack(str(params["StackName"])), str(params["LogicalResourceId"])
+    resource = stack.resources.get(name)
+    if resource is None:
+        raise invalid(f"Resource {name} does not exist for stack {stack.name}")
+    if resource.status != "CREATE_IN_PROGRESS" or expected_by(resource.creation_policy) is None:
+        raise invalid(f"Resource {name} is in {resource.status} state and cannot be signaled")
+    signal = Signal(str(params["UniqueId"]), params["Status"] == "SUCCESS")
+    engine.signals.put(key_of(stack.stack_id, name), signal)
+    return {}
+
+
 _ACTIONS: Mapping[str, Callable[[Engine, Params, Store], Answer]] = {
     "CreateStack": _create_stack,
     "UpdateStack": _update_stack,
     "DeleteStack": _delete_stack,
+    "SignalResource": _signal_resource,
     "UpdateTerminationProtection": _update_termination_protection,
     "ValidateTemplate": _validate_template,
     "GetTemplateSummary": _template_summary,

@@ -3,6 +3,7 @@
 What belongs here: records in the shapes of the API. What does not: anything that changes them.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -146,6 +147,8 @@ def _stack_resource(params: Params, store: Store) -> Answer:
     stack = store.stack(str(params["StackName"]))
     resource = _found_resource(stack, str(params["LogicalResourceId"]))
     detail = _with_stack(stack, _resource(stack, resource, "LastUpdatedTimestamp"))
+    if resource.metadata:
+        detail["Metadata"] = json.dumps(resource.metadata)
     return {"StackResourceDetail": detail}
 
 

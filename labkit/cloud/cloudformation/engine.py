@@ -12,6 +12,7 @@ from labkit.aws.templates.errors import Stopped
 from labkit.cloud.cloudformation.prepare import ClientFactory
 from labkit.cloud.cloudformation.records import StackRecord, StackResource, Store
 from labkit.cloud.cloudformation.resources.registry import HANDLERS
+from labkit.cloud.cloudformation.signals import Signals
 from labkit.cloud.cloudformation.work import SystemTags, Tools
 
 #: (service, region, name) → when a bucket or table was made, in seconds since the epoch; None where there is none
@@ -46,6 +47,7 @@ class Engine:
         self._running: dict[str, _Running] = {}
         self._system_tags: SystemTags = _no_system_tags
         self._closed = threading.Event()
+        self.signals = Signals()
         self.lock = threading.RLock()  # held while an action decides whether an operation may start
 
     def use_system_tags(self, put: SystemTags) -> None:
@@ -61,7 +63,7 @@ class Engine:
 
     def tools(self, stop: threading.Event | None = None) -> Tools:
         """What a worker needs; without `stop` for a look that starts nothing."""
-        return Tools(self.client, self._system_tags, stop or threading.Event(), self._remember)
+        return Tools(self.client, self._system_tags, stop or threading.Event(), self.signals, self._remember)
 
     def start(self, stack: StackRecord, work: Callable[[Tools], None]) -> None:
         """Run `work` in a thread of its own; an operation still under way on the stack ends first."""

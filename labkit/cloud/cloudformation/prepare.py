@@ -125,6 +125,7 @@ def prepare(
     truths = conditions(parsed.conditions, environment)
     wanted = {name: item for name, item in parsed.resources.items() if truths.get(item.condition, True)}
     _check_wanted(parsed, wanted, truths)
+    _check_mappings(wanted, truths, Environment(**{**vars(environment), "conditions": truths}))
     needs = {
         name: tuple(need for need in references.dependencies(parsed, name) if need in wanted)
         for name in wanted
@@ -147,6 +148,22 @@ def _check_wanted(parsed: Template, wanted: Mapping[str, Any], truths: Mapping[s
         for reference in references.find(_chosen(value, truths), (block, name)):
             if reference.kind in ("Ref", "GetAtt") and reference.name in absent:
                 raise references.unresolved(parsed, reference.name, block, (block, name))
+
+
+def _check_mappings(
+    wanted: Mapping[str, ResourceDeclaration], truths: Mapping[str, bool], environment: Environment
+) -> None:
+    """What a map lacks is known before anything is made. Raises ApiError."""
+
+    def look(value: Any) -> None:
+        if references.function_of(value) == "Fn::FindInMap":
+            evaluate(value, environment)
+        elif isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                look(item)
+
+    for declaration in wanted.values():
+        look(_chosen(declaration.properties, truths))
 
 
 def _chosen(value: Any, truths: Mapping[str, bool]) -> Any:

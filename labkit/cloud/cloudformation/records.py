@@ -52,6 +52,8 @@ class StackResource:
     reason: str = ""
     timestamp: datetime = field(default_factory=now)
     attributes: dict[str, Any] | None = None  # read when a template first asks
+    metadata: Any = field(default_factory=dict)
+    creation_policy: Any = field(default_factory=dict)
 
     @property
     def logical_id(self) -> str:

@@ -9,12 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from labkit.aws.templates.errors import CALL_ERRORS, ApiError, ResourceFailed, Stopped, code_of, reason_of
-from labkit.aws.templates.intrinsics import UNKNOWN, Environment
+from labkit.aws.templates.intrinsics import UNKNOWN, Environment, evaluate
 from labkit.cloud.cloudformation.prepare import (
     ClientFactory,
     Identity,
@@ -25,6 +25,7 @@ from labkit.cloud.cloudformation.prepare import (
 from labkit.cloud.cloudformation.records import StackRecord, StackResource
 from labkit.cloud.cloudformation.resources.base import Context, Handler
 from labkit.cloud.cloudformation.resources.registry import HANDLERS
+from labkit.cloud.cloudformation.signals import Signal, Signals, await_all, expected_by, key_of
 
 WAIT_SECONDS = 600.0
 #: services that keep what they acknowledge at once
@@ -46,6 +47,7 @@ class Tools:
     client: ClientFactory
     system_tags: SystemTags
     stop: threading.Event
+    signals: Signals = field(default_factory=Signals)
     remember: Callable[[], None] = lambda: None
 
     def context(self, identity: Identity, logical_id: str) -> Context:
@@ -58,17 +60,18 @@ class Tools:
             logical_id=logical_id,
             until=self.until,
             system_tags=self.system_tags,
+            signals=self.signals,
         )
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
         """Ask until `condition` holds: the API is the only door, and it does not call back.
 
-        Raises ResourceFailed after WAIT_SECONDS, Stopped when the operation must end.
+        Raises ResourceFailed after `seconds`, Stopped when the operation must end.
         """
-        deadline, pause = time.monotonic() + WAIT_SECONDS, _FIRST_PAUSE
+        deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
         while not condition():
             if time.monotonic() > deadline:
-                raise ResourceFailed(f"Exceeded attempts to wait: {what} ({WAIT_SECONDS:.0f} s)")
+                raise ResourceFailed(f"Exceeded attempts to wait: {what} ({seconds:.0f} s)")
             if self.stop.wait(pause):
                 raise Stopped
             pause = min(pause * 1.5, _LONGEST_PAUSE)
@@ -125,6 +128,10 @@ class Worker:
         try:
             resource.properties = resolved_properties(prepared, logical_id, environment)
             require_valid(prepared, logical_id, resource.properties)
+            declaration = resource.declaration
+            resource.metadata = evaluate(declaration.metadata, environment)
+            resource.creation_policy = evaluate(declaration.creation_policy, environment)
+            self._tools.signals.forget(key_of(self._stack.stack_id, logical_id))
             self._make(resource)
         except _FAILURES as error:
             raise self._failed(resource, "CREATE_FAILED", error) from error
@@ -136,6 +143,25 @@ class Worker:
         resource.physical_id = handler.create(context, resource.properties)
         self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
         handler.settle(context, resource.physical_id, resource.properties)
+        self._await_signals(resource)
+
+    def _await_signals(self, resource: StackResource) -> None:
+        """Wait as the resource's CreationPolicy says. Raises ResourceFailed where it is not met."""
+        expected = expected_by(resource.creation_policy)
+        if expected is None:
+            return
+
+        def told(signal: Signal) -> None:
+            word = "SUCCESS" if signal.success else "FAILURE"
+            reason = f"Received {word} signal with UniqueId {signal.unique_id}"
+            if signal.success:
+                self._event(resource, "CREATE_IN_PROGRESS", reason)
+
+        await_all(
+            self._tools.signals, key_of(self._stack.stack_id, resource.logical_id), expected, self._tools.until,
+            told=told, late="Failed to receive {missing} resource signal(s) within the specified duration",
+            failed=lambda signal: f"Received FAILURE signal with UniqueId {signal.unique_id}",
+        )  # fmt: skip
 
     def absent(self, logical_id: str) -> bool:
         """Whether the stack has no such resource, or one that was never finished: that goes first."""

@@ -62,6 +62,10 @@ _NAMES = {
 _RUN_FROM_SHARE = ("lacking",)
 #: no image has these on its path from the start
 _APART = ("amazon-linux-extras",)
+#: of aws-cfn-bootstrap, in a folder of their own
+_CFN = ("cfn-init", "cfn-signal", "cfn-hup", "cfn-get-metadata")
+_CFN_PLACE = "/opt/aws/bin"
+_NAMES["cfn"] = _CFN
 #: not there until installed, or never on Amazon Linux
 _HIDDEN = (
     "python", "python2", "pip", "pip3", "nginx", *sorted(ABSENT), *_APART, "apt", "apt-get", "apt-cache", "dpkg", "snap", "zypper", "pacman", "apk",
@@ -143,6 +147,7 @@ class Image:
             elif minor > _OWN_MINOR:  # there is none newer here
                 links[f"{_PYTHON}/bin/{release}"] = _RELEASE
         links[f"{_INSTALLED}/{own}"] = f"{_PYTHON}/bin/{own}"
+        links |= {f"{_CFN_PLACE}/{name}": f"/usr/share/lab/bin/{name}" for name in _CFN}
         if is_amazon_linux_2(record):
             links |= {f"{_INSTALLED}/{name}": f"/usr/share/lab/bin/{name}" for name in _APART}
         for name in WITH_THE_IMAGE if self.hides else ():
@@ -167,7 +172,7 @@ def build(folder: Path, *, hides: bool = True) -> Image:
     (share / "bin").mkdir()
     for source in sorted((_FILES / "bin").iterdir()):
         for name in _NAMES.get(source.name, (source.name,)):
-            _program(source, (share / "bin" if name in _APART else programs) / name)
+            _program(source, (share / "bin" if name in (*_APART, *_CFN) else programs) / name)
     _in_sbin(usr)
     shutil.copyfile(command_line.__file__, share / "command_line.py")
     _older_releases(share / "older")

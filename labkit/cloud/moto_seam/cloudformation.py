@@ -17,6 +17,7 @@ from labkit.aws.templates.errors import ApiError
 from labkit.cloud.cloudformation.api import perform
 from labkit.cloud.cloudformation.engine import Engine, MadeAt
 from labkit.cloud.cloudformation.records import Store
+from labkit.cloud.moto_seam.backends import backend
 
 if TYPE_CHECKING:
     from moto.cloudformation.models import CloudFormationBackend
@@ -77,6 +78,11 @@ def recover(engine: Engine, made_at: MadeAt) -> list[str]:
 
     backends = [backend for account in cloudformation_backends.values() for backend in account.values()]
     return [name for backend in backends for name in engine.recover(_store(backend), made_at)]
+
+
+def store_of(region: str) -> Store:
+    """The stacks of a region of the account."""
+    return _store(backend("cloudformation", region))
 
 
 def _actions() -> list[str]:

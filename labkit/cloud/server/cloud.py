@@ -146,8 +146,8 @@ class Cloud:
         self._access = self._make_access(folder)
         self._instances = self._make_instances(folder)
         self._functions = self._make_functions(folder)
-        engine = self._install_seam()
-        self._come_back(engine)
+        self._engine = self._install_seam()
+        self._come_back(self._engine)
         self._reconciler = self._make_reconciler()
         self._probing = self._make_probing()
         self._reconciler.wake()
@@ -223,7 +223,11 @@ class Cloud:
         return access
 
     def _door_inside(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
-        return self._latency.on_stores(self._door.for_caller(caller, secure_transport=secure_transport))
+        from labkit.cloud.cloudformation.bootstrap import Bootstrap
+        from labkit.cloud.moto_seam.cloudformation import store_of
+
+        door = self._latency.on_stores(self._door.for_caller(caller, secure_transport=secure_transport))
+        return Bootstrap(door, caller, lambda: self._engine, store_of)
 
     def _make_instances(self, folder: Path) -> "InstanceManager":
         from labkit.cloud.instances.image import build

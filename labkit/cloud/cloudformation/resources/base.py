@@ -4,13 +4,14 @@ What belongs here: the contract between operations and handlers. What does not: 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jmespath  # type: ignore[import-untyped]
 
 from labkit.aws.templates.errors import ResourceFailed
 from labkit.cloud.cloudformation.names import generated
+from labkit.cloud.cloudformation.signals import Signals
 
 Properties = Mapping[str, Any]
 """Resolved properties with the schema's types. `Tags` is always {key: value}: the stack's own tags and
@@ -26,8 +27,9 @@ class Context:
     account_id: str
     stack_name: str
     logical_id: str
-    until: Callable[[Callable[[], bool], str], None]  # wait for a state; the text says for what
+    until: Callable[..., None]  # wait for a state; the text says for what, `seconds` for how long
     system_tags: Callable[[str, Mapping[str, str]], None]  # bucket, tags that S3 refuses from clients
+    signals: Signals = field(default_factory=Signals)
 
     def name(self, limit: int, *, lower: bool = False) -> str:
         """A name that CloudFormation makes up for this resource."""

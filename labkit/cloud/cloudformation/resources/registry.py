@@ -16,6 +16,7 @@ from labkit.cloud.cloudformation.resources import (
     lambda_,
     plain,
     s3,
+    waiting,
 )
 from labkit.cloud.cloudformation.resources.base import Handler
 
@@ -39,7 +40,15 @@ _EC2: tuple[Handler, ...] = (
     ec2_instance.Instance(),
     ec2_instance.LaunchTemplate(),
 )
-_ALL = (*_EC2, *iam.HANDLERS, *s3.HANDLERS, *dynamodb.HANDLERS, *lambda_.HANDLERS, *plain.HANDLERS)
+_ALL = (
+    *_EC2,
+    *iam.HANDLERS,
+    *s3.HANDLERS,
+    *dynamodb.HANDLERS,
+    *lambda_.HANDLERS,
+    *plain.HANDLERS,
+    *waiting.HANDLERS,
+)
 
 HANDLERS: Mapping[str, Handler] = {handler.type_name: handler for handler in _ALL}
 

@@ -27,7 +27,10 @@ REFUSED = {
     "a transform": ("Transform: AWS::Serverless-2016-10-31\n" + VPC, "section Transform is not emulated"),
     "no type": ("Resources:\n  A: {Properties: {}}\n", "must contain a Type member. (line 2)"),
     "a misspelt attribute": (VPC + "    DependOn: X\n", "Invalid template resource property 'DependOn'"),
-    "a creation policy": (VPC + "    CreationPolicy: {}\n", "CreationPolicy of resource Vpc is not emulated"),
+    "a creation policy": (
+        VPC + "    CreationPolicy: {}\n",
+        "CreationPolicy is not supported for resource type AWS::EC2::VPC of resource Vpc",
+    ),
     "a bad logical id": ("Resources:\n  a-b: {Type: AWS::EC2::VPC}\n", "a-b is non alphanumeric. (line 2)"),
     "an unknown type": (
         "Resources:\n  A:\n    Type: AWS::EC2::Instanse\n",
