@@ -62,17 +62,23 @@ class Context:
     @functools.cached_property
     def target(self) -> str:
         """Where this goes, one of labkit.deploy.targets.NAMES: as asked for, else where this workspace deployed last."""
-        if self.options.target is not None:
-            return self.options.target
+        return self._remembered() if self.options.target is None else self.options.target
+
+    def _remembered(self) -> str:
         try:
-            remembered: dict[str, str] = state.read_json(self._any_workspace.path / ".lab" / _CURRENT) or {}
+            found: dict[str, str] = state.read_json(self._any_workspace.path / ".lab" / _CURRENT) or {}
         except WorkspaceError:
             return "local"  # nothing is remembered before there are files
-        return remembered.get("target", "local")
+        return found.get("target", "local")
 
     def go_on_at(self, target: str) -> None:
         """From now on this workspace's steps go there, where they are not told otherwise."""
         state.write_json(self._any_workspace.path / ".lab" / _CURRENT, {"target": target})
+
+    def leave(self) -> None:
+        """Nothing stands at this target any more: steps go back to the local cloud, if they would have come here."""
+        if self._remembered() == self.target:
+            self.go_on_at("local")
 
     @property
     def on_aws(self) -> bool:

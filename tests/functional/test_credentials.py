@@ -40,36 +40,26 @@ EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    local = LocalCloud(tmp_path_factory.mktemp("cloud"))
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    made = LocalCloud(tmp_path_factory.mktemp("cloud"))
     try:
-        found = local.ensure().target(REGION)
-        iam = Clients(found).client("iam")
+        iam = Clients(made.ensure().target(REGION)).client("iam")
         iam.create_role(**ROLE)
         iam.put_role_policy(RoleName="voclabs", PolicyName="all", PolicyDocument=json.dumps(EVERYTHING))
-        yield found
+        yield made
     finally:
-        local.stop()
+        made.stop()
 
 
 @pytest.fixture(scope="module")
-def session(target: Target) -> Keys:
+def target(local: LocalCloud) -> Target:
+    return local.ensure().target(REGION)
+
+
+@pytest.fixture(scope="module")
+def session(local: LocalCloud) -> Keys:
     """A session of the shortest that STS gives: a quarter of an hour."""
-    return session_of(target, 900)
-
-
-def session_of(target: Target, seconds: int) -> Keys:
-    import boto3
-    from botocore.config import Config
-
-    sts = boto3.client(
-        "sts", REGION, endpoint_url=target.endpoint_url, aws_access_key_id=target.owner.access_key_id,
-        aws_secret_access_key=target.owner.secret_access_key, config=Config(parameter_validation=False),
-    )  # fmt: skip
-    role = "arn:aws:iam::123456789012:role/voclabs"
-    given = sts.assume_role(RoleArn=role, RoleSessionName="user1", DurationSeconds=seconds)["Credentials"]
-    ends = given["Expiration"].timestamp()
-    return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], ends)
+    return local.session_of("voclabs", "user1", 900)
 
 
 @pytest.fixture
@@ -134,9 +124,9 @@ def test_wrong_keys_are_told(require: Callable[..., None], session: Keys, change
 
 
 @pytest.fixture(scope="module")
-def ended(target: Target) -> Keys:
-    """A session of one second, which is over; nobody knows its end but AWS."""
-    keys = session_of(target, 1)
+def ended(local: LocalCloud) -> Keys:
+    """A session of one second, which is over; nobody knows its end but AWS. STS itself gives none below 900."""
+    keys = local.session_of("voclabs", "user1", 1)
     assert keys.ends is not None
     time.sleep(max(0, keys.ends - time.time()) + 0.1)  # the state waited for is a moment of the clock
     return replace(keys, ends=None)

@@ -51,7 +51,7 @@ def run(context: Context) -> StepResult:
     context.workspace.save_deployed(engine=context.wanted_engine, target=context.target, outputs={})
     result = check(context)
     if result.passed:
-        context.go_on_at("local")
+        context.leave()
     _keep_proof(context, engine.engine, result.checks[0])
     return result
 
@@ -99,7 +99,7 @@ def _forget(context: Context) -> StepResult:
     terraform = terraform_state.path_of(workspace.path, aws_target(context.region, context.target)).parent
     if terraform.exists():
         terraform.rename(moved / "terraform") if moved.exists() else terraform.rename(moved)
-    context.go_on_at("local")
+    context.leave()
     context.emit(
         Event(
             "warning",

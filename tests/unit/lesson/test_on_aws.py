@@ -94,9 +94,13 @@ def test_a_target_is_remembered_for_what_stands_and_every_screen_begins_with_it(
     deployed(workspace, OWN, "eu-west-1")
     context(tmp_path).go_on_at("aws")
     assert context(tmp_path).target_words == "AWS, eu-west-1, account …3333"
+    context(tmp_path, target="local").leave()
+    assert context(tmp_path).target == "aws", "another target's end changes nothing"
     assert context(tmp_path, target="local").target_words == "local cloud"
     lines = [text for text, _ in progress.overview(context(tmp_path, target="local"))]
     assert "also stands: in AWS, eu-west-1, account …3333   (--target aws)" in lines
+    context(tmp_path, target="aws").leave()
+    assert context(tmp_path).target == "local"
 
 
 def test_a_damaged_record_is_told_with_the_way_to_move_it_aside(workspace: Workspace) -> None:
