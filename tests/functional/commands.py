@@ -39,6 +39,11 @@ class Commands:
                 cwd=ROOT, pass_fds=[theirs.fileno()], env={**os.environ, "LANG": "C.UTF-8"},
             )  # fmt: skip
 
+    def close(self) -> None:
+        """End the process that they are forked from."""
+        self._socket.close()
+        self._server.wait()
+
     def run(
         self, words: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float
     ) -> tuple[int, str, str]:

@@ -1,5 +1,6 @@
 """A lab in a folder of its own, driven through the commands a student types."""
 
+import atexit
 import functools
 import json
 import os
@@ -48,7 +49,9 @@ ANSWERED_BY_THE_FILE = {"doctor", "setup"}
 @functools.cache
 def _commands() -> Commands:
     """What this test run's commands are forked from."""
-    return Commands()
+    made = Commands()
+    atexit.register(made.close)
+    return made
 
 
 def _starts_otherwise(variable: str) -> bool:
