@@ -71,3 +71,18 @@ def test_entries_of_network_acls_are_checked(aws, refusal):
             "InvalidParameterValue"
         ), change
     assert refusal(aws.ec2.create_network_acl_entry, **entry) == ""
+
+
+def test_what_is_not_there_and_what_is_there_twice_is_said_in_ec2s_words(aws, refusal):
+    """EC2 API reference, "Error codes": InvalidVpcID.NotFound, InvalidNetworkAclID.NotFound, InvalidPermission.Duplicate."""
+    missing = "0123456789abcdef0"
+    words = f"InvalidVpcID.NotFound: The vpc ID 'vpc-{missing}' does not exist"
+    assert refusal(aws.ec2.create_subnet, VpcId=f"vpc-{missing}", CidrBlock="10.0.0.0/24") == words
+    entry = {"RuleNumber": 1, "Egress": False}
+    words = f"InvalidNetworkAclID.NotFound: The networkAcl ID 'acl-{missing}' does not exist"
+    assert refusal(aws.ec2.delete_network_acl_entry, NetworkAclId=f"acl-{missing}", **entry) == words
+    group, asked = group_in(aws), [rule("tcp", 80, 80)]
+    aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=asked)
+    assert refusal(aws.ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=asked) == (
+        'InvalidPermission.Duplicate: the specified rule "peer: 0.0.0.0/0, TCP, from port: 80, to port: 80, ALLOW" already exists'
+    )

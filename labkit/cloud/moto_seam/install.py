@@ -15,6 +15,7 @@ from labkit.cloud.moto_seam.ec2.ec2_lifecycle import correct_lifecycle, correct_
 from labkit.cloud.moto_seam.ec2.ec2_rules import correct_rules
 from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
 from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
+from labkit.cloud.moto_seam.ec2.ec2_words import correct_words
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correct_functions, no_objects
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
@@ -80,6 +81,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_lifecycle(replacements)
     correct_reports(replacements, hooks.console_output, hooks.instance_status)
     correct_rules(replacements)
+    correct_words(replacements)
     correct_dependencies(replacements)
     correct_functions(replacements, hooks.role_allows, hooks.read_object, hooks.settles)
     correct_invoke(replacements, hooks.invoke)
