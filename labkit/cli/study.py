@@ -383,6 +383,21 @@ def _server_shell(context: "Context", words: list[str], console: Console) -> int
     return terminal.hand_on(lambda descriptors: context.cloud.run_inside(instance, words, descriptors))
 
 
+def _default_profile(path: Path, environment: Mapping[str, str]) -> Path:
+    """The profile `default` of the shell, as after `aws configure`: labs name it (profile = "default")."""
+    from labkit.base import state
+
+    lines = (
+        "[default]",
+        f"aws_access_key_id = {environment['AWS_ACCESS_KEY_ID']}",
+        f"aws_secret_access_key = {environment['AWS_SECRET_ACCESS_KEY']}",
+        f"region = {environment['AWS_DEFAULT_REGION']}",
+        f"endpoint_url = {environment['AWS_ENDPOINT_URL']}",
+    )
+    state.write_text(path, "\n".join(lines) + "\n", mode=0o600)
+    return path
+
+
 def _proxied(url: str) -> dict[str, str]:
     """The variables by which programs ask the cloud's proxy; not for this machine, and not where Terraform gets providers."""
     direct = "127.0.0.1,localhost,169.254.169.254,registry.terraform.io,releases.hashicorp.com,registry.opentofu.org,github.com"
@@ -403,6 +418,10 @@ def local_shell(context: "Context", console: Console) -> int:
         **around, "PATH": path, "PS1": f"({words}) $ ", "PROMPT": f"({words}) $ ",
         "LAB_TARGET": words, **proxied, "AWS_PAGER": "",
     }  # fmt: skip
+    if target.is_local:
+        environment["AWS_CONFIG_FILE"] = str(
+            _default_profile(context.places.state / "aws-config", environment)
+        )
     meaning = f"mean {words}" if context.on_aws else "mean the local cloud"
     console.line(f"In this shell AWS commands {meaning}. Leave it with: exit", style="strong")
     if context.on_aws:

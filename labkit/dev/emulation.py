@@ -33,7 +33,7 @@ def document() -> str:
         own = {"S3": operations(), "DynamoDB": tables.operations(), "CloudFormation": sorted(ACTIONS)}
     finally:
         tables.close()
-    parts = [_HEAD, *(_section(title, names, ()) for title, names in own.items())]
+    parts = [_HEAD, *(_section(title, names, ()) for title, names in own.items()), _types()]
     parts += [
         _section(_TITLES[service], sorted(table), list(_left_out(service)))
         for service, table in emulated.table().items()
@@ -48,6 +48,14 @@ def _section(title: str, names: Sequence[str], left_out: Sequence[str]) -> str:
     for each in left_out:
         lines += textwrap.wrap(each, 120, initial_indent="- ", subsequent_indent="  ")
     return "\n".join(lines) + "\n"
+
+
+def _types() -> str:
+    """The resource types of CloudFormation; every other is refused by name when a template is given."""
+    from labkit.cloud.cloudformation.resources.registry import HANDLERS
+
+    title = f"## CloudFormation: {len(HANDLERS)} resource types"
+    return "\n".join([title, "", *textwrap.wrap(", ".join(sorted(HANDLERS)) + ".", 120), ""])
 
 
 def _left_out(service: str) -> Iterator[str]:

@@ -247,6 +247,22 @@ def _policy_change(new: Properties) -> dict[str, Any]:
     return {"ResetPolicy": True}
 
 
+class ElasticIpAssociation(Ec2Resource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eipassociation.html."""
+
+    type_name = "AWS::EC2::EIPAssociation"
+    create_call, identity = "associate_address", "AssociationId"
+    arguments: ClassVar[Mapping[str, str]] = {
+        **same("AllocationId", "InstanceId", "NetworkInterfaceId", "PrivateIpAddress"), "EIP": "PublicIp",
+    }  # fmt: skip
+    delete_call, id_argument = "disassociate_address", "AssociationId"
+    gone = frozenset({"InvalidAssociationID.NotFound"})
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None that a template may ask for."""
+        return {}
+
+
 class ElasticIp(Ec2Resource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html."""
 

@@ -29,7 +29,9 @@ def document(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-class _IamResource(ApiResource):
+class IamResource(ApiResource):
+    """A resource of IAM: making one needs a capability."""
+
     service = "iam"
     gone = frozenset({"NoSuchEntity"})
     capability = True
@@ -53,7 +55,7 @@ def _role_field(name: str, default: Any) -> Setting:
     return apply
 
 
-class Role(_IamResource):
+class Role(IamResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html."""
 
     type_name = "AWS::IAM::Role"
@@ -103,7 +105,7 @@ class Role(_IamResource):
             self.call(ctx, "detach_role_policy", RoleName=name, PolicyArn=arn)
         for arn in [arn for arn in wanted if arn not in attached]:
             self.call(ctx, "attach_role_policy", RoleName=name, PolicyArn=arn)
-        before, after = _inline(old), _inline(new)
+        before, after = inline(old), inline(new)
         for policy in [policy for policy in before if policy not in after]:
             self.call(ctx, "delete_role_policy", RoleName=name, PolicyName=policy)
         for policy, text in after.items():
@@ -121,7 +123,8 @@ class Role(_IamResource):
         return {"Arn": role["Arn"], "RoleId": role["RoleId"]}
 
 
-def _inline(properties: Properties) -> dict[str, str]:
+def inline(properties: Properties) -> dict[str, str]:
+    """The inline policies as texts, by name."""
     policies = properties.get("Policies", [])
     return {item["PolicyName"]: document(item["PolicyDocument"]) for item in policies}
 
@@ -130,7 +133,7 @@ def _inline(properties: Properties) -> dict[str, str]:
 _HOLDERS = (("Roles", "role", "RoleName"), ("Users", "user", "UserName"), ("Groups", "group", "GroupName"))
 
 
-class Policy(_IamResource):
+class Policy(IamResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-policy.html."""
 
     type_name = "AWS::IAM::Policy"
@@ -179,7 +182,7 @@ def _places(properties: Properties) -> list[tuple[str, str, str, str]]:
     ]
 
 
-class ManagedPolicy(_IamResource):
+class ManagedPolicy(IamResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-managedpolicy.html."""
 
     type_name = "AWS::IAM::ManagedPolicy"
@@ -239,7 +242,7 @@ class ManagedPolicy(_IamResource):
         return {"PolicyArn": policy["Arn"], "PolicyId": policy["PolicyId"]}
 
 
-class InstanceProfile(_IamResource):
+class InstanceProfile(IamResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-instanceprofile.html."""
 
     type_name = "AWS::IAM::InstanceProfile"

@@ -14,6 +14,7 @@ from labkit.cloud.cloudformation.resources import (
     ec2_network,
     iam,
     lambda_,
+    people,
     plain,
     s3,
     waiting,
@@ -33,6 +34,7 @@ _EC2: tuple[Handler, ...] = (
     ec2_acls.SubnetNetworkAclAssociation(),
     ec2_network.VpcEndpoint(),
     ec2_network.ElasticIp(),
+    ec2_network.ElasticIpAssociation(),
     ec2_network.NatGateway(),
     ec2_groups.SecurityGroup(),
     ec2_groups.SecurityGroupIngress(),
@@ -43,6 +45,7 @@ _EC2: tuple[Handler, ...] = (
 _ALL = (
     *_EC2,
     *iam.HANDLERS,
+    *people.HANDLERS,
     *s3.HANDLERS,
     *dynamodb.HANDLERS,
     *lambda_.HANDLERS,
