@@ -44,7 +44,7 @@ def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int
     try:
         _enter()
     except OSError as error:
-        state.write_text(folder / REFUSED, f"{error}\n")
+        state.write_text(folder / REFUSED, f"the kernel refuses namespaces ({error.strerror})\n")
         return UNAVAILABLE
     namespaces.die_with_parent()
     with leashed(folder / "cloud", wanted=account) as cloud:
