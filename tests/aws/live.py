@@ -19,6 +19,7 @@ from typing import Any
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from labkit.base.events import Emit, ignore
 from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.deploy.targets import Clients, Keys
 
@@ -54,6 +55,10 @@ class Live:
         if service.startswith("_"):
             raise AttributeError(service)
         return self.clients.client({"lambda_": "lambda"}.get(service, service), read_timeout=60)
+
+    def start_again(self, emit: Emit = ignore) -> None:
+        """Start the cloud that has ended; its port may have become another's meanwhile."""
+        self.clients = Clients(self.local.ensure(emit).target(self.clients.target.region))
 
     def name(self, kind: str) -> str:
         """A name that nothing else has."""

@@ -180,7 +180,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Past]:
             saved(live)
             found.before = descriptions(live, found.made)
             kill(live)
-            live.local.ensure(found.said.append)
+            live.start_again(found.said.append)
             yield found
 
 
@@ -246,9 +246,9 @@ def test_stop_keeps_it_and_forget_ends_it(tmp_path: Path) -> None:
         live.local.stop()
         assert live.local.kept_since > 0
         said: list[Event] = []
-        live.local.ensure(said.append)
+        live.start_again(said.append)
         assert live.iam.get_user(UserName="ada")
         live.local.stop(forget=True)
         assert live.local.kept_since == 0
-        live.local.ensure()
+        live.start_again()
         assert live.iam.list_users()["Users"] == []

@@ -66,8 +66,8 @@ def or_absent(read: Callable[[], str]) -> str:
 
 def stores(live: Live) -> list[Kind]:
     """Rows, and objects that lie in the base and in files."""
-    table, bucket, db, s3 = "rows", live.bucket(), live.dynamodb, live.s3
-    db.create_table(
+    table, bucket = "rows", live.bucket()
+    live.dynamodb.create_table(
         TableName=table, BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -75,23 +75,25 @@ def stores(live: Live) -> list[Kind]:
 
     def write_row(name: str, value: str) -> None:
         if value:
-            db.put_item(TableName=table, Item={"id": {"S": name}, "v": {"S": value}})
+            live.dynamodb.put_item(TableName=table, Item={"id": {"S": name}, "v": {"S": value}})
         else:
-            db.delete_item(TableName=table, Key={"id": {"S": name}})
+            live.dynamodb.delete_item(TableName=table, Key={"id": {"S": name}})
 
     def read_row(name: str) -> str:
-        found = db.get_item(TableName=table, Key={"id": {"S": name}}, ConsistentRead=True)
+        found = live.dynamodb.get_item(TableName=table, Key={"id": {"S": name}}, ConsistentRead=True)
         return str(found.get("Item", {}).get("v", {}).get("S", ABSENT))
 
     def write_object(name: str, value: str) -> None:
         if value:
-            s3.put_object(Bucket=bucket, Key=name, Body=value.encode() * (5000 if value[-1] < "5" else 1))
+            live.s3.put_object(
+                Bucket=bucket, Key=name, Body=value.encode() * (5000 if value[-1] < "5" else 1)
+            )
         else:
-            s3.delete_object(Bucket=bucket, Key=name)
+            live.s3.delete_object(Bucket=bucket, Key=name)
 
     def read_object(name: str) -> str:
         def read() -> str:
-            body = s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode()
+            body = live.s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode()
             value = body[: len(body) // 5000] if len(body) > 5000 else body
             assert body == value * (len(body) // len(value))
             return str(value)
@@ -103,27 +105,26 @@ def stores(live: Live) -> list[Kind]:
 
 def control_plane(live: Live) -> list[Kind]:
     """Parameters, and tags of a user."""
-    ssm, iam = live.ssm, live.iam
-    iam.create_user(UserName="ada")
+    live.iam.create_user(UserName="ada")
 
     def write_parameter(name: str, value: str) -> None:
         if value:
-            ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
+            live.ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
         else:
-            ssm.delete_parameters(Names=[name])
+            live.ssm.delete_parameters(Names=[name])
 
     def write_tag(name: str, value: str) -> None:
         if value:
-            iam.tag_user(UserName="ada", Tags=[{"Key": name, "Value": value}])
+            live.iam.tag_user(UserName="ada", Tags=[{"Key": name, "Value": value}])
         else:
-            iam.untag_user(UserName="ada", TagKeys=[name])
+            live.iam.untag_user(UserName="ada", TagKeys=[name])
 
     def read_tag(name: str) -> str:
-        tags = iam.list_user_tags(UserName="ada")["Tags"]
+        tags = live.iam.list_user_tags(UserName="ada")["Tags"]
         return next((str(tag["Value"]) for tag in tags if tag["Key"] == name), ABSENT)
 
     return [
-        Kind(write_parameter, lambda name: or_absent(lambda: ssm.get_parameter(Name=name)["Parameter"]["Value"])),
+        Kind(write_parameter, lambda name: or_absent(lambda: live.ssm.get_parameter(Name=name)["Parameter"]["Value"])),
         Kind(write_tag, read_tag),
     ]  # fmt: skip
 
@@ -164,7 +165,7 @@ class Victim:
         for thread in threads:
             thread.join()
         saved = self.saved_at()
-        self._live.local.ensure()
+        self._live.start_again()
         if within_window:
             assert saved >= max(kind.newest_before(at - WINDOW) for kind in self.control_plane)
         for kind in self.stores:
