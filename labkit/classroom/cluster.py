@@ -184,11 +184,16 @@ def _zipped(source: Path) -> bytes:
 
 def packed_kit(root: Path) -> bytes:
     """What of the kit gradings need, the same bytes for the same content."""
+    return _archive(root, kit_files(root))
+
+
+def kit_files(root: Path) -> list[Path]:
+    """The files of the kit that gradings need."""
     files = []
     for part in _PARTS:
         path = root / part
         files += [path] if path.is_file() else [each for each in sorted(path.rglob("*")) if each.is_file()]
-    return _archive(root, [path for path in files if not _LEFT_OUT & set(path.relative_to(root).parts)])
+    return [path for path in files if not _LEFT_OUT & set(path.relative_to(root).parts)]
 
 
 def _archive(root: Path, files: list[Path]) -> bytes:

@@ -34,7 +34,7 @@ class Porter:
         self._folder = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
         root = Path(self._folder.name)
         _unpack(kit, root / "kit")
-        python = _python_with(root / "kit", root / "python")
+        python = python_with(root / "kit", root / "python")
         self._process = subprocess.Popen(
             [python, "-I", "-m", "labkit.classroom.porter"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env={**os.environ, "TMPDIR": str(root)}, cwd=root,
@@ -89,7 +89,7 @@ def _unpack(kit: bytes, folder: Path) -> None:
             Path(archive.extract(entry, folder)).chmod(entry.external_attr >> 16 & 0o755 or 0o644)
 
 
-def _python_with(kit: Path, folder: Path) -> str:
+def python_with(kit: Path, folder: Path) -> str:
     """A Python of its own, in which the kit and this worker's packages are installed: sandboxes show what is installed."""
     venv.create(folder, with_pip=False, symlinks=True)
     site = next(folder.glob("lib*/python*/site-packages"))

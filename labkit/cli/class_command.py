@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.base.errors import UsageError
 from labkit.base.events import Event
 from labkit.base.text import printable, shortened
-from labkit.cli import class_exports, class_marking, class_show
+from labkit.cli import class_exports, class_marking, class_packing, class_show
 from labkit.cli.classroom import Classroom
 from labkit.cli.console import Console
 from labkit.cli.grade_command import KEY_VARIABLE, grader_key
@@ -97,7 +97,7 @@ def _add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
     who = add("who", "whose code this is, or somebody's codes", _who)
     who.add_argument("who", help="a code from a name or an address of resources, or an id")
     add("late", "who is late, by how much, and what says so", _late)
-    for more in (class_show, class_exports, class_marking):
+    for more in (class_show, class_exports, class_packing, class_marking):
         more.add_actions(add)
     similar = add("similar", "hand-ins that are alike: a signal for a person, and no verdict", _similar)
     similar.add_argument("folder", help="the hand-ins, as for grade")

@@ -107,7 +107,7 @@ def _classroom50(given: Given, each: Standing, report: Result) -> dict[str, Any]
     return {
         "schema": CLASSROOM50, "classroom": given.options.get("classroom", ""), "assignment": given.assignment,
         "assignment_type": "group" if each.person.group else "individual",
-        "owner": each.person.ids.get("github", each.person.id), "submission": "", "commit": "", "release": "", "review": "",
+        "owner": each.person.ids.get("github", each.person.id), **{name: given.options.get(name, "") for name in ("submission", "commit", "release", "review")},
         "datetime": (each.handin.at if each.handin else "").replace("+00:00", "Z"),
         "score": int((given.mark_of(each) or 0) + 0.5), "max-score": int(given.total),
         "tests": [
@@ -116,6 +116,39 @@ def _classroom50(given: Given, each: Standing, report: Result) -> dict[str, Any]
             for line, share in zip(report.lines, scaled, strict=True)
         ],
     }  # fmt: skip
+
+
+def github(given: Given) -> dict[str, bytes]:
+    """What a grader step of GitHub Classroom's autograding gives its reporter, for each, in whole points (a float is 0 there)."""
+    return _each(given, "result.json", lambda each, report: _json(_github(report)))
+
+
+def _github(report: Result) -> dict[str, Any]:
+    """`test_code` is printed by the reporter, for everybody to read: it is empty."""
+    scaled = gradescope_report.shares(report, whole=True)
+    earned = _whole(
+        [
+            share * line.earned / line.points if line.points else 0.0
+            for line, share in zip(report.lines, scaled, strict=True)
+        ]
+    )
+    return {
+        "version": 1, "status": "pass" if all(line.verdict.passed for line in report.lines) else "fail", "max_score": int(sum(scaled)),
+        "tests": [
+            {"name": f"{line.id}: {line.title}", "status": "pass" if line.verdict.passed else "fail", "score": score,
+             "message": _said(line), "test_code": "", "filename": "", "line_no": 0, "duration": 0}
+            for line, score in zip(report.lines, earned, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _whole(parts: list[float]) -> list[int]:
+    """The parts in whole points, which sum to what all of them come to, rounded."""
+    floors = [int(part) for part in parts]
+    rest = int(sum(parts) + 0.5) - sum(floors)
+    for n in sorted(range(len(parts)), key=lambda n: floors[n] - parts[n])[:rest]:
+        floors[n] += 1
+    return floors
 
 
 def everything(given: Given) -> dict[str, bytes]:
