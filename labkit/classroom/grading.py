@@ -3,16 +3,18 @@
 What belongs here: the plan, and carrying it out. What does not: how gradings run (engine), what they are worth (marks).
 """
 
+import contextlib
 import hashlib
 import os
 import platform
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import labkit
+from labkit.base.errors import StateError
 from labkit.base.events import Emit, Event
 from labkit.classroom import engine
 from labkit.classroom.engine import Done, Work
@@ -120,24 +122,39 @@ def carry_out(
     elsewhere: dict[str, str] = {}
     judged: list[Work] = []
     failed: list[Done] = []
+    taken: dict[str, Work] = {}
     began, total = clock(), len(the_plan.works)
-    works = _free(the_plan.works, ledger, elsewhere)
-    for done in engine.run(works, submit, ahead):
-        if (
-            done.result is None
-            or done.result.about.get("submission", done.work.key.sha256) != done.work.key.sha256
-        ):
-            ledger.let_go(done.work.key)
-            failed.append(done)
-        else:
-            ledger.add(done.work.key, done.result, done.work.lines)
-            if _is_judged(done):
+    try:
+        for done in engine.run(_free(the_plan.works, ledger, elsewhere, taken), submit, ahead):
+            judged_in_full = _keep(done, ledger)
+            del taken[done.work.key.text()]
+            if judged_in_full:
                 judged.append(done.work)
             else:
                 failed.append(done)
-        ended = len(judged) + len(failed)
-        emit(_progress(ended, total - len(elsewhere), (clock() - began) / 60))
+            ended = len(judged) + len(failed)
+            emit(_progress(ended, total - len(elsewhere), (clock() - began) / 60))
+    except BaseException:
+        _let_go(taken.values(), ledger)
+        raise
     return Outcome(tuple(judged), tuple(failed), elsewhere, (clock() - began) / 60)
+
+
+def _keep(done: Done, ledger: Ledger) -> bool:
+    """Add what came of it to the ledger; whether it was judged in full."""
+    result = done.result
+    if result is None or result.about.get("submission", done.work.key.sha256) != done.work.key.sha256:
+        ledger.let_go(done.work.key)
+        return False
+    ledger.add(done.work.key, result, done.work.lines)
+    return _is_judged(done)
+
+
+def _let_go(taken: Iterable[Work], ledger: Ledger) -> None:
+    """Stopped by hand, or by a ledger that takes no more: others need not wait for what was under way."""
+    with contextlib.suppress(StateError):  # then they find that this process has ended
+        for work in taken:
+            ledger.let_go(work.key)
 
 
 def _is_judged(done: Done) -> bool:
@@ -160,7 +177,9 @@ def _progress(ended: int, total: int, minutes: float) -> Event:
     )
 
 
-def _free(works: Sequence[Work], ledger: Ledger, elsewhere: dict[str, str]) -> Iterator[Work]:
+def _free(
+    works: Sequence[Work], ledger: Ledger, elsewhere: dict[str, str], taken: dict[str, Work]
+) -> Iterator[Work]:
     """The works that nobody else is at; taken one by one, so that two instructors share them."""
     who = f"{platform.node()}:{os.getpid()}:{_began(os.getpid())}:{secrets.token_hex(4)}"
     for work in works:
@@ -168,6 +187,7 @@ def _free(works: Sequence[Work], ledger: Ledger, elsewhere: dict[str, str]) -> I
         if other := ledger.take(work.key, who, alive, _UNDERWAY_SECONDS):
             elsewhere[work.label] = other
         elif work.lines or not _was_done(work, ledger):
+            taken[work.key.text()] = work
             yield work
         else:
             ledger.let_go(work.key)

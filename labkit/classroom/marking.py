@@ -10,6 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from labkit.base.errors import UsageError
 from labkit.base.text import printable
@@ -19,6 +20,7 @@ from labkit.classroom.marks import WHOLE, Rules
 from labkit.classroom.roster import Roster
 from labkit.classroom.standing import Standing
 from labkit.classroom.tables import Table
+from labkit.course import toml_file
 
 #: missing or wrong; right without a reason; right with own numbers
 KEYS = (0, 1, 2)
@@ -64,6 +66,18 @@ def answers(standings: Sequence[Standing], questions: Iterable[str], salt: str) 
 
 def _code(salt: str, question: str, person: str) -> str:
     return hmac.new(salt.encode(), f"answer/{question}/{person}".encode(), hashlib.sha256).hexdigest()[:10]
+
+
+def keys(root: Path) -> dict[str, str]:
+    """What a right answer says, by question, of the kit's own questions; nothing in a copy without the solution.
+
+    Raises ManifestError naming line and key of a file that is wrong.
+    """
+    path = root / "solution" / "questions.toml"
+    if not path.is_file():
+        return {}
+    tables_of = toml_file.read(path, "Each [[key]] has id and says.").tables("key")
+    return {table.text("id"): table.text("says") for table in tables_of}
 
 
 def open_answers(found: Sequence[Answer], given: Sequence[ProseMark], by: str) -> list[Answer]:

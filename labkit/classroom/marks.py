@@ -7,6 +7,7 @@ The order: each line's points (a person's word in place of the verdict's), their
 adds it; lateness in per cent of that; hints; the prose part; at last a person's word about the whole.
 """
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -138,10 +139,11 @@ def _by_word(mark: Mark, word: Word) -> Mark:
 def _sum(own: Result, rules: Rules, facts: Facts) -> Mark:
     """All lines are judged: the sum, step by step."""
     steps: list[Step] = []
-    earned, there = _exact(own.score), sum(rules.points.values())
+    score = own.score
+    earned, there = _exact(score), sum(rules.points.values())
     value = earned * _exact(rules.scale) / there if there else Fraction(0)
     raw = _rounded(value)
-    steps.append(Step(f"{len(own.lines)} lines, {there} points", f"{_shown(own.score)}", own.score))
+    steps.append(Step(f"{len(own.lines)} lines, {there} points", f"{_shown(score)}", score))
     if there != rules.scale:
         steps.append(
             Step(f"scaled from {there} to {_shown(rules.scale)}", f"× {rules.scale / there:.4g}", raw)
@@ -237,10 +239,12 @@ def _prose(rules: Rules, facts: Facts) -> tuple[float | None, tuple[str, ...]]:
     return (_rounded(_exact(rules.prose) * sum(marked) / best) if marked else None), pending
 
 
+@functools.lru_cache(1 << 12)
 def _exact(value: float) -> Fraction:
     return Fraction(str(value))
 
 
+@functools.lru_cache(1 << 12)
 def _rounded(value: Fraction) -> float:
     """To two decimals, a half upwards."""
     exact = Decimal(value.numerator) / Decimal(value.denominator)

@@ -3,6 +3,7 @@
 What belongs here: counting. What does not: the marks (marks), drawing (overview_page), printing.
 """
 
+import functools
 import re
 import statistics
 from collections import Counter, defaultdict
@@ -143,9 +144,10 @@ def _line(lines: Sequence[tuple[Standing, LineResult]]) -> LineFigures:
     judged = [
         (each, line) for each, line in lines if line.verdict.outcome != "not judged" or line.given is not None
     ]
-    full = sum(line.earned >= line.points for _, line in judged)
+    short = [(each, line) for each, line in judged if line.earned < line.points]
+    full = len(judged) - len(short)
     why: dict[str, list[str]] = defaultdict(list)
-    for each, line in judged:
+    for each, line in short:
         if line.lost and line.verdict.reason:
             why[common(line.verdict.reason)].append(each.person.id)
     most = sorted(why.items(), key=lambda item: -len(item[1]))[:_REASONS]
@@ -161,6 +163,7 @@ def _line(lines: Sequence[tuple[Standing, LineResult]]) -> LineFigures:
     )
 
 
+@functools.lru_cache(1 << 14)
 def common(reason: str) -> str:
     """A reason without what differs between two students who have it."""
     return _OWN.sub("…", reason)

@@ -212,7 +212,13 @@ def _grade(room: Classroom, arguments: argparse.Namespace, console: Console) -> 
         else:
             count = arguments.at_once or engine.at_once()
             with _engine(arguments, count, console) as (submit, ahead):
-                outcome = grading.carry_out(plan, room.ledger, submit, ahead, console.event)
+                try:
+                    outcome = grading.carry_out(plan, room.ledger, submit, ahead, console.event)
+                except KeyboardInterrupt:
+                    _say_stopped(
+                        len(plan.works), len(grading.plan(found, room.ledger, wanted).works), console
+                    )
+                    raise
     _say_outcome(outcome, console)
     if arguments.newer_kit or arguments.again:
         _say_moves(before, room.standings(), console)
@@ -320,6 +326,15 @@ def _say_outcome(outcome: "Outcome", console: Console) -> None:
         console.line(f"· {printable(label)}: {printable(who)} is at it", style="dim")
     if outcome.failed:
         console.hint("Nothing is lost and nobody has a 0 for it. Run the same command again.")
+
+
+def _say_stopped(total: int, left: int, console: Console) -> None:
+    """What a stop has cost, at once: ending those under way may take a moment."""
+    console.line()
+    console.line(
+        f"Stopping. {total - left} of {total} are judged and in the ledger; they are kept.", style="strong"
+    )
+    console.line(f"{left} are left; those under way are given up. The same command goes on with them.")
 
 
 def _say_moves(before: dict[str, float | None], after: "Iterable[Standing]", console: Console) -> None:

@@ -6,6 +6,7 @@ What belongs here: options, asking in the terminal, showing. What does not: chec
 import argparse
 import getpass
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -150,6 +151,7 @@ def _questions(room: Classroom, wanted: Sequence[str]) -> Sequence[str]:
 
 def _ask(room: Classroom, left: "Sequence[Answer]", by: str, console: Console) -> int:
     """One answer after the other; each mark is in the ledger before the next is shown."""
+    from labkit.classroom import marking
     from labkit.classroom.ledger import ProseMark
     from labkit.course import answers
 
@@ -158,12 +160,15 @@ def _ask(room: Classroom, left: "Sequence[Answer]", by: str, console: Console) -
         for q in (answers.questions(room.course.questions) if room.course.questions else answers.questions())
     }
     shown = ""
+    keys = {} if room.course.questions else marking.keys(room.places.root)
     for number, each in enumerate(left, 1):
         if each.question != shown:
             shown = each.question
             console.line()
             console.line(f"Question {shown}. {titles[shown].title}", style="strong")
             console.line(titles[shown].text)
+            for line in textwrap.wrap(f"Key: {keys[shown]}", 78) if shown in keys else ():
+                console.line(f"  {line}", style="good")
             console.line(
                 "0 missing or wrong · 1 right without a reason · 2 right with own numbers · s skip · q end",
                 style="dim",

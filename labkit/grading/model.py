@@ -4,6 +4,7 @@ What belongs here: what a verdict is, how points follow from it, how a result re
 not: coming to a verdict (session), showing it (reports).
 """
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
@@ -71,7 +72,7 @@ class LineResult:
     given: float | None = None
     said: str = ""
 
-    @property
+    @functools.cached_property
     def earned(self) -> float:
         """Points earned, to two decimals."""
         if self.given is not None:
@@ -81,7 +82,7 @@ class LineResult:
         exact = Decimal(str(self.verdict.fraction)) * self.points
         return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
-    @property
+    @functools.cached_property
     def lost(self) -> float:
         """Points lost by a failure, or a person's word; what was not judged is not lost."""
         is_lost = self.verdict.outcome == "failed" or self.given is not None
@@ -228,14 +229,20 @@ def from_json(value: Mapping[str, Any]) -> Result:
 
 
 def _line_of(value: Mapping[str, Any]) -> LineResult:
-    fields = {key: each for key, each in value.items() if key != "earned"}
-    return LineResult(**{**fields, "verdict": verdict_of(fields["verdict"])})
+    fields = {key: each for key, each in value.items() if key not in ("earned", "verdict")}
+    return LineResult(**fields, verdict=verdict_of(value["verdict"]))
 
 
 def verdict_of(value: Mapping[str, Any]) -> Verdict:
     """The verdict in plain JSON values. Raises ValueError for an outcome or fraction that can't be."""
     lists = {name: tuple(value.get(name, ())) for name in ("evidence", "notes")}
-    verdict = Verdict(**{**value, **lists})
+    return _shared(tuple({**value, **lists}.items()))
+
+
+@functools.lru_cache(1 << 14)
+def _shared(fields: tuple[tuple[str, Any], ...]) -> Verdict:
+    """One record for all that say the same: of a class's 40,000 verdicts nearly all do."""
+    verdict = Verdict(**dict(fields))
     if verdict.outcome not in ("passed", "failed", "not judged") or not 0 <= verdict.fraction <= 1:
         raise ValueError(f"no verdict: {verdict.outcome} {verdict.fraction}")
     return verdict

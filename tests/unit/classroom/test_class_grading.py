@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -190,7 +190,7 @@ def test_a_kill_costs_what_was_under_way(tmp_path: Path) -> None:
     """Killed with -9 while two are graded and one is waiting; the next run grades these three and no others."""
     path = tmp_path / "ledger.sqlite"
     code = (
-        "import sys, time; from pathlib import Path; from concurrent.futures import ThreadPoolExecutor\n"
+        "import sys, time; from pathlib import Path; from concurrent.futures import Future, ThreadPoolExecutor\n"
         "from tests.unit.classroom import test_class_grading as t\n"
         "def slow(request):\n"
         "    if request.student in 'cde':\n"
@@ -378,3 +378,23 @@ def test_extensions_are_checked_row_by_row(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(UsageError, match=words):
             read(text)
+
+
+def test_a_stop_by_hand_keeps_what_is_judged_and_the_same_plan_goes_on(ledger: Ledger) -> None:
+    found = handed_in("a", "b", "c")
+
+    def stops_at_b(work: engine.Work) -> "Future[engine.Done]":
+        if work.label == "b.zip":
+            raise KeyboardInterrupt
+        done: Future[engine.Done] = Future()
+        done.set_result(engine.one(work, judged))
+        return done
+
+    with pytest.raises(KeyboardInterrupt):
+        grading.carry_out(grading.plan(found, ledger, WANTED), ledger, stops_at_b, 1, lambda _: None)
+    left = grading.plan(found, ledger, WANTED)
+    assert ([each.label for each in left.works], [each.label for each in left.done]) == (
+        ["b.zip", "c.zip"],
+        ["a.zip"],
+    )
+    assert len(carry(left, ledger).judged) == 2

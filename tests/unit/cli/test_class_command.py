@@ -147,6 +147,7 @@ def test_written_answers_are_marked_in_the_terminal(
     status, out = lab("class", "mark", "--by", "ta")
     assert status == 0
     assert "the door, because of its port" in out
+    assert "Key: The hop that the untouched files break first" in out
     assert "ada" not in out.lower()
     assert "2 marks in the ledger" in out
     assert "Nothing is left" in lab("class", "mark", "--by", "ta")[1]
