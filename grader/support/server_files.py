@@ -9,31 +9,37 @@ from dataclasses import dataclass
 
 from labkit.grading.api import Lab
 
-#: the writer waits until somebody opens the pipe for reading; its number tells whether it still does
-_PIPE = 'umask 0; mkfifo "$2"; { echo "$1" | base64 -d; } > "$2" 2> /dev/null & echo $!'
+#: the writer waits until somebody opens the pipe for reading, and then leaves a sign: another process of the server may not be
+#: asked whether it still lives, for Landlock keeps signals apart
+_SET = 'umask 0; mkfifo "$2"; { exec 3> "$2"; : > "$2.opened"; echo "$1" | base64 -d >&3; } 2> /dev/null &'
+#: whoever reads lets the writer go
+_CLEAR = '[ -e "$1.opened" ] || timeout 5 cat "$1" > /dev/null; rm -f "$1" "$1.opened"'
 _FOLDERS = ("/srv", "/opt", "/home")
 
 
 @dataclass(frozen=True)
 class Trap:
-    """An image on the server's disk that nobody has to open: a named pipe, and who waits at its other end."""
+    """An image on the server's disk that nobody has to open: a named pipe at whose other end somebody waits."""
 
     lab: Lab
-    url: str
-    writer: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """Its address, for who may read files."""
+        return f"file://{self.path}"
 
     def was_opened(self) -> bool:
         """Whether somebody has opened it since it was set."""
-        return _run(self.lab, "kill", "-0", self.writer)[0] != 0
+        return _run(self.lab, "test", "-e", f"{self.path}.opened")[0] == 0
 
 
 def set_trap(lab: Lab, data: bytes) -> Trap:
     """An image of these bytes at a file:// URL, which everybody on the server may read; gone after the check."""
     path = f"{lab.random.choice(_FOLDERS)}/{lab.unique('picture')}.png"
-    _, printed = _run(lab, "sh", "-c", _PIPE, "sh", base64.b64encode(data).decode(), path)
-    writer = printed.strip()
-    lab.cleanup(_run, lab, "sh", "-c", 'kill "$1"; rm -f "$2"', "sh", writer, path)
-    return Trap(lab, f"file://{path}", writer)
+    _run(lab, "sh", "-c", _SET, "sh", base64.b64encode(data).decode(), path)
+    lab.cleanup(_run, lab, "sh", "-c", _CLEAR, "sh", path)
+    return Trap(lab, path)
 
 
 def a_name_of_the_metadata_service(lab: Lab) -> str:
