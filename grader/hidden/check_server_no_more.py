@@ -8,12 +8,10 @@ from grader.support.rights import Attempt, beyond, note_undecided, shown, told
 from labkit.aws.iam.analysis import Needed, Policies, allows
 from labkit.aws.iam.role_policies import policies_of
 from labkit.grading.api import Failed, Lab, lost
+from labkit.lesson.path import privileges
 
 _TRIED_OF_EACH = 4
 _HINT = "gap server-policy: which actions, and on which ARNs, does writing an image really need?"
-#: what the lab needs; elsewhere than on the own resources, each is a right to write where nothing is to be written
-_OBJECTS = ("s3:putobject", "s3:abortmultipartupload")
-_ITEMS = ("dynamodb:putitem", "dynamodb:updateitem")
 
 
 def check(lab: Lab) -> None:
@@ -33,7 +31,7 @@ def check(lab: Lab) -> None:
             "your server's role may neither put objects below your prefix nor write items: there is nothing to judge",
             hint="gap server-policy", expected="the rights that writing an image needs", found="none of them",
         )  # fmt: skip
-    found = beyond(policies, needed, dict.fromkeys((*_OBJECTS, *_ITEMS), "elsewhere"))
+    found = beyond(policies, needed, dict.fromkeys((*privileges.OBJECTS, *privileges.ITEMS), "elsewhere"))
     note_undecided(lab, "your server's role", found)
     tried = {"elsewhere": _elsewhere(lab), "changing": _changing(lab), "looking": _looking(lab)}
     allowed = {
@@ -51,12 +49,7 @@ def check(lab: Lab) -> None:
 
 
 def _needed(lab: Lab) -> Sequence[Needed]:
-    """The own prefix and table, whatever region and account the policy leaves open."""
-    table = f"arn:aws:dynamodb:*:*:table/{lab.table.name}"
-    return (
-        Needed(_OBJECTS, (f"arn:aws:s3:::{lab.bucket.name}/{lab.variant.prefix}/*",)),
-        Needed(_ITEMS, (table, f"{table}/index/*")),
-    )
+    return privileges.needed(lab.bucket.name, lab.variant.prefix, lab.table.name)
 
 
 def _may_what_it_must(lab: Lab, policies: Policies) -> bool:

@@ -67,11 +67,12 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     """Grade, show, write the reports; the exit status says whether everything was judged."""
+    from labkit.base import state
     from labkit.course.manifest import load
     from labkit.grading.grade import grade
     from labkit.grading.intake import identity
     from labkit.grading.model import to_json
-    from labkit.grading.reports import terminal, words
+    from labkit.grading.reports import html, terminal, words
     from labkit.lesson import freshness
 
     if arguments.target in ON_AWS:
@@ -93,6 +94,10 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     if arguments.reports:
         _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
+    elif words.whole(result) and not (arguments.submission or arguments.result):
+        page = places.work / f"report-{result.about['student']}.html"
+        state.write_text(page, html.render(result))
+        console.line(f"\nThe whole report as a page: {page}")
     console.result(to_json(result))
     if not (arguments.submission or arguments.gap):
         _remember(result, arguments, places, console)

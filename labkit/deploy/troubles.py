@@ -126,7 +126,7 @@ def told(error: Exception) -> DeployError | None:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
             return EngineError(
                 f"{error.operation_name} was answered with {reason.get('Code')}: the cloud itself failed, not your lab.",
-                hint="Run the same command again. Of the local cloud, if it stays so:\n  ./lab cloud stop && ./lab deploy",
+                hint="Run the same command again. Of the local cloud, if it stays so:\n  ./lab cloud stop --forget && ./lab deploy",
             )
         return known(
             f"{error.operation_name} was answered with {reason.get('Code')}. {reason.get('Message', '')}"

@@ -213,7 +213,7 @@ def _python(machine: Machine) -> Finding:
         return Finding(
             "python", "bad", text + " can't make environments (venv).", install_line(machine.system)
         )
-    return Finding("python", "ok", text + "; the first ./lab command sets up .venv, about a minute")
+    return Finding("python", "ok", text + "; the first command of the lab sets up .venv, about a minute")
 
 
 def install_line(system: str) -> str:
@@ -251,7 +251,7 @@ _HANDY = ("make", "git")
 
 def _handy(machine: Machine, missing: list[str]) -> Finding:
     names = " and ".join(missing)
-    text = "not found; ./lab works without, `make demo` and updates by git do not."
+    text = "not found; the lab works without, `make demo` and updates by git do not."
     return Finding(names, "warn", text, package_line(machine.system, " ".join(missing)))
 
 

@@ -42,7 +42,7 @@ _LOOK_SECONDS = 0.01
 _DECLINED = (400, 404, 409)
 _FAILED = (
     "It is its own trouble, not your files'. Is the disk full? Its words:\n  ./lab cloud logs\n"
-    "A new one, and your lab in it:\n  ./lab cloud stop && ./lab deploy"
+    "A new one, and your lab in it:\n  ./lab cloud stop --forget && ./lab deploy"
 )
 _LOST = "What was deployed in it is gone; your files are untouched."
 _KILLED = "The local cloud had ended without being stopped. "

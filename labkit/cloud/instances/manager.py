@@ -250,7 +250,9 @@ class InstanceManager:
     def _machine(self, instance_id: str) -> _Machine:
         machine = self._machines.get(instance_id)
         if machine is None:
-            raise LabError(f"No instance {instance_id} runs in this cloud.", hint="List them: ./lab status")
+            raise LabError(
+                f"No instance {instance_id} runs in this cloud.", hint="List them: ./lab cloud status"
+            )
         return machine
 
     def _boot(self, machine: _Machine) -> None:

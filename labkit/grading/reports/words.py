@@ -3,6 +3,7 @@
 What belongs here: pure functions from a result to sentences. What does not: layout.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from labkit.base.text import printable, shortened
@@ -118,12 +119,7 @@ def circumstances(result: Result) -> list[str]:
     about, said = result.about, _counted(result)
     if about.get("self_check"):
         said.append("This is a self-check: the mark comes from your instructor.")
-        if elsewhere := [line for line in result.lines if line.hidden and asked_for(line)]:
-            at_stake = points(sum(line.points for line in elsewhere))
-            said.append(
-                f"{at_stake} of the points are tried there with inputs that nobody knows before the deadline, so they "
-                f"may come out otherwise: {', '.join(line.id for line in elsewhere)}."
-            )
+        said += _tried_elsewhere(result)
     if not about.get("reference", True):
         said.append("Judged only as submitted: the reference solution is not in this copy of the lab.")
     if about.get("target") == "deployed":
@@ -143,6 +139,20 @@ def circumstances(result: Result) -> list[str]:
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
         )
     return said
+
+
+def _tried_elsewhere(result: Result) -> Iterator[str]:
+    """Hidden lines: what this copy could not try at all, and what it tried with other inputs."""
+    hidden = [line for line in result.lines if line.hidden and asked_for(line)]
+    untried = [line for line in hidden if line.verdict.reason == NO_CHECK]
+    for lines, what in (
+        (untried, "are tried only where you hand in (marked ?)"),
+        ([line for line in hidden if line not in untried],
+         "are tried there with inputs that nobody knows before the deadline, so they may come out otherwise"),
+    ):  # fmt: skip
+        if lines:
+            at_stake = points(sum(line.points for line in lines))
+            yield f"{at_stake} of the points {what}: {', '.join(line.id for line in lines)}."
 
 
 def _counted(result: Result) -> list[str]:

@@ -80,7 +80,7 @@ def _denied(context: Context, outputs: Mapping[str, str], answer: Answer, reason
     if match is None:
         return Diagnosis("server-policy", "", reason)
     action, resource = match["action"], match["resource"].rstrip(".")
-    policies = policies_of(context.clients, _role_of(context.clients, outputs), outputs["InstanceId"])
+    policies = policies_of(context.clients, role_of(context.clients, outputs), outputs["InstanceId"])
     allowed, decision = granted(policies, action), decide(policies, action, resource)
     hint = "Compare the two lines." if allowed else "No statement of your server's role names this action."
     if decision.reason == "explicit-deny":
@@ -106,7 +106,7 @@ def arn_lines(label: str, arn: str) -> list[str]:
     return [f"{label}{':'.join(parts[:5])}:", shortened(f"{' ' * len(label)}{parts[5]}", 76)]
 
 
-def _role_of(clients: Any, outputs: Mapping[str, str]) -> str:
+def role_of(clients: Any, outputs: Mapping[str, str]) -> str:
     """The ARN of the server's role."""
     instances = clients.client("ec2").describe_instances(InstanceIds=[outputs["InstanceId"]])
     profile = instances["Reservations"][0]["Instances"][0]["IamInstanceProfile"]["Arn"].rpartition("/")[2]

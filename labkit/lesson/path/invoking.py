@@ -67,8 +67,8 @@ def failed(said: str) -> CloudError:
     """The error for an answer 5xx of the cloud itself: nothing of the student's is to blame, and what mends it."""
     return CloudError(
         f"The local cloud itself failed, not your lab: {said.rstrip('.') or 'no reason given'}.",
-        hint="Its own words:\n  ./lab cloud logs\nA new one, and your lab in it; your files are untouched:\n"
-        "  ./lab cloud stop && ./lab deploy",
+        hint="Its own words:\n  ./lab cloud logs\nStart it again, with what stands in it:\n  ./lab cloud stop && ./lab wire\n"
+        "If it stays so, a new one, and your lab in it; your files are untouched:\n  ./lab cloud stop --forget && ./lab deploy",
     )
 
 

@@ -14,7 +14,7 @@ from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.measuring import likeaws, pictures
 from labkit.lesson.model import CheckResult, Judged, StepResult
-from labkit.lesson.path import diagnosis
+from labkit.lesson.path import diagnosis, privileges
 from labkit.lesson.path.invoking import Answer, invoke
 from labkit.lesson.screens import mend, where
 from labkit.lesson.steps import wire
@@ -52,6 +52,10 @@ def run(context: Context) -> StepResult:
         if checks[-1].gap and number < len(chosen):
             context.note("The other pictures are not sent: they would stop at the same place.")
             break
+    if (
+        all(each.passed for each in checks) and not context.cloud.account.role
+    ):  # a role that the account brings is not theirs
+        checks.append(privileges.check(context, outputs))
     if all(each.passed for each in checks):
         checks += proving.prove(context, "process")
     answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)

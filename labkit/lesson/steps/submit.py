@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from labkit.course import answers, course
 from labkit.lesson.context import Context
-from labkit.lesson.handing_in import pack
+from labkit.lesson.handing_in import pack, receipt
 from labkit.lesson.model import CheckResult, Judged, StepResult
 
 OPTIONS: tuple[str, ...] = ()
@@ -15,12 +15,15 @@ JUDGES: Judged = "files"
 
 
 def run(context: Context) -> StepResult:
-    """Write submission-<id>.zip beside the workspace, then check it."""
+    """Write submission-<id>.zip beside the workspace and a receipt of it, then check it; at the end look back."""
     workspace = context.workspace
     path = pack.path_of(workspace)
     content = pack.content(workspace)
     pack.write(path, content, workspace)
-    return _result(context, path.name, sorted(content))
+    told = receipt.write(context, path, sorted(content))
+    result = _result(context, path.name, sorted(content))
+    closing = receipt.closing(context) if result.passed else ()
+    return replace(result, facts=(*told, *closing))
 
 
 def check(context: Context) -> StepResult:
