@@ -111,13 +111,14 @@ def opened(lab: Any) -> Iterator[str]:
 
 
 def test_the_page_shows_path_objects_and_rows_to_this_machine_only(deployed_solution: Any) -> None:
+    assert deployed_solution.run("process", *SOLUTION).status == 0
     with opened(deployed_solution) as url:
         page = urllib3.request("GET", url)
         text = page.data.decode()
         assert page.status == 200
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
         assert re.findall(r"<script[^>]*>", text) == ["<script src=page.js defer>"], "its own, from here"
-        assert urllib3.request("GET", url + "style.css").headers["Content-Type"].startswith("text/css")
+        assert urllib3.request("GET", url + "page.css").headers["Content-Type"].startswith("text/css")
         picture = re.search(r'src="(object/[^"]+)"', text)
         assert picture is not None
         stored = urllib3.request("GET", url + picture[1])
