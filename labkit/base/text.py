@@ -3,6 +3,7 @@
 What belongs here: pure functions on text. What does not: where the text goes.
 """
 
+import textwrap
 import unicodedata
 
 #: categories that can move the cursor, change colours or reverse the reading order
@@ -31,3 +32,15 @@ def span(seconds: float) -> str:
     if hours < 2:
         return f"{minutes:.0f} min"
     return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+
+
+def wrapped(text: str, width: int = 76) -> list[str]:
+    """`text` as lines of at most `width` signs, indented by two; what is indented by four is an example, and stays."""
+    lines: list[str] = []
+    for part in text.splitlines():
+        if part.startswith("    "):
+            lines.append("  " + part)
+        else:
+            broken = textwrap.wrap(part, width, break_long_words=False, break_on_hyphens=False) or [""]
+            lines += [f"  {line}" for line in broken]
+    return lines

@@ -1,7 +1,7 @@
 """The AWS CLI that comes with the kit, put where a shell finds it.
 
 What belongs here: making that one command. What does not: what it does (labkit.aws.command_line), the shell and its
-environment (labkit.cli.study).
+environment (labkit.cli.looking_inside).
 """
 
 import shlex

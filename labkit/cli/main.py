@@ -28,6 +28,8 @@ from labkit.cli import (
     engines,
     grade_command,
     help_commands,
+    keeping_up,
+    looking_inside,
     rehearse_command,
     step_options,
     study,
@@ -289,7 +291,7 @@ def _step(arguments: argparse.Namespace, console: Console) -> int:
 
     context = _context(arguments, console)
     if step_options.value(arguments, "watch"):
-        return study.watch(lambda: _context(arguments, console), console, arguments.number)
+        return keeping_up.watch(lambda: _context(arguments, console), console, arguments.number)
     result = run_step(context, arguments.number)
     _show(result, console, context)
     for following in (
@@ -447,4 +449,4 @@ def _logs(cloud: "LocalCloud", console: Console) -> int:
 
 
 def _shell(cloud: "LocalCloud", console: Console) -> int:
-    return study.local_shell(_own_context(console), console)
+    return looking_inside.local_shell(_own_context(console), console)

@@ -1,7 +1,7 @@
 """Terminals: a shell here, and one handed on to a program elsewhere, whose words come back.
 
 What belongs here: the pseudo-terminal between the two, window size included. What does not: where the
-program runs (labkit.cloud), what a shell's environment means (labkit.cli.study).
+program runs (labkit.cloud), what a shell's environment means (labkit.cli.looking_inside).
 """
 
 import fcntl
