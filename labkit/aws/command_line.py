@@ -15,8 +15,11 @@ from typing import Any
 
 #: options of version 2 alone that change nothing in what version 1 does; True: with a value
 _ONLY_2 = {
-    "--cli-binary-format": True, "--no-cli-pager": False, "--no-cli-auto-prompt": False, "--cli-auto-prompt": False,
-}  # fmt: skip
+    "--cli-binary-format": True,
+    "--no-cli-pager": False,
+    "--no-cli-auto-prompt": False,
+    "--cli-auto-prompt": False,
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _TAIL_SECONDS = 2.0
 
@@ -85,9 +88,11 @@ def tail(before: Sequence[str], words: Sequence[str]) -> int:
     asked = parser.parse_args([*before, *words])
     client = _logs(asked)
     more = {
-        "logGroupName": asked.group_name, "filterPattern": asked.filter_pattern,
-        "logStreamNames": asked.log_stream_names, "logStreamNamePrefix": asked.log_stream_name_prefix,
-    }  # fmt: skip
+        "logGroupName": asked.group_name,
+        "filterPattern": asked.filter_pattern,
+        "logStreamNames": asked.log_stream_names,
+        "logStreamNamePrefix": asked.log_stream_name_prefix,
+    }
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

@@ -121,9 +121,13 @@ def _start(
     try:
         with _deaf_to_hangups():
             return subprocess.Popen(
-                list(command), cwd=cwd, env=None if env is None else dict(env),
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
+                list(command),
+                cwd=cwd,
+                env=None if env is None else dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
     except FileNotFoundError as error:
         raise LabError(
             f"{command[0]} is not installed here.", hint=f"Install {command[0]} and try again."

@@ -159,10 +159,13 @@ def packed(request: Request) -> dict[str, Any]:
     """The submission and all that grading it needs; the key stays here, its seed goes."""
     looked = request.key == SELF_CHECK_KEY
     return {
-        "submission": base64.b64encode(_zipped(request.source)).decode(), "student": request.student, "engine": request.engine,
-        "only": list(request.only), "seed": request.seed,
+        "submission": base64.b64encode(_zipped(request.source)).decode(),
+        "student": request.student,
+        "engine": request.engine,
+        "only": list(request.only),
+        "seed": request.seed,
         "key": (SELF_CHECK_KEY if looked else b"it stays with whoever asked").hex(),
-    }  # fmt: skip
+    }
 
 
 def _zipped(source: Path) -> bytes:

@@ -36,9 +36,12 @@ class Porter:
         _unpack(kit, root / "kit")
         python = python_with(root / "kit", root / "python")
         self._process = subprocess.Popen(
-            [python, "-I", "-m", "labkit.classroom.porter"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, "TMPDIR": str(root)}, cwd=root,
-        )  # fmt: skip
+            [python, "-I", "-m", "labkit.classroom.porter"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(root)},
+            cwd=root,
+        )
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
         self._numbers, self._lock = itertools.count(), threading.Lock()
         threading.Thread(target=self._listen, daemon=True).start()

@@ -88,8 +88,11 @@ def _is_about(row: Verdicts, handin: HandIn, wanted: Wanted) -> bool:
     """Whether this verdict, of whatever kit, answers what is asked: all lines, judged. A mark answers for a look, too."""
     key = row.key
     same = (key.student, key.engine, key.rubric, key.course) == (
-        handin.student, handin.engine, rubric_hash(wanted.rubric), wanted.course,
-    )  # fmt: skip
+        handin.student,
+        handin.engine,
+        rubric_hash(wanted.rubric),
+        wanted.course,
+    )
     keyed = key.key == wanted.key_id or (wanted.key_id == LOOK and key.key != LOOK)
     return same and keyed and row.final and not row.lines
 
@@ -112,9 +115,14 @@ def _work(handin: HandIn, wanted: Wanted, lines: tuple[str, ...]) -> Work:
 
 
 def carry_out(
-    the_plan: Plan, ledger: Ledger, submit: engine.Submit, ahead: int, emit: Emit,
-    *, clock: Callable[[], float] = time.monotonic,
-) -> Outcome:  # fmt: skip
+    the_plan: Plan,
+    ledger: Ledger,
+    submit: engine.Submit,
+    ahead: int,
+    emit: Emit,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
     """Grade what is to be graded; each verdict is in the ledger before the next is waited for.
 
     Raises StateError where the ledger takes no more: what it has is kept, and nothing new begins.

@@ -101,9 +101,13 @@ def _one(place: Place, roster: Roster, rules: Rules) -> HandIn:
     except LabError as error:
         return replace(bare, trouble=error.message, hint=error.hint)
     known = replace(
-        bare, student=whose.student, person=_owner(person, rules) if person else whose.student, engine=whose.engine,
-        kit=kit, sha256=digest,
-    )  # fmt: skip
+        bare,
+        student=whose.student,
+        person=_owner(person, rules) if person else whose.student,
+        engine=whose.engine,
+        kit=kit,
+        sha256=digest,
+    )
     return _refused(known, names, rules)
 
 
@@ -129,14 +133,16 @@ def _refused(found: HandIn, names: frozenset[str], rules: Rules) -> HandIn:
     if found.engine not in rules.engines:
         wanted = " or ".join(rules.engines)
         return replace(
-            found, trouble=f"It was made with {found.engine}; this course takes {wanted}.",
+            found,
+            trouble=f"It was made with {found.engine}; this course takes {wanted}.",
             hint="Add the engine to [lab] engines in course.toml, or talk to the student.",
-        )  # fmt: skip
+        )
     if rules.kits and found.kit and not any(_is_version(found.kit, kit) for kit in rules.kits):
         return replace(
-            found, trouble=f"It was made with kit {printable(found.kit)}; this course takes {', '.join(rules.kits)}.",
+            found,
+            trouble=f"It was made with kit {printable(found.kit)}; this course takes {', '.join(rules.kits)}.",
             hint="Add the version to [grading] kit_versions in course.toml to take it.",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -236,9 +242,10 @@ def _with_time(found: HandIn, place: Place, times: Times, now: datetime) -> Hand
     found = replace(found, at=at, by=by)
     if found.is_ready and at and datetime.fromisoformat(at) > now + _AHEAD:
         return replace(
-            found, trouble=f"It was handed in at {at}, which is to come, by {by}.",
+            found,
+            trouble=f"It was handed in at {at}, which is to come, by {by}.",
             hint="Give the times that the platform tells:  --times FILE",
-        )  # fmt: skip
+        )
     return found
 
 
@@ -261,8 +268,13 @@ def _doubles(found: list[HandIn], rules: Rules) -> list[HandIn]:
             for each in different:
                 asked[id(each)] = ", ".join(other.label for other in different if other is not each)
     return [
-        replace(each, trouble=f"{each.person} handed in another one, too: {asked[id(each)]}.",
-                hint="Take one away, or say which counts: [uploads] counts in course.toml.")
-        if id(each) in asked else each
-        for each in found if id(each) not in spare
-    ]  # fmt: skip
+        replace(
+            each,
+            trouble=f"{each.person} handed in another one, too: {asked[id(each)]}.",
+            hint="Take one away, or say which counts: [uploads] counts in course.toml.",
+        )
+        if id(each) in asked
+        else each
+        for each in found
+        if id(each) not in spare
+    ]

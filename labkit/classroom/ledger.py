@@ -130,10 +130,13 @@ class Ledger:
         older = version < VERSION
         return StateError(
             f"{self.path} was made by {'an older' if older else 'a newer'} kit (ledger version {version}; this kit's is {VERSION}).",
-            hint="Nothing was changed in it. " + (
+            hint="Nothing was changed in it. "
+            + (
                 "Finish the term with the kit that made it, or begin another:  --ledger FILE"
-                if older else "Use the newer kit, or begin another:  --ledger FILE"),
-        )  # fmt: skip
+                if older
+                else "Use the newer kit, or begin another:  --ledger FILE"
+            ),
+        )
 
     @contextmanager
     def _told(self) -> Iterator[None]:

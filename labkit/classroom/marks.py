@@ -127,8 +127,8 @@ def _counted(line: LineResult, points: int, word: Word | None) -> LineResult:
 
 def _none(state: State, rules: Rules, why: str) -> Mark:
     return Mark(
-        state, None, 0.0, 0.0, None, None, rules.scale, rules.prose, why, left=rules.left, rubric=rules.name,
-    )  # fmt: skip
+        state, None, 0.0, 0.0, None, None, rules.scale, rules.prose, why, left=rules.left, rubric=rules.name
+    )
 
 
 def _by_word(mark: Mark, word: Word) -> Mark:

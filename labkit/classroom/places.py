@@ -238,9 +238,13 @@ def _by_git(path: Path, clues: Clues) -> Clues:
 def _committed(repository: Path) -> str:
     """When HEAD was committed; "" where git can't tell. The repository is a stranger's: nothing of it may run."""
     environment = {
-        "PATH": os.environ.get("PATH", ""), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0",
-    }  # fmt: skip
+        "PATH": os.environ.get("PATH", ""),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
     command = ["git", "-c", "safe.directory=*", f"--git-dir={repository}", "cat-file", "commit", "HEAD"]
     try:
         told = subprocess.run(command, capture_output=True, env=environment, timeout=20, check=True, cwd="/")

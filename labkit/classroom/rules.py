@@ -32,11 +32,16 @@ def of_course(course: Course, lab: Manifest) -> Rules:
     prose = float(course.data.get("questions", {}).get("points", 0))
     rules = Rules(
         points={line.id: course.points.get(line.id, line.points) for line in lines if line not in gone},
-        scale=float(course.scale_to or 100), left=tuple(line.id for line in gone),
-        bonus=course.data.get("points", {}).get("bonus", "apart"), hint_cost=course.hint_cost,
-        due=aware(course.moment(course.due)) if course.due else None, grace=_grace(dates.get("grace")),
-        late=_late(dates.get("late")), prose=prose, prose_questions=prose_questions(course) if prose else (),
-    )  # fmt: skip
+        scale=float(course.scale_to or 100),
+        left=tuple(line.id for line in gone),
+        bonus=course.data.get("points", {}).get("bonus", "apart"),
+        hint_cost=course.hint_cost,
+        due=aware(course.moment(course.due)) if course.due else None,
+        grace=_grace(dates.get("grace")),
+        late=_late(dates.get("late")),
+        prose=prose,
+        prose_questions=prose_questions(course) if prose else (),
+    )
     return _named(rules, course, lab)
 
 
@@ -86,8 +91,10 @@ def extensions(path: Path, rules: Rules, course: Course, roster: Roster) -> dict
     table, found = tables.read(path), {}
     columns = [table.column(name) for name in ("id", "until", "why")]
     if min(columns) < 0:
-        raise UsageError(f"{path.name} needs the columns id, until, why; it has {', '.join(table.header)}.",
-                         hint="For example:  ada@uni.edu,2027-02-02T23:59,illness")  # fmt: skip
+        raise UsageError(
+            f"{path.name} needs the columns id, until, why; it has {', '.join(table.header)}.",
+            hint="For example:  ada@uni.edu,2027-02-02T23:59,illness",
+        )
     for number, cells in enumerate(zip(*map(table.cells, columns), strict=True), 2):
         person, until = _extension(f"{path.name}, row {number}", cells, rules, course, roster)
         if person in found:

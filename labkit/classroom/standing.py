@@ -86,9 +86,12 @@ def effective(rows: Sequence[Verdicts]) -> Result | None:
 
 
 def _best(
-    person: Person, found: Sequence[tuple[HandIn, dict[str, Any]]],
-    verdicts: Mapping[tuple[str, str], Sequence[Verdicts]], rules: Rules, facts: Facts,
-) -> Standing:  # fmt: skip
+    person: Person,
+    found: Sequence[tuple[HandIn, dict[str, Any]]],
+    verdicts: Mapping[tuple[str, str], Sequence[Verdicts]],
+    rules: Rules,
+    facts: Facts,
+) -> Standing:
     """The hand-in that is worth most, of those that are there; the later one of equals."""
     standings = [_one(person, handin, notes, verdicts, rules, facts) for handin, notes in found]
     if not standings:
@@ -103,9 +106,13 @@ def _best(
 
 
 def _one(
-    person: Person, handin: HandIn, notes: dict[str, Any],
-    verdicts: Mapping[tuple[str, str], Sequence[Verdicts]], rules: Rules, facts: Facts,
-) -> Standing:  # fmt: skip
+    person: Person,
+    handin: HandIn,
+    notes: dict[str, Any],
+    verdicts: Mapping[tuple[str, str], Sequence[Verdicts]],
+    rules: Rules,
+    facts: Facts,
+) -> Standing:
     result = effective(
         [v for v in verdicts.get((handin.sha256, handin.student), ()) if v.key.engine == handin.engine]
     )

@@ -109,8 +109,13 @@ def _in(data: bytes, encoding: str, name: str) -> tuple[str, str]:
 def _delimiter(text: str) -> str:
     """What most of the first lines are divided by, outside quotes."""
     lines = [re.sub(r'"[^"]*"', "", line) for line in text.splitlines()[:3]]
-    return max(_DELIMITERS, key=lambda mark: (min((line.count(mark) for line in lines if line), default=0),
-                                              sum(line.count(mark) for line in lines)))  # fmt: skip
+    return max(
+        _DELIMITERS,
+        key=lambda mark: (
+            min((line.count(mark) for line in lines if line), default=0),
+            sum(line.count(mark) for line in lines),
+        ),
+    )
 
 
 def _unfit(name: str, why: str) -> UsageError:

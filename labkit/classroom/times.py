@@ -57,8 +57,10 @@ def _column(table: tables.Table, wanted: str) -> int:
     if found < 0 and not wanted and len(named) == 1:
         return named[0]
     if found < 0:
-        raise UsageError(f"{table.name} has {'several columns' if len(named) > 1 else 'no column'} of times that {'could be' if len(named) > 1 else 'is'} meant.",
-                         hint=f"Name one:  --times-column NAME   It has: {', '.join(table.header)}")  # fmt: skip
+        raise UsageError(
+            f"{table.name} has {'several columns' if len(named) > 1 else 'no column'} of times that {'could be' if len(named) > 1 else 'is'} meant.",
+            hint=f"Name one:  --times-column NAME   It has: {', '.join(table.header)}",
+        )
     return found
 
 

@@ -193,9 +193,13 @@ def _grade(room: Classroom, arguments: argparse.Namespace, console: Console) -> 
     from labkit.course import rubric
 
     wanted = grading.Wanted(
-        room.places.root, rubric.load(room.places.root), _verdict_hash(room), grader_key(arguments.key),
-        tuple(arguments.again), arguments.newer_kit,
-    )  # fmt: skip
+        room.places.root,
+        rubric.load(room.places.root),
+        _verdict_hash(room),
+        grader_key(arguments.key),
+        tuple(arguments.again),
+        arguments.newer_kit,
+    )
     _refuse_lines(arguments.again, wanted)
     _require_tier(room.course)
     with _work_folder(room) as work:
@@ -277,9 +281,12 @@ def _handins(room: Classroom, arguments: argparse.Namespace, work: Path) -> "lis
 
     data, roster = room.course.data, room.ledger.roster()
     rules = handins.Rules(
-        room.lab, tuple(room.course.engines), tuple(map(str, data.get("grading", {}).get("kit_versions", ()))),
-        data.get("uploads", {}).get("counts", ""), room.groups,
-    )  # fmt: skip
+        room.lab,
+        tuple(room.course.engines),
+        tuple(map(str, data.get("grading", {}).get("kit_versions", ()))),
+        data.get("uploads", {}).get("counts", ""),
+        room.groups,
+    )
     told = None
     if arguments.times:
         told = times.read(
@@ -297,8 +304,13 @@ def _say_plan(plan: "Plan", wanted: Any, console: Console) -> None:
         )
     )
     if wanted.key_id == "self-check":
-        console.event(Event("warning", "Without the grader key hidden inputs can be foreseen: these are looks, no marks. "
-                                       "Make one:  openssl rand -hex 32 > grader.key  and add:  --key grader.key"))  # fmt: skip
+        console.event(
+            Event(
+                "warning",
+                "Without the grader key hidden inputs can be foreseen: these are looks, no marks. "
+                "Make one:  openssl rand -hex 32 > grader.key  and add:  --key grader.key",
+            )
+        )
     if plan.older and not wanted.newer_kit:
         console.event(
             Event(
@@ -360,10 +372,13 @@ def _say_needs(needs: "Sequence[HandIn]", console: Console) -> None:
 
 def _told(plan: "Plan", outcome: "Outcome") -> dict[str, object]:
     return {
-        "graded": [work.label for work in outcome.judged], "done_before": [each.label for each in plan.done],
-        "not_judged": {each.work.label: each.error for each in outcome.failed}, "elsewhere": dict(outcome.elsewhere),
-        "needs_you": {each.label: each.trouble for each in plan.needs}, "minutes": round(outcome.minutes, 2),
-    }  # fmt: skip
+        "graded": [work.label for work in outcome.judged],
+        "done_before": [each.label for each in plan.done],
+        "not_judged": {each.work.label: each.error for each in outcome.failed},
+        "elsewhere": dict(outcome.elsewhere),
+        "needs_you": {each.label: each.trouble for each in plan.needs},
+        "minutes": round(outcome.minutes, 2),
+    }
 
 
 # -- marks -------------------------------------------------------------------------------------------
@@ -438,10 +453,12 @@ def _similar(room: Classroom, arguments: argparse.Namespace, console: Console) -
     if arguments.html:
         state.write_text(Path(arguments.html), similarity.page(pairs, foreign), mode=0o600)
         console.line(f"✓ {arguments.html}", style="good")
-    console.result({
-        "pairs": [{"first": p.first, "second": p.second, "shares": list(p.shares)} for p in pairs],
-        "foreign": [vars(each) for each in foreign],
-    })  # fmt: skip
+    console.result(
+        {
+            "pairs": [{"first": p.first, "second": p.second, "shares": list(p.shares)} for p in pairs],
+            "foreign": [vars(each) for each in foreign],
+        }
+    )
     return DONE
 
 

@@ -38,9 +38,12 @@ def add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
         help=f"the grader key, which goes in where marks are made (default: ${KEY_VARIABLE})",
     )
     pack.add_argument(
-        "--rehearse", nargs="?", const="", metavar="ZIP",
+        "--rehearse",
+        nargs="?",
+        const="",
+        metavar="ZIP",
         help="try it here with this submission (none: the reference solution), and show what the student sees",
-    )  # fmt: skip
+    )
 
 
 def _pack(room: Classroom, arguments: argparse.Namespace, console: Console) -> int:

@@ -174,8 +174,12 @@ class RichConsole(PlainConsole):
     """The same lines in colour, and a moving bar for what takes longer than a second."""
 
     _STYLES: Mapping[str, str] = {
-        "good": "green", "bad": "bold red", "warn": "yellow", "strong": "bold", "dim": "dim",
-    }  # fmt: skip
+        "good": "green",
+        "bad": "bold red",
+        "warn": "yellow",
+        "strong": "bold",
+        "dim": "dim",
+    }
 
     def __init__(self, out: TextIO) -> None:
         super().__init__(out)
@@ -191,9 +195,12 @@ class RichConsole(PlainConsole):
         total, done = int(str(event.data.get("total", 0))), int(str(event.data.get("done", 0)))
         if self._bar is None:
             self._bar = Progress(
-                TextColumn("  {task.description}"), BarColumn(24), MofNCompleteColumn(),
-                console=self._terminal, transient=True,
-            )  # fmt: skip
+                TextColumn("  {task.description}"),
+                BarColumn(24),
+                MofNCompleteColumn(),
+                console=self._terminal,
+                transient=True,
+            )
             self._bar.start()
             self._task = self._bar.add_task("", total=total)
         self._bar.update(self._task, description=printable(event.text)[:40], total=total, completed=done)

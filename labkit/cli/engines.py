@@ -136,10 +136,15 @@ def _fate(each: "Swept") -> str:
 
 def _as_data(each: "Swept") -> dict[str, Any]:
     return {
-        "region": each.region, "variant": each.lab.variant, "state": each.state, "since": each.lab.since,
-        "ttl": each.lab.ttl, "things": [asdict(thing) for thing in each.lab.things],
-        "deleted": each.deleted, "left": [asdict(thing) for thing in each.left],
-    }  # fmt: skip
+        "region": each.region,
+        "variant": each.lab.variant,
+        "state": each.state,
+        "since": each.lab.since,
+        "ttl": each.lab.ttl,
+        "things": [asdict(thing) for thing in each.lab.things],
+        "deleted": each.deleted,
+        "left": [asdict(thing) for thing in each.left],
+    }
 
 
 # ---- Evidence -----------------------------------------------------------------------------------------

@@ -49,9 +49,11 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--anyway", action="store_true", help="believe --student and --engine where the pack says otherwise"
     )
     parser.add_argument(
-        "--target", choices=["fresh", "deployed", *ON_AWS], default="fresh",
+        "--target",
+        choices=["fresh", "deployed", *ON_AWS],
+        default="fresh",
         help="fresh: deploy into an empty cloud, for the mark; deployed: what stands in the local cloud now",
-    )  # fmt: skip
+    )
     parser.add_argument("--only", action="append", default=[], metavar="LINE", help="judge this line only")
     parser.add_argument("--gap", default="", help="judge this gap alone, in the reference system")
     parser.add_argument("--result", metavar="FILE", help="where result.json goes")
@@ -60,8 +62,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--key", metavar="FILE", help=f"the grader key (default: ${KEY_VARIABLE})")
     parser.add_argument(
-        "--gradescope-points", type=int, metavar="N", help="what Gradescope is set to; refused when the lab is worth another number"
-    )  # fmt: skip
+        "--gradescope-points",
+        type=int,
+        metavar="N",
+        help="what Gradescope is set to; refused when the lab is worth another number",
+    )
     parser.add_argument("--hidden", action="store_true", help="tell what hidden lines saw (instructors)")
 
 

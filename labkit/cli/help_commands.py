@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 
 def register(
-    commands: Any, common: Callable[[argparse.ArgumentParser], None], places: Callable[[], Places],
+    commands: Any,
+    common: Callable[[argparse.ArgumentParser], None],
+    places: Callable[[], Places],
     context: "Callable[[Console], Context]",
-) -> None:  # fmt: skip
+) -> None:
     """Add the commands to the command line."""
     helping = commands.add_parser(
         "help-me", help="one zip for whoever helps you: files, errors, logs, no secrets"

@@ -128,9 +128,14 @@ def local_shell(context: "Context", console: Console) -> int:
     path = f"{aws_cli.install(context.places.state / 'bin')}{os.pathsep}{around.get('PATH', os.defpath)}"
     proxied = _proxied(str(context.cloud.ask("GET", "proxy")["url"])) if target.is_local else {}
     environment = {
-        **around, "PATH": path, "PS1": f"({words}) $ ", "PROMPT": f"({words}) $ ",
-        "LAB_TARGET": words, **proxied, "AWS_PAGER": "",
-    }  # fmt: skip
+        **around,
+        "PATH": path,
+        "PS1": f"({words}) $ ",
+        "PROMPT": f"({words}) $ ",
+        "LAB_TARGET": words,
+        **proxied,
+        "AWS_PAGER": "",
+    }
     if target.is_local:
         environment["AWS_CONFIG_FILE"] = str(
             _default_profile(context.places.state / "aws-config", environment)

@@ -217,9 +217,11 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plain", action="store_true", help="no colour, no movement")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.add_argument(
-        "--require-tier", choices=["namespaces", "landlock", "posix"], default="",
+        "--require-tier",
+        choices=["namespaces", "landlock", "posix"],
+        default="",
         help="the least kind of sandbox that will do (see docs/tiers.md)",
-    )  # fmt: skip
+    )
 
 
 def _cloud_parser(parser: argparse.ArgumentParser) -> None:
@@ -229,13 +231,17 @@ def _cloud_parser(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
     parser.add_argument(
-        "--aws", metavar="REGION", default="",
+        "--aws",
+        metavar="REGION",
+        default="",
         help="with trace: read the descriptions of your own AWS account in this region (looks only)",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--account", choices=sorted(ACCOUNTS), default="",
+        "--account",
+        choices=sorted(ACCOUNTS),
+        default="",
         help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--forget", action="store_true", help="with stop: what stands in the cloud goes too; your files stay"
     )
@@ -321,11 +327,14 @@ def _show(result: StepResult, console: Console, context: "Context") -> None:
     endpoint = context.cloud.running()
     console.result(
         {
-            "passed": result.passed, "checks": checks, "facts": dict(result.facts),
+            "passed": result.passed,
+            "checks": checks,
+            "facts": dict(result.facts),
             "commands": list(result.commands),
-            "tier": endpoint.tier if endpoint else "", **result.data,
+            "tier": endpoint.tier if endpoint else "",
+            **result.data,
         }
-    )  # fmt: skip
+    )
 
 
 def _where(arguments: argparse.Namespace, console: Console) -> int:

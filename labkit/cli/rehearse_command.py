@@ -36,9 +36,10 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
         "--account", choices=["full", "learner-lab"], default="learner-lab", help="the kind of account"
     )
     parser.add_argument(
-        "--as-slow-as-aws", action="store_true",
+        "--as-slow-as-aws",
+        action="store_true",
         help="with late answers, throttling, lost answers, a server and a console that take minutes",
-    )  # fmt: skip
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another course of these (0)")
     parser.add_argument("--factor", type=float, default=1.0, metavar="N", help="so many times quicker (1)")
     parser.add_argument(_ON_STAGE, action="store_true", help=argparse.SUPPRESS)

@@ -164,9 +164,13 @@ class Watch:
 def words_of(key: str, gap: str, cards: tuple[str, ...]) -> list[str]:
     """The command that a key stands for."""
     commands = {
-        "h": ["hint", gap], "t": ["gap", gap], "c": ["card", *cards[:1]], "d": ["diff"], "l": ["logs", "function"],
+        "h": ["hint", gap],
+        "t": ["gap", gap],
+        "c": ["card", *cards[:1]],
+        "d": ["diff"],
+        "l": ["logs", "function"],
         "s": ["skip", gap],
-    }  # fmt: skip
+    }
     return commands[key]
 
 

@@ -83,9 +83,12 @@ def questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
 def _question(table: Table) -> Question:
     table.refuse_others([each.name for each in dataclasses.fields(Question)])
     return Question(
-        table.text("id"), table.text("title"), table.text("text"), table.optional_text("number"),
+        table.text("id"),
+        table.text("title"),
+        table.text("text"),
+        table.optional_text("number"),
         table.optional_text("unit"),
-    )  # fmt: skip
+    )
 
 
 def begin(workspace: Path, file: Path = QUESTIONS) -> bool:

@@ -264,7 +264,7 @@ def _refuse_large_template(template: bytes, texts: Mapping[str, str]) -> None:
             f"build/{TEMPLATE} would be {len(template):,} bytes, and CloudFormation takes "
             f"{TEMPLATE_LIMIT:,}: {parts}.",
             hint=f"Shorten them by {len(template) - TEMPLATE_LIMIT:,} bytes or more.",
-        )  # fmt: skip
+        )
 
 
 def _warnings(script: str) -> list[str]:

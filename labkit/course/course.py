@@ -196,9 +196,11 @@ def _refuse_files(top: Table, course: Course, root: Path) -> None:
     """
     handed_out = not (root / "solution").is_dir()
     for table, key, must_be in (
-        ("questions", "file", None), ("texts", "folder", None), ("texts", "logo", Path.is_file),
+        ("questions", "file", None),
+        ("texts", "folder", None),
+        ("texts", "logo", Path.is_file),
         ("dates", "extensions", None if handed_out else Path.is_file),
-    ):  # fmt: skip
+    ):
         _refuse_elsewhere(top.table(table), key, root, must_be)
     _refuse_texts(top.table("texts"), course.texts)
     asked = _questions(top.table("questions"), course)

@@ -17,9 +17,13 @@ def explain(manifest: Manifest, course: Course) -> list[str]:
     if course.path is None:
         return [f"There is no {NAME}: the full lab as lab.toml has it, 100 points."]
     return [
-        *_about_lab(manifest, course), *_about_points(manifest, course), *_about_work(course),
-        *_about_time(course), *_about_words(course), *_about_class(course),
-    ]  # fmt: skip
+        *_about_lab(manifest, course),
+        *_about_points(manifest, course),
+        *_about_work(course),
+        *_about_time(course),
+        *_about_words(course),
+        *_about_class(course),
+    ]
 
 
 def _about_lab(manifest: Manifest, course: Course) -> Iterator[str]:

@@ -109,11 +109,16 @@ def _manifest(top: Table, root: Path) -> Manifest:
     for tables, key in ((steps, "number"), (steps, "name"), (gaps, "name")):
         refuse_twice(tables, key)
     return Manifest(
-        root=root, title=top.text("title"), region=top.text("region"), salt=top.text("salt"), files=files,
-        steps=tuple(map(_step, steps)), images=tuple(root / image for image in top.texts("images")),
+        root=root,
+        title=top.text("title"),
+        region=top.text("region"),
+        salt=top.text("salt"),
+        files=files,
+        steps=tuple(map(_step, steps)),
+        images=tuple(root / image for image in top.texts("images")),
         gaps=tuple(_gap(table, order, set(files.values())) for order, table in enumerate(gaps, 1)),
         texts={name: root / path for name, path in top.mapping("texts", optional=True).items()},
-    )  # fmt: skip
+    )
 
 
 def _step(table: Table) -> Step:
@@ -121,10 +126,14 @@ def _step(table: Table) -> Step:
     if not re.fullmatch(r"\d\d", number):
         raise table.wrong("number", "must be two digits in quotes")
     return Step(
-        number=number, name=table.text("name"), title=table.text("title"), goal=table.text("goal"),
-        minutes=table.number("minutes"), needs=table.texts("needs", optional=True),
+        number=number,
+        name=table.text("name"),
+        title=table.text("title"),
+        goal=table.text("goal"),
+        minutes=table.number("minutes"),
+        needs=table.texts("needs", optional=True),
         optional=table.flag("optional"),
-    )  # fmt: skip
+    )
 
 
 def _gap(table: Table, order: int, known: set[str]) -> Gap:

@@ -130,11 +130,16 @@ def _units(top: Table) -> set[str]:
 def _line(table: Table, units: set[str]) -> Line:
     table.refuse_others([each.name for each in dataclasses.fields(Line)])
     line = Line(
-        id=table.text("id"), title=table.text("title"), points=table.number("points", least=1), step=table.text("step"),
-        gap=table.optional_text("gap"), proof=table.texts("proof", optional=True) or ("E",),
-        alone=table.texts("alone", optional=True), needs=table.texts("needs", optional=True),
+        id=table.text("id"),
+        title=table.text("title"),
+        points=table.number("points", least=1),
+        step=table.text("step"),
+        gap=table.optional_text("gap"),
+        proof=table.texts("proof", optional=True) or ("E",),
+        alone=table.texts("alone", optional=True),
+        needs=table.texts("needs", optional=True),
         **{flag: table.flag(flag) for flag in ("whole", "hidden", "disturbs", "abroad", "ends")},
-    )  # fmt: skip
+    )
     _refuse_values(table, line, units)
     return line
 

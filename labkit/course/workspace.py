@@ -124,8 +124,10 @@ class Workspace:
         """The kit's record. Raises WorkspaceError when it is missing, broken or another's."""
         record = _read_record(self.path, self.generate_command)
         if (record.student, record.code, record.solution) != (
-            self.variant.student, self.variant.code, self.solution,
-        ):  # fmt: skip
+            self.variant.student,
+            self.variant.code,
+            self.solution,
+        ):
             raise WorkspaceError(
                 f"{self.path} belongs to {record.student} ({record.code}), "
                 f"not to {self.variant.student} ({self.variant.code}).",

@@ -70,11 +70,15 @@ def _collected(clients: Clients, own: Own) -> dict[str, Any]:
             "  ./lab evidence --region us-east-1",
         )
     return {
-        "format": 1, "student": own.student, "token": own.lab_token, "region": clients.target.region,
-        "account": account_hash(account, own), "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "format": 1,
+        "student": own.student,
+        "token": own.lab_token,
+        "region": clients.target.region,
+        "account": account_hash(account, own),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "requests": [_request(clients, function) for _ in range(REQUESTS)],
         "inventory": {role: _short(each) for role, each in there.items()},
-    }  # fmt: skip
+    }
 
 
 def account_hash(account: str, own: Own) -> str:

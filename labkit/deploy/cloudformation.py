@@ -70,10 +70,13 @@ class CloudFormation:
         if stack is None:
             return Deployment(NAME, self.name, "absent", changed=False)
         return Deployment(
-            NAME, self.name, "complete" if stack["StackStatus"] in HEALTHY else "failed",
+            NAME,
+            self.name,
+            "complete" if stack["StackStatus"] in HEALTHY else "failed",
             outputs={o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])},
-            changed=False, reason=str(stack.get("StackStatusReason", "")),
-        )  # fmt: skip
+            changed=False,
+            reason=str(stack.get("StackStatusReason", "")),
+        )
 
     def validate(self) -> tuple[Finding, ...]:
         """What CloudFormation finds wrong in the template before anything exists.
@@ -144,9 +147,10 @@ class CloudFormation:
             raise self._refused("describe", error) from error
         stands = (each for each in found if each["ResourceStatus"] != "DELETE_COMPLETE")
         return tuple(
-            each["PhysicalResourceId"] for each in stands
+            each["PhysicalResourceId"]
+            for each in stands
             if each["ResourceType"] == "AWS::S3::Bucket" and each.get("PhysicalResourceId")
-        )  # fmt: skip
+        )
 
     def _start(self, what: str) -> None:
         """Refuse to begin what can't end well."""
@@ -173,12 +177,15 @@ class CloudFormation:
     def _arguments(self) -> dict[str, Any]:
         """What creating, changing and planning have in common."""
         return {
-            "StackName": self.name, "TemplateBody": self._template(), "Capabilities": CAPABILITIES,
+            "StackName": self.name,
+            "TemplateBody": self._template(),
+            "Capabilities": CAPABILITIES,
             "Parameters": [
-                {"ParameterKey": parameter_name(k), "ParameterValue": v} for k, v in self.source.choices.items()
+                {"ParameterKey": parameter_name(k), "ParameterValue": v}
+                for k, v in self.source.choices.items()
             ],
             "Tags": [{"Key": k, "Value": v} for k, v in self.source.tags.items()],
-        }  # fmt: skip
+        }
 
     def _request(self, *, exists: bool) -> bool:
         """Ask for the change; False when there is nothing to change."""
@@ -259,11 +266,13 @@ class CloudFormation:
                 "resource",
                 text + (f": {reason}" if reason and "FAILED" in status else ""),
                 {
-                    "id": event["LogicalResourceId"], "type": event["ResourceType"],
-                    "status": status, "reason": reason,
+                    "id": event["LogicalResourceId"],
+                    "type": event["ResourceType"],
+                    "status": status,
+                    "reason": reason,
                 },
             )
-        )  # fmt: skip
+        )
 
     # -- what went wrong -----------------------------------------------------------------------------
 
@@ -271,10 +280,12 @@ class CloudFormation:
         """The first failed resource explains the rest: later ones were only cancelled."""
         status = stack["StackStatus"] if stack else "gone"
         failed = [
-            e for e in self._events(stack["StackId"] if stack else "")
-            if e["EventId"] not in before and e["ResourceStatus"].endswith("_FAILED")
+            e
+            for e in self._events(stack["StackId"] if stack else "")
+            if e["EventId"] not in before
+            and e["ResourceStatus"].endswith("_FAILED")
             and e["LogicalResourceId"] != self.name
-        ]  # fmt: skip
+        ]
         if not failed:
             return DeployError(f"The stack {self.name} ended as {status}.", hint="Run the step again.")
         first = failed[0]
@@ -283,9 +294,10 @@ class CloudFormation:
         return DeployError(
             f"The stack {self.name} ended as {status}. First failure: {first['LogicalResourceId']} "
             f"({first['ResourceType']}): {reason}",
-            hint=told.hint if told
+            hint=told.hint
+            if told
             else f"Mend {first['LogicalResourceId']} in cloudformation-template.yaml, then deploy again.",
-        )  # fmt: skip
+        )
 
     def _refused(self, what: str, error: Exception) -> DeployError:
         code, message = error_text(error)

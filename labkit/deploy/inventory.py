@@ -118,11 +118,16 @@ def document(value: Any) -> Any:
 def _statement(statement: Mapping[str, Any]) -> Properties:
     """A statement without its name, which decides nothing; values as IAM reads them: one is a list of one, true is "true"."""
     return {
-        key: _principal(value) if key.endswith("Principal") else _conditions(value) if key == "Condition" else
-        sorted(map(str, [value] if isinstance(value, str) else value)) if key.endswith(("Action", "Resource")) else value
+        key: _principal(value)
+        if key.endswith("Principal")
+        else _conditions(value)
+        if key == "Condition"
+        else sorted(map(str, [value] if isinstance(value, str) else value))
+        if key.endswith(("Action", "Resource"))
+        else value
         for key, value in statement.items()
         if key != "Sid"
-    }  # fmt: skip
+    }
 
 
 def _principal(value: Any) -> Properties:
@@ -133,9 +138,11 @@ def _principal(value: Any) -> Properties:
 
 def _conditions(value: Mapping[str, Mapping[str, Any]]) -> Properties:
     return {
-        operator: {key: sorted(map(_plain, each if isinstance(each, list) else [each])) for key, each in keys.items()}
+        operator: {
+            key: sorted(map(_plain, each if isinstance(each, list) else [each])) for key, each in keys.items()
+        }
         for operator, keys in value.items()
-    }  # fmt: skip
+    }
 
 
 def _plain(value: Any) -> str:
@@ -152,15 +159,17 @@ def _network(reader: _Reader) -> Iterator[Found]:
     for subnet in reader.ec2("describe_subnets", "Subnets"):
         names = ("CidrBlock", "AvailabilityZone", "MapPublicIpOnLaunch", "VpcId")
         yield Found(
-            reader.role("subnet", subnet), (subnet["SubnetId"],),
+            reader.role("subnet", subnet),
+            (subnet["SubnetId"],),
             {**_picked(subnet, *names), "Tags": plain_tags(subnet.get("Tags"))},
-        )  # fmt: skip
+        )
     for gateway in reader.ec2("describe_internet_gateways", "InternetGateways"):
         attached = sorted(attachment["VpcId"] for attachment in gateway["Attachments"])
         yield Found(
-            reader.role("internet gateway", gateway), (gateway["InternetGatewayId"],),
+            reader.role("internet gateway", gateway),
+            (gateway["InternetGatewayId"],),
             {"AttachedTo": attached, "Tags": plain_tags(gateway.get("Tags"))},
-        )  # fmt: skip
+        )
     for table in reader.ec2("describe_route_tables", "RouteTables"):
         yield _route_table(reader, table)
     if vpcs:
@@ -172,9 +181,10 @@ def _vpc(reader: _Reader, vpc: Properties) -> Found:
     dns = {
         attribute: api.describe_vpc_attribute(VpcId=vpc["VpcId"], Attribute=attribute)[key]["Value"]
         for attribute, key in (
-            ("enableDnsSupport", "EnableDnsSupport"), ("enableDnsHostnames", "EnableDnsHostnames"),
+            ("enableDnsSupport", "EnableDnsSupport"),
+            ("enableDnsHostnames", "EnableDnsHostnames"),
         )
-    }  # fmt: skip
+    }
     properties = {**_picked(vpc, "CidrBlock", "InstanceTenancy"), **dns, "Tags": plain_tags(vpc.get("Tags"))}
     return Found(reader.role("VPC", vpc), (vpc["VpcId"],), properties)
 
@@ -186,9 +196,11 @@ def _route_table(reader: _Reader, table: Properties) -> Found:
     ]
     subnets = sorted(a["SubnetId"] for a in table["Associations"] if a.get("SubnetId"))
     properties = {
-        "VpcId": table["VpcId"], "Routes": sorted(routes, key=str), "Subnets": subnets,
+        "VpcId": table["VpcId"],
+        "Routes": sorted(routes, key=str),
+        "Subnets": subnets,
         "Tags": plain_tags(table.get("Tags")),
-    }  # fmt: skip
+    }
     return Found(reader.role("route table", table), (table["RouteTableId"],), properties)
 
 
@@ -198,9 +210,10 @@ def _groups(reader: _Reader, vpcs: list[str]) -> Iterator[Found]:
             continue
         properties = {
             **_picked(group, "GroupName", "Description", "VpcId"),
-            "Ingress": _rules(group["IpPermissions"]), "Egress": _rules(group["IpPermissionsEgress"]),
+            "Ingress": _rules(group["IpPermissions"]),
+            "Egress": _rules(group["IpPermissionsEgress"]),
             "Tags": plain_tags(group.get("Tags")),
-        }  # fmt: skip
+        }
         yield Found(f"security group {reader.short(group['GroupName'])}", (group["GroupId"],), properties)
 
 
@@ -211,9 +224,11 @@ def _rules(permissions: list[Properties]) -> list[Properties]:
         head = _picked(permission, "IpProtocol", "FromPort", "ToPort")
         head = {key: None if value == -1 else value for key, value in head.items()}
         for entries, key in (
-            ("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("UserIdGroupPairs", "GroupId"),
+            ("IpRanges", "CidrIp"),
+            ("Ipv6Ranges", "CidrIpv6"),
+            ("UserIdGroupPairs", "GroupId"),
             ("PrefixListIds", "PrefixListId"),
-        ):  # fmt: skip
+        ):
             for entry in permission.get(entries, []):
                 rules.append({**head, "Peer": entry[key]})  # its description decides nothing
     return sorted(rules, key=str)
@@ -267,11 +282,13 @@ def _table(reader: _Reader, name: str) -> Found:
     api = reader.clients.client("dynamodb")
     table = api.describe_table(TableName=name)["Table"]
     properties = {
-        "Name": name, "KeySchema": table["KeySchema"], "Attributes": table["AttributeDefinitions"],
+        "Name": name,
+        "KeySchema": table["KeySchema"],
+        "Attributes": table["AttributeDefinitions"],
         "Billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
         "Indexes": sorted(index["IndexName"] for index in table.get("GlobalSecondaryIndexes", [])),
         "Tags": plain_tags(api.list_tags_of_resource(ResourceArn=table["TableArn"])["Tags"]),
-    }  # fmt: skip
+    }
     return Found(f"table {reader.short(name)}", (table["TableArn"],), properties)
 
 
@@ -302,10 +319,12 @@ def _role(reader: _Reader, role: Properties) -> Found:
     }
     attached = api.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     properties = {
-        "Name": name, "Trust": document(role["AssumeRolePolicyDocument"]), "Policies": policies,
+        "Name": name,
+        "Trust": document(role["AssumeRolePolicyDocument"]),
+        "Policies": policies,
         "Attached": sorted(policy["PolicyArn"] for policy in attached),
         "Tags": plain_tags(api.list_role_tags(RoleName=name)["Tags"]),
-    }  # fmt: skip
+    }
     return Found(f"role {reader.short(name)}", (role["Arn"],), properties)
 
 
@@ -354,10 +373,11 @@ def _function(reader: _Reader, function: Properties) -> Found:
     properties = {
         **_picked(function, "FunctionName", "Description", "Runtime", "Timeout", "MemorySize", "Role"),
         "Variables": function.get("Environment", {}).get("Variables", {}),
-        "Subnets": sorted(network.get("SubnetIds", [])), "Groups": sorted(network.get("SecurityGroupIds", [])),
+        "Subnets": sorted(network.get("SubnetIds", [])),
+        "Groups": sorted(network.get("SecurityGroupIds", [])),
         "Handler": function["Handler"].rpartition(".")[2],  # the module's name is the engine's choice
         "Tags": plain_tags(api.list_tags(Resource=function["FunctionArn"])["Tags"]),
-    }  # fmt: skip
+    }
     return Found(f"function {reader.short(function['FunctionName'])}", (function["FunctionArn"],), properties)
 
 

@@ -44,10 +44,15 @@ def environment(
     Dynamic references stay as they are written. Raises DeployError for conditions that can't be decided.
     """
     undecided = Environment(
-        values=parameters, mappings=template.get("Mappings") or {}, conditions={},
-        reference=lambda name: physical(name, ""), attribute=physical, zones=lambda _: list(zones),
-        imported=_refuse_import, dynamic=lambda kind, name: f"{{{{resolve:{kind}:{name}}}}}",
-    )  # fmt: skip
+        values=parameters,
+        mappings=template.get("Mappings") or {},
+        conditions={},
+        reference=lambda name: physical(name, ""),
+        attribute=physical,
+        zones=lambda _: list(zones),
+        imported=_refuse_import,
+        dynamic=lambda kind, name: f"{{{{resolve:{kind}:{name}}}}}",
+    )
     try:
         return replace(undecided, conditions=conditions(template.get("Conditions") or {}, undecided))
     except (ApiError, LookupError, TypeError, ValueError) as error:

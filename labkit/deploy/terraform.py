@@ -106,9 +106,12 @@ class Terraform:
             return Deployment(NAME, self.source.name, "failed", outputs, changed=False, reason=reason)
         stands = bool(outputs) and self._exists(outputs.get("VpcId", ""))
         return Deployment(
-            NAME, self.source.name, "complete" if stands else "absent",
-            outputs if stands else {}, changed=False,
-        )  # fmt: skip
+            NAME,
+            self.source.name,
+            "complete" if stands else "absent",
+            outputs if stands else {},
+            changed=False,
+        )
 
     def outputs(self) -> dict[str, str]:
         """The outputs in the state, by name; none without a state.

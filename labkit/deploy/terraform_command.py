@@ -129,8 +129,9 @@ class Setup:
         if version < oldest:
             raise EngineMissing(
                 f"{program.name} {'.'.join(map(str, version))} is too old: the lab needs "
-                f"{'.'.join(map(str, oldest))} or newer.", hint=_INSTALL,
-            )  # fmt: skip
+                f"{'.'.join(map(str, oldest))} or newer.",
+                hint=_INSTALL,
+            )
         if self.mirror and not Path(self.mirror).is_dir():
             raise EngineMissing(
                 f"LAB_TF_MIRROR names {self.mirror}, which is no folder.",
@@ -183,11 +184,13 @@ class Setup:
                 "3"  # nothing there is slow to become true; a dead cloud is told at once
             )
         return kept | {
-            **target.environment(), **(keys.environment() if keys else {}),
+            **target.environment(),
+            **(keys.environment() if keys else {}),
             "TF_CLI_CONFIG_FILE": str(self.write_configuration()),
-            "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
             **({} if target.is_local else {"TF_WORKSPACE": target.name}),
-        }  # fmt: skip
+        }
 
     def _version(self, program: str) -> tuple[int, int]:
         done = run([program, "version", "-json"], env=_plain(self.environment), timeout=60)

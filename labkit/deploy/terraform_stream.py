@@ -16,8 +16,11 @@ from labkit.base.events import Emit, Event
 from labkit.deploy.model import Action, Change, Finding
 
 _ACTIONS: Mapping[str, Action] = {
-    "create": "create", "update": "update", "replace": "replace", "delete": "delete",
-}  # fmt: skip
+    "create": "create",
+    "update": "update",
+    "replace": "replace",
+    "delete": "delete",
+}
 #: Terraform's hook → how CloudFormation would end the name of its status
 _STATES = {"apply_start": "IN_PROGRESS", "apply_complete": "COMPLETE", "apply_errored": "FAILED"}
 _VERBS = {"create": "CREATE", "update": "UPDATE", "replace": "REPLACE", "delete": "DELETE", "read": "READ"}
@@ -60,10 +63,13 @@ def diagnostic(data: Mapping[str, Any]) -> Diagnostic:
     """A diagnostic object of any of Terraform's commands."""
     place = data.get("range") or {}
     return Diagnostic(
-        str(data.get("severity", "error")), str(data.get("summary", "")).strip(),
-        str(data.get("detail", "")).strip(), str(data.get("address", "")),
-        str(place.get("filename", "")), int(place.get("start", {}).get("line", 0)),
-    )  # fmt: skip
+        str(data.get("severity", "error")),
+        str(data.get("summary", "")).strip(),
+        str(data.get("detail", "")).strip(),
+        str(data.get("address", "")),
+        str(place.get("filename", "")),
+        int(place.get("start", {}).get("line", 0)),
+    )
 
 
 @dataclass

@@ -51,7 +51,7 @@ def register(
         "--first-loss", action="store_true", help="end a grading as soon as a line has lost points"
     )
     mutants.add_argument("--list", action="store_true", help="show which there are, grade nothing")
-    mutants.set_defaults(command=lambda arguments, console: _mutants(arguments, console, places()))  # fmt: skip
+    mutants.set_defaults(command=lambda arguments, console: _mutants(arguments, console, places()))
     emulated = parsers.add_parser(
         "emulated", help="write docs/emulated.md anew: what the local cloud emulates"
     )
@@ -80,9 +80,12 @@ def _mutants(arguments: argparse.Namespace, console: Console, places: Places) ->
         return _listed(chosen, console)
     console.event(banner(f"Mutants: {len(chosen)}, seed {arguments.seed}", "local clouds of their own"))
     gradings = grading.Gradings(
-        places.root, places.state / "dev" / "mutants", files,
-        lines=_lines(arguments.line, places), until_first_loss=arguments.first_loss,
-    )  # fmt: skip
+        places.root,
+        places.state / "dev" / "mutants",
+        files,
+        lines=_lines(arguments.line, places),
+        until_first_loss=arguments.first_loss,
+    )
     entries = allowed.load()
     outcomes = []
     for mutant, graded in gradings.each(chosen, arguments.jobs):

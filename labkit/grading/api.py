@@ -182,8 +182,9 @@ class Lab:
         if not self.outputs.get(name):
             raise Failed(
                 f"your deployment has no output {name}",
-                hint="compare the Outputs section of your template with a fresh one", expected=name,
-            )  # fmt: skip
+                hint="compare the Outputs section of your template with a fresh one",
+                expected=name,
+            )
         return self.outputs[name]
 
     @property
@@ -358,9 +359,11 @@ def undeployed(deployment: Deployment) -> Failed:
     """That there is nothing to look at, said wherever nobody asked for the line that says it."""
     why = deployment.reason or deployment.status
     return Failed(
-        f"it can't be tried: your files are not deployed: {why}", hint=next_thing(why, "mend the line deploys first"),
-        expected="complete", found=deployment.status,
-    )  # fmt: skip
+        f"it can't be tried: your files are not deployed: {why}",
+        hint=next_thing(why, "mend the line deploys first"),
+        expected="complete",
+        found=deployment.status,
+    )
 
 
 def lost(items: Iterable[tuple[bool, str]]) -> tuple[float, str]:

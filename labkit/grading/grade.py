@@ -160,9 +160,7 @@ def _judged_where_kept(run: runner.Run, task: Task, place: Path, taken: intake.S
     tier = {
         name: value for name, value in os.environ.items() if name in (tiers.VARIABLE, tiers.REQUIRED_VARIABLE)
     }
-    whose = {
-        "student": task.student, "engine": task.engine, "files": taken.files, "kit": _kit(), **tier,
-    }  # fmt: skip
+    whose = {"student": task.student, "engine": task.engine, "files": taken.files, "kit": _kit(), **tier}
     with kept.use(place, whose) as keeping:
         own = replace(
             task, kept=str(keeping.folder), abroad="", seed=seed_of(task.seed.encode(), os.urandom(8).hex())

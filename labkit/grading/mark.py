@@ -58,5 +58,10 @@ class Mark:
 
     def to_json(self) -> Mapping[str, Any]:
         """The mark as plain JSON values."""
-        return {**asdict(self), "total": self.total, "pending": list(self.pending), "left": list(self.left),
-                "steps": [asdict(step) for step in self.steps]}  # fmt: skip
+        return {
+            **asdict(self),
+            "total": self.total,
+            "pending": list(self.pending),
+            "left": list(self.left),
+            "steps": [asdict(step) for step in self.steps],
+        }

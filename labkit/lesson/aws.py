@@ -119,9 +119,11 @@ def fingerprint(workspace: Workspace, holder: Holder) -> str:
 def remember(workspace: Workspace, arrival: Arrival) -> None:
     """Keep where this is, and that somebody agreed to what it costs."""
     workspace.save_standing(
-        region=arrival.clients.target.region, digits=arrival.holder.account[-4:],
-        account=fingerprint(workspace, arrival.holder), agreed=True,
-    )  # fmt: skip
+        region=arrival.clients.target.region,
+        digits=arrival.holder.account[-4:],
+        account=fingerprint(workspace, arrival.holder),
+        agreed=True,
+    )
 
 
 def has_agreed(workspace: Workspace, holder: Holder) -> bool:

@@ -180,10 +180,11 @@ class Context:
         deployment = self.engine.current()
         if deployment.status != "complete":
             raise StepOrderError(
-                "Nothing is deployed yet." if deployment.status == "absent"
+                "Nothing is deployed yet."
+                if deployment.status == "absent"
                 else f"Your deployment is not complete: {deployment.reason or 'it failed'}.",
                 hint="Do step 03 first:  ./lab deploy",
-            )  # fmt: skip
+            )
         return deployment
 
     def has_done(self, step: str) -> bool:

@@ -87,9 +87,13 @@ def lines(findings: list[Finding]) -> Iterator[str]:
     for finding in findings:
         lead = f"{marks[finding.state]} {finding.name:<9} "
         yield from textwrap.wrap(
-            finding.text, 80, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False,
+            finding.text,
+            80,
+            initial_indent=lead,
+            subsequent_indent=" " * len(lead),
+            break_long_words=False,
             break_on_hyphens=False,
-        )  # fmt: skip
+        )
         if finding.do:
             yield f"            Do:  {finding.do}"
     yield ""
@@ -135,23 +139,29 @@ def judge(machine: Machine) -> Iterator[Finding]:
 
 
 _NAMES = {
-    "debian": "Linux (Debian/Ubuntu)", "fedora": "Linux (Fedora)", "linux": "Linux", "wsl2": "Windows, WSL2",
-    "wsl1": "Windows, WSL 1", "macos": "macOS", "windows": "Windows",
-}  # fmt: skip
+    "debian": "Linux (Debian/Ubuntu)",
+    "fedora": "Linux (Fedora)",
+    "linux": "Linux",
+    "wsl2": "Windows, WSL2",
+    "wsl1": "Windows, WSL 1",
+    "macos": "macOS",
+    "windows": "Windows",
+}
 
 
 def _system(machine: Machine) -> Finding:
     name = f"{_NAMES[machine.system]} {machine.release}"
     if machine.system == "windows":
         return Finding(
-            "system", "bad", name + ": the lab runs in WSL2.",
+            "system",
+            "bad",
+            name + ": the lab runs in WSL2.",
             "wsl --install -d Ubuntu   (PowerShell, once); then open Ubuntu",
-        )  # fmt: skip
+        )
     if machine.system == "wsl1":
         return Finding(
-            "system", "bad", name + " has no Linux kernel.",
-            "wsl --set-version Ubuntu 2   (in PowerShell)",
-        )  # fmt: skip
+            "system", "bad", name + " has no Linux kernel.", "wsl --set-version Ubuntu 2   (in PowerShell)"
+        )
     if machine.system == "macos":
         return Finding("system", "warn", name + ": written for it, not yet run on one by us.")
     if machine.system == "wsl2":
@@ -165,9 +175,8 @@ def _place(machine: Machine) -> Finding:
         text = f"This folder is on the Windows disk ({root}): slow, and line ends may change."
         name = os.path.basename(root)
         return Finding(
-            "place", "bad", text,
-            f"cp -r '{root}' ~/ && cd ~/'{name}' && ./lab doctor   (the old one stays)",
-        )  # fmt: skip
+            "place", "bad", text, f"cp -r '{root}' ~/ && cd ~/'{name}' && ./lab doctor   (the old one stays)"
+        )
     if machine.system == "macos" and (
         "/Desktop/" in root or "/Documents/" in root or "Mobile Documents" in root
     ):
@@ -181,10 +190,12 @@ def _place(machine: Machine) -> Finding:
 
 def _lines(machine: Machine) -> Finding:
     return Finding(
-        "lines", "bad", f"{machine.windows_lines} has Windows line ends; your server would not boot.",
+        "lines",
+        "bad",
+        f"{machine.windows_lines} has Windows line ends; your server would not boot.",
         "git config core.autocrlf false && git rm -rq --cached . && git reset -q --hard"
         "\n           (or unpack the zip again, inside Ubuntu)",
-    )  # fmt: skip
+    )
 
 
 def _clock(machine: Machine) -> Finding:
@@ -202,9 +213,8 @@ def _python(machine: Machine) -> Finding:
     if not fit:
         seen = ", ".join("{}.{}".format(*v) for v in machine.pythons.values()) or "none"
         return Finding(
-            "python", "bad", f"Python 3.11 or newer is needed; found: {seen}.",
-            install_line(machine.system),
-        )  # fmt: skip
+            "python", "bad", f"Python 3.11 or newer is needed; found: {seen}.", install_line(machine.system)
+        )
     path = fit[0]
     text = "{}.{} ({})".format(*machine.pythons[path], path)
     if machine.set_up:
@@ -270,9 +280,11 @@ def _terraform(machine: Machine) -> Finding:
     found = machine.tools.get("terraform")
     if not found:
         return Finding(
-            "terraform", "warn", "not found: CloudFormation works without it.",
+            "terraform",
+            "warn",
+            "not found: CloudFormation works without it.",
             "https://developer.hashicorp.com/terraform/install",
-        )  # fmt: skip
+        )
     if 0 <= machine.memory < TERRAFORM_MEMORY:
         return Finding("terraform", "warn", f"{found} (wants 2 GB; use CloudFormation here)")
     return Finding("terraform", "ok", found)
@@ -333,9 +345,11 @@ def _proxy(machine: Machine) -> Finding:
     if "127.0.0.1" in hidden or hidden.strip() == "*":
         return Finding("proxy", "ok", "set, and not used for this machine itself")
     return Finding(
-        "proxy", "warn", "set. The kit goes around it; your own curl or AWS CLI would not, outside ./lab shell.",
+        "proxy",
+        "warn",
+        "set. The kit goes around it; your own curl or AWS CLI would not, outside ./lab shell.",
         "export NO_PROXY=127.0.0.1,localhost,169.254.169.254 no_proxy=127.0.0.1,localhost,169.254.169.254",
-    )  # fmt: skip
+    )
 
 
 # ---- Reading the machine ----------------------------------------------------------------------------
@@ -363,14 +377,18 @@ def read_machine(
         pythons=pythons,
         venv=_can_make_environments(pythons),
         set_up=os.path.exists(os.path.join(root, ".venv", ".lab-lock")) and os.access(venv_python, os.X_OK),
-        tools={name: found for name in (*_PROGRAMS, *_HANDY, "terraform") for found in [which(name)] if found},
+        tools={
+            name: found for name in (*_PROGRAMS, *_HANDY, "terraform") for found in [which(name)] if found
+        },
         namespaces=_namespaces() if system not in ("macos", "windows") else "",
-        environment={n: v for n, v in os.environ.items() if n.lower() in ("http_proxy", "no_proxy", "https_proxy")},
+        environment={
+            n: v for n, v in os.environ.items() if n.lower() in ("http_proxy", "no_proxy", "https_proxy")
+        },
         cores=os.cpu_count() or 1,
         on_windows_disk=wsl.on_windows_disk(os.path.realpath(root), read("/proc/mounts")),
         windows_lines=_windows_lines(root),
         landlock=_landlock() if system not in ("macos", "windows") else 0,
-    )  # fmt: skip
+    )
 
 
 def _which_system(version: str, which: Callable[[str], str | None]) -> str:
@@ -414,8 +432,12 @@ def _version(path: str) -> tuple[int, int] | None:
     try:
         said = subprocess.run(
             [path, "-c", "import sys; print(*sys.version_info[:2])"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=True,
-        ).stdout.split()  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=20,
+            check=True,
+        ).stdout.split()
         return int(said[0]), int(said[1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return None
@@ -427,8 +449,11 @@ def _can_make_environments(pythons: Mapping[str, tuple[int, int]]) -> bool:
         return False
     tried = subprocess.run(
         [fit[0], "-c", "import venv, ensurepip"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
     return tried.returncode == 0
 
 

@@ -132,7 +132,11 @@ def _check_event(check: CheckResult) -> Event:
         check.name if check.passed or not check.reason else f"{check.name}: {' '.join(check.reason.split())}"
     )
     data = {
-        "passed": check.passed, "name": check.name, "gap": check.gap, "hint": check.hint,
-        "symptom": check.symptom, "details": list(check.details),
-    }  # fmt: skip
+        "passed": check.passed,
+        "name": check.name,
+        "gap": check.gap,
+        "hint": check.hint,
+        "symptom": check.symptom,
+        "details": list(check.details),
+    }
     return Event("check", text, data)

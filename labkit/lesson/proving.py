@@ -74,11 +74,16 @@ def _tried(context: Context, lines: Sequence[Line]) -> list[LineResult]:
             context.progress(str(event.data["line"]), min(seen, len(lines)), len(lines))
 
     request = Request(
-        root=context.places.root, student=workspace.variant.student, source=workspace.path, engine=context.engine_name,
-        only=tuple(line.id for line in lines), deployed=context.cloud.folder,
+        root=context.places.root,
+        student=workspace.variant.student,
+        source=workspace.path,
+        engine=context.engine_name,
+        only=tuple(line.id for line in lines),
+        deployed=context.cloud.folder,
         outputs=workspace.record.deployed.get("outputs", {}),
-        state=context.places.state / "grading", own=True,
-    )  # fmt: skip
+        state=context.places.state / "grading",
+        own=True,
+    )
     result: Result = grade(request, follow)
     return [each for each in result.lines if each.id in request.only]
 

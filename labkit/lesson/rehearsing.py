@@ -21,8 +21,13 @@ from labkit.lesson.model import Options, Places
 
 #: steps, in their order, each with its options; the last one is run whatever became of the others
 STORY: Mapping[str, Mapping[str, float]] = {
-    "plan": {}, "deploy": {}, "wire": {}, "process": {}, "measure": {"seconds": 5.0, "rate": 2.0}, "destroy": {},
-}  # fmt: skip
+    "plan": {},
+    "deploy": {},
+    "wire": {},
+    "process": {},
+    "measure": {"seconds": 5.0, "rate": 2.0},
+    "destroy": {},
+}
 #: what a kind of account is called as a target
 TARGETS = {"full": "aws", "learner-lab": "learner-lab"}
 

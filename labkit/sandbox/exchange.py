@@ -51,9 +51,14 @@ def fetch(host: "AnyHost", spec: SandboxSpec, names: Collection[str], most: int)
 
 
 def _run(
-    host: "AnyHost", spec: SandboxSpec, function: str, *, arguments: Mapping[str, Any] | None = None,
-    stdin: int | None = None, most: int = 65536,
-) -> bytes:  # fmt: skip
+    host: "AnyHost",
+    spec: SandboxSpec,
+    function: str,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    stdin: int | None = None,
+    most: int = 65536,
+) -> bytes:
     inside = replace(
         spec, entry=f"{__name__}:{function}", command=(), arguments=arguments or {}, bare=False, binds=(), listen=(),
         interface="",

@@ -23,8 +23,11 @@ NAMESPACES, LANDLOCK, POSIX = "namespaces", "landlock", "posix"
 TIERS = (NAMESPACES, LANDLOCK, POSIX)
 #: what LAB_TIER may say: a tier, or the best of those without namespaces
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "": TIERS, "auto": TIERS, "portable": (LANDLOCK, POSIX), **{tier: (tier,) for tier in TIERS},
-}  # fmt: skip
+    "": TIERS,
+    "auto": TIERS,
+    "portable": (LANDLOCK, POSIX),
+    **{tier: (tier,) for tier in TIERS},
+}
 VARIABLE, REQUIRED_VARIABLE = "LAB_TIER", "LAB_REQUIRE_TIER"
 
 _EXPOSED = {

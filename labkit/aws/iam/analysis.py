@@ -140,9 +140,14 @@ class _Read:
                 yield _excess(grant, action.name, "", {})
 
     def _example(
-        self, allow: Statement, within: Sequence[Statement] | None, denials: Sequence[Statement],
-        kind: Kind, needed: Sequence[str], context: Context,
-    ) -> str | None:  # fmt: skip
+        self,
+        allow: Statement,
+        within: Sequence[Statement] | None,
+        denials: Sequence[Statement],
+        kind: Kind,
+        needed: Sequence[str],
+        context: Context,
+    ) -> str | None:
         """A text that is a resource of the kind, allowed, within the boundary, not denied, and not needed."""
         if not _holds(allow, context):
             return None

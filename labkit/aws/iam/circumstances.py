@@ -70,9 +70,12 @@ def _fixed(session: Session) -> dict[str, Values]:
     who = session.principal
     tags = {f"aws:principaltag/{key.lower()}": value for key, value in session.tags.items()}
     return {
-        "aws:principalarn": who.role_arn, "aws:principalaccount": who.account_id,
-        "aws:principaltype": "AssumedRole", "aws:principalisawsservice": "false", **tags,
-    }  # fmt: skip
+        "aws:principalarn": who.role_arn,
+        "aws:principalaccount": who.account_id,
+        "aws:principaltype": "AssumedRole",
+        "aws:principalisawsservice": "false",
+        **tags,
+    }
 
 
 def _choices(

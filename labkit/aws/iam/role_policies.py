@@ -22,15 +22,20 @@ def policies_of(clients: ApiClients, role_arn: str, session: str) -> Policies:
     role = iam.get_role(RoleName=name)["Role"]
     account = role_arn.split(":")[4]
     principal = Principal(
-        "session", f"arn:aws:sts::{account}:assumed-role/{name}/{session}", account,
-        f"{role['RoleId']}:{session}", role_arn,
-    )  # fmt: skip
+        "session",
+        f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+        account,
+        f"{role['RoleId']}:{session}",
+        role_arn,
+    )
     boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
     return Policies(
-        principal, tuple(_identity(iam, name)), _managed(iam, boundary) if boundary else None,
+        principal,
+        tuple(_identity(iam, name)),
+        _managed(iam, boundary) if boundary else None,
         {**_trusts(iam), **_buckets(clients.client("s3"))},
         {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
-    )  # fmt: skip
+    )
 
 
 def _identity(iam: Any, role: str) -> Iterator[PolicyDocument]:

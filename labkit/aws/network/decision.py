@@ -295,9 +295,12 @@ def _acl_nat(journey: _Journey) -> Hop | None:
     hops = [
         _entry(journey, subnet, egress=egress, address=address, back=back)
         for egress, address, back in (
-            (False, near, False), (True, far, False), (False, far, True), (True, near, True),
+            (False, near, False),
+            (True, far, False),
+            (False, far, True),
+            (True, near, True),
         )
-    ]  # fmt: skip
+    ]
     return next((hop for hop in hops if hop and not hop.allowed), hops[0])
 
 

@@ -99,10 +99,14 @@ def _subnets(ec2: Any, lists: _PrefixLists) -> Iterator[SubnetRecord]:
         acl = next((a for a in acls for s in a["Associations"] if s["SubnetId"] == subnet["SubnetId"]), None)
         table = _table_of(tables, subnet)
         yield SubnetRecord(
-            subnet["SubnetId"], subnet["VpcId"], subnet["CidrBlock"], subnet["AvailabilityZone"],
+            subnet["SubnetId"],
+            subnet["VpcId"],
+            subnet["CidrBlock"],
+            subnet["AvailabilityZone"],
             tuple(_routes(table, lists)) if table else (),
-            acl["NetworkAclId"] if acl else "", tuple(_entries(acl)) if acl else None,
-        )  # fmt: skip
+            acl["NetworkAclId"] if acl else "",
+            tuple(_entries(acl)) if acl else None,
+        )
 
 
 def _table_of(tables: Sequence[_Description], subnet: _Description) -> _Description | None:
@@ -174,9 +178,13 @@ def _instances(ec2: Any) -> Iterator[InterfaceRecord]:
             if found.get("PrivateIpAddress") and found["State"]["Name"] in ("pending", "running"):
                 groups = tuple(group["GroupId"] for group in found["SecurityGroups"])
                 yield InterfaceRecord(
-                    found["InstanceId"], found["VpcId"], found["SubnetId"], found["PrivateIpAddress"],
-                    found.get("PublicIpAddress", ""), groups,
-                )  # fmt: skip
+                    found["InstanceId"],
+                    found["VpcId"],
+                    found["SubnetId"],
+                    found["PrivateIpAddress"],
+                    found.get("PublicIpAddress", ""),
+                    groups,
+                )
                 yield from _further(found)
 
 
@@ -185,10 +193,13 @@ def _further(instance: _Description) -> Iterator[InterfaceRecord]:
     for each in instance.get("NetworkInterfaces", ()):
         if each.get("Attachment", {}).get("DeviceIndex", 0):
             yield InterfaceRecord(
-                f"{instance['InstanceId']}/{each['NetworkInterfaceId']}", each["VpcId"], each["SubnetId"],
-                each["PrivateIpAddress"], each.get("Association", {}).get("PublicIp", ""),
+                f"{instance['InstanceId']}/{each['NetworkInterfaceId']}",
+                each["VpcId"],
+                each["SubnetId"],
+                each["PrivateIpAddress"],
+                each.get("Association", {}).get("PublicIp", ""),
                 tuple(group["GroupId"] for group in each["Groups"]),
-            )  # fmt: skip
+            )
 
 
 def _functions(api: Any, state: NetworkState, others: Sequence[InterfaceRecord]) -> Iterator[InterfaceRecord]:

@@ -101,9 +101,10 @@ def _with_ways(topology: Topology, interface: InterfaceRecord) -> Topology:
     anybody = GroupRecord(_ANYBODY, _ANYBODY, interface.vpc_id, (), (anything,))
     others = tuple(i for i in topology.interfaces if i.name != interface.name)
     return replace(
-        topology, interfaces=(replace(interface, public_ip=_PUBLIC), *others),
+        topology,
+        interfaces=(replace(interface, public_ip=_PUBLIC), *others),
         state=replace(state, vpcs=vpcs, subnets=subnets, groups=(*state.groups, anybody)),
-    )  # fmt: skip
+    )
 
 
 def _senders(

@@ -26,8 +26,11 @@ _PLAIN = frozenset({"String", "Number", "CommaDelimitedList", "AWS::SSM::Paramet
 MAX_VALUE_BYTES = 4096
 #: what bounds a value, and how its number is read
 _BOUNDS: Mapping[str, Callable[[str], object]] = {
-    "MinLength": int, "MaxLength": int, "MinValue": float, "MaxValue": float,
-}  # fmt: skip
+    "MinLength": int,
+    "MaxLength": int,
+    "MinValue": float,
+    "MaxValue": float,
+}
 _KEYS = frozenset(
     [
         "Type",

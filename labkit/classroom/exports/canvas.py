@@ -19,8 +19,10 @@ def write(given: Given) -> dict[str, bytes]:
     somebody whom it lacks."""
     table = wanted_file(given, "the gradebook that Canvas exports")
     if table.column("student") != 0 or table.column("id") != 1 or table.column("section") < 0:
-        raise UsageError(f"{table.name} is no gradebook of Canvas: it begins with Student, ID, and has Section.",
-                         hint="Export it:  Grades, Export, Export Entire Gradebook")  # fmt: skip
+        raise UsageError(
+            f"{table.name} is no gradebook of Canvas: it begins with Student, ID, and has Section.",
+            hint="Export it:  Grades, Export, Export Entire Gradebook",
+        )
     column = _column(table, given.column)
     for row in table.rows:
         if row[0].strip().casefold().startswith("points possible"):

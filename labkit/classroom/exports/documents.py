@@ -70,14 +70,18 @@ def _check50(given: Given, report: Result) -> dict[str, Any]:
         "slug": given.assignment,
         "results": [
             {
-                "name": line.id.replace("-", "_"), "description": line.title, "passed": faces[line.verdict.outcome],
-                "log": [] if line.verdict.passed else [_said(line)], "cause": _cause(line), "data": {"points": line.earned, "of": line.points},
+                "name": line.id.replace("-", "_"),
+                "description": line.title,
+                "passed": faces[line.verdict.outcome],
+                "log": [] if line.verdict.passed else [_said(line)],
+                "cause": _cause(line),
+                "data": {"points": line.earned, "of": line.points},
                 "dependency": None,
             }
             for line in report.lines
         ],
         "version": str(report.about.get("kit", "")),
-    }  # fmt: skip
+    }
 
 
 def _cause(line: LineResult) -> dict[str, Any] | None:

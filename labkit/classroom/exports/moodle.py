@@ -18,8 +18,11 @@ _NO = ("no", "nein", "nee", "non")
 
 def write(given: Given) -> dict[str, bytes]:
     """The gradebook's import: of everybody with a mark, with the ids that the roster has, grade and feedback."""
-    kinds = [(kind, head) for kind, head in (("login", "username"), ("email", "email"), ("sis", "idnumber"))
-             if any(kind in each.person.ids for each in given.marked)]  # fmt: skip
+    kinds = [
+        (kind, head)
+        for kind, head in (("login", "username"), ("email", "email"), ("sis", "idnumber"))
+        if any(kind in each.person.ids for each in given.marked)
+    ]
     if not kinds:
         raise UsageError(
             "The roster has no username, e-mail or ID number, by which Moodle knows people.",

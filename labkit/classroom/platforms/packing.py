@@ -161,9 +161,13 @@ def _prairielearn(content: Content, kit: bytes) -> dict[str, bytes]:
         f"image/{name}": (content.root / name).read_bytes() for name in _SET_UP if name.endswith(".lock")
     }
     return {
-        "question/info.json": (json.dumps(info, indent=2) + "\n").encode(), "question/question.html": _text("prairielearn/question.html"),
-        "question/tests/run.sh": _text("prairielearn/run.sh"), "question/tests/kit.zip": kit, "image/Dockerfile": _text("prairielearn/Dockerfile"), **locks,
-    }  # fmt: skip
+        "question/info.json": (json.dumps(info, indent=2) + "\n").encode(),
+        "question/question.html": _text("prairielearn/question.html"),
+        "question/tests/run.sh": _text("prairielearn/run.sh"),
+        "question/tests/kit.zip": kit,
+        "image/Dockerfile": _text("prairielearn/Dockerfile"),
+        **locks,
+    }
 
 
 def _check50(content: Content, kit: bytes) -> dict[str, bytes]:
@@ -175,5 +179,9 @@ def _check50(content: Content, kit: bytes) -> dict[str, bytes]:
 
 
 _LAYOUTS = {
-    "gradescope": _gradescope, "github": _github, "classroom50": _classroom50, "prairielearn": _prairielearn, "check50": _check50,
-}  # fmt: skip
+    "gradescope": _gradescope,
+    "github": _github,
+    "classroom50": _classroom50,
+    "prairielearn": _prairielearn,
+    "check50": _check50,
+}

@@ -97,9 +97,14 @@ def _environment(platform: Platform, layout: Layout, python: str, base: Path) ->
     tier = {tiers.VARIABLE: "portable"} if platform.marks else {}
     mirror = {name: os.environ[name] for name in ("LAB_TF_MIRROR",) if name in os.environ}
     return {
-        "PATH": os.environ.get("PATH", os.defpath), "HOME": str(base / "home"), "LANG": "C.UTF-8", "LAB_PYTHON": python,
-        **tier, **mirror, **layout.variables,
-    }  # fmt: skip
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(base / "home"),
+        "LANG": "C.UTF-8",
+        "LAB_PYTHON": python,
+        **tier,
+        **mirror,
+        **layout.variables,
+    }
 
 
 def _run(
@@ -208,9 +213,14 @@ def _classroom50(base: Path, files: Mapping[str, bytes], submission: Path) -> La
     _put(base / "bundle", files)
     root = _submitted(submission, base / "checkout")
     variables = {
-        "CLASSROOM": "class", "ASSIGNMENT": "lab", "OWNER": "student", "SUBMISSION_TAG": "submit/1", "COMMIT_URL": "https://example.org/commit/1",
-        "RELEASE_URL": "https://example.org/release/1", "REVIEW_URL": "https://example.org/review/1",
-    }  # fmt: skip
+        "CLASSROOM": "class",
+        "ASSIGNMENT": "lab",
+        "OWNER": "student",
+        "SUBMISSION_TAG": "submit/1",
+        "COMMIT_URL": "https://example.org/commit/1",
+        "RELEASE_URL": "https://example.org/release/1",
+        "REVIEW_URL": "https://example.org/review/1",
+    }
     return Layout(
         ("python3", str(base / "bundle" / "autograder.py")),
         root,
@@ -231,8 +241,12 @@ def _check50(base: Path, files: Mapping[str, bytes], submission: Path) -> Layout
 
 
 _LAYOUTS = {
-    "gradescope": _gradescope, "github": _github, "classroom50": _classroom50, "prairielearn": _prairielearn, "check50": _check50,
-}  # fmt: skip
+    "gradescope": _gradescope,
+    "github": _github,
+    "classroom50": _classroom50,
+    "prairielearn": _prairielearn,
+    "check50": _check50,
+}
 
 
 # ---- What the student sees ----------------------------------------------------------------------------
@@ -286,6 +300,9 @@ def _seen_on_classroom50(document: Mapping[str, Any], _: str) -> Iterator[str]:
 
 
 _VIEWS = {
-    "gradescope": _seen_on_gradescope, "prairielearn": _seen_on_prairielearn, "github": _seen_in_a_log,
-    "classroom50": _seen_on_classroom50, "check50": _seen_in_a_log,
-}  # fmt: skip
+    "gradescope": _seen_on_gradescope,
+    "prairielearn": _seen_on_prairielearn,
+    "github": _seen_in_a_log,
+    "classroom50": _seen_on_classroom50,
+    "check50": _seen_in_a_log,
+}

@@ -76,9 +76,13 @@ def main(given: list[str] | None = None) -> int:
     """Judge what the arguments name; the document is written before anything can go wrong."""
     arguments = _parser().parse_args(given)
     job = Job(
-        arguments.platform, Path(labkit.__file__).resolve().parent.parent, Path(arguments.submission), Path(arguments.out),
-        key=Path(arguments.key) if arguments.key else None, options=_options(os.environ),
-    )  # fmt: skip
+        arguments.platform,
+        Path(labkit.__file__).resolve().parent.parent,
+        Path(arguments.submission),
+        Path(arguments.out),
+        key=Path(arguments.key) if arguments.key else None,
+        options=_options(os.environ),
+    )
     return run(job, Path(arguments.metadata) if arguments.metadata else None)
 
 
@@ -195,9 +199,11 @@ def _handin(job: Job, lab: Manifest, course: Course, work: Path) -> tuple[HandIn
         _refuse_another(claimed, job.told)
     data = course.data
     how = handins.Rules(
-        lab, tuple(course.engines), tuple(map(str, data.get("grading", {}).get("kit_versions", ()))),
+        lab,
+        tuple(course.engines),
+        tuple(map(str, data.get("grading", {}).get("kit_versions", ()))),
         groups=data.get("variants", {}).get("unit") == "group",
-    )  # fmt: skip
+    )
     (handin,) = handins.settle([_told_of(found[0], job.told, claimed, people)], people, how)
     if handin.trouble:
         raise NotJudged(handin.trouble, hint=handin.hint)
@@ -322,9 +328,12 @@ def _options(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 _DOCUMENTS: Mapping[str, Callable[[Given], dict[str, bytes]]] = {
-    "gradescope": documents.gradescope, "prairielearn": documents.prairielearn, "check50": documents.check50,
-    "classroom50": documents.classroom50, "github": documents.github,
-}  # fmt: skip
+    "gradescope": documents.gradescope,
+    "prairielearn": documents.prairielearn,
+    "check50": documents.check50,
+    "classroom50": documents.classroom50,
+    "github": documents.github,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -158,10 +158,14 @@ class Worker:
                 self._event(resource, "CREATE_IN_PROGRESS", reason)
 
         await_all(
-            self._tools.signals, key_of(self._stack.stack_id, resource.logical_id), expected, self._tools.until,
-            told=told, late="Failed to receive {missing} resource signal(s) within the specified duration",
+            self._tools.signals,
+            key_of(self._stack.stack_id, resource.logical_id),
+            expected,
+            self._tools.until,
+            told=told,
+            late="Failed to receive {missing} resource signal(s) within the specified duration",
             failed=lambda signal: f"Received FAILURE signal with UniqueId {signal.unique_id}",
-        )  # fmt: skip
+        )
 
     def absent(self, logical_id: str) -> bool:
         """Whether the stack has no such resource, or one that was never finished: that goes first."""

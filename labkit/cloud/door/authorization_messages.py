@@ -28,13 +28,17 @@ def encode(principal: Principal, decision: Decision) -> str:
     """The message that goes with a denial."""
     matched = [{"policy": decision.policy, "statement": decision.statement}] if decision.statement else []
     told = {
-        "allowed": False, "explicitDeny": decision.reason == "explicit-deny", "matchedStatements": {"items": matched},
+        "allowed": False,
+        "explicitDeny": decision.reason == "explicit-deny",
+        "matchedStatements": {"items": matched},
         "failures": {"items": []},
         "context": {
-            "principal": {"id": principal.user_id, "arn": principal.arn}, "action": decision.action, "resource": decision.resource,
+            "principal": {"id": principal.user_id, "arn": principal.arn},
+            "action": decision.action,
+            "resource": decision.resource,
             "conditions": {"items": []},
         },
-    }  # fmt: skip
+    }
     data = zlib.compress(json.dumps(told).encode(), 9)
     return base64.urlsafe_b64encode(_mac(data) + data).decode().rstrip("=")
 

@@ -82,4 +82,4 @@ _OF_SESSION: Mapping[str, _Compute] = {
     "ec2:sourceinstancearn": lambda _, instance: (
         f"arn:aws:ec2:{instance.region}:{ACCOUNT_ID}:instance/{instance.instance_id}" if instance else ""
     ),
-}  # fmt: skip
+}

@@ -17,9 +17,13 @@ from labkit.cloud.door.refusals import Refused
 
 #: the code by which each service refuses a value that breaks its description
 _CODES: Mapping[str, str] = {
-    "iam": "ValidationError", "sts": "ValidationError", "logs": "InvalidParameterException",
-    "lambda": "ValidationException", "ssm": "ValidationException", "kms": "ValidationException",
-}  # fmt: skip
+    "iam": "ValidationError",
+    "sts": "ValidationError",
+    "logs": "InvalidParameterException",
+    "lambda": "ValidationException",
+    "ssm": "ValidationException",
+    "kms": "ValidationException",
+}
 #: services that look closer themselves and say it in words of their own
 _OWN_WORDS = {("lambda", "Runtime")}
 #: values that the API reference lists and the description does not: (service, member) → them
@@ -72,9 +76,13 @@ class _Checks:
     def __init__(self, shapes: Mapping[str, Shape], skipped: set[str]) -> None:
         self._shapes, self._skipped = shapes, skipped
         self._kinds: Mapping[str, Callable[[Shape, object, str], Iterator[str]]] = {
-            "structure": self.structure, "list": self._list, "map": self._map, "string": _string,
-            "integer": _integer, "long": _integer,
-        }  # fmt: skip
+            "structure": self.structure,
+            "list": self._list,
+            "map": self._map,
+            "string": _string,
+            "integer": _integer,
+            "long": _integer,
+        }
 
     def structure(self, shape: Shape, value: object, path: str) -> Iterator[str]:
         """A structure's members, those that must be there first."""
@@ -106,7 +114,11 @@ class _Checks:
         yield from _length(shape, value, path)
         for key, each in value.items():
             if next(self._value(shape["key"], key, path), ""):
-                yield _failed(key, path, f"Map keys must satisfy constraint: [{', '.join(_of_keys(self._shapes[shape['key']['shape']], key, path))}]")  # fmt: skip
+                yield _failed(
+                    key,
+                    path,
+                    f"Map keys must satisfy constraint: [{', '.join(_of_keys(self._shapes[shape['key']['shape']], key, path))}]",
+                )
             yield from self._value(shape["value"], each, f"{path}.{key}.member")
 
 

@@ -143,9 +143,14 @@ def _version_2_in_query(query: Fields, token: str) -> Signature:
         words = "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters"
         return Signature(service="s3", place="query", version=2, flaw=Flaw("AccessDenied", words))
     return Signature(
-        query["AWSAccessKeyId"], service="s3", signature=query["Signature"], token=token,
-        expires=query["Expires"], place="query", version=2,
-    )  # fmt: skip
+        query["AWSAccessKeyId"],
+        service="s3",
+        signature=query["Signature"],
+        token=token,
+        expires=query["Expires"],
+        place="query",
+        version=2,
+    )
 
 
 def _flaw_in_query(query: Fields, has_scope: bool) -> Flaw | None:

@@ -67,9 +67,11 @@ def given(asked: Asked) -> dict[str, object]:
     if asked.wire in ("query", "ec2"):
         tree = _tree({name: value for name, value in asked.parameters.items() if _is_parameter(name)})
         return {
-            known.members.get(name, name): _typed(_member(known, known.members.get(name, name)), branch, known.shapes, asked.wire)
+            known.members.get(name, name): _typed(
+                _member(known, known.members.get(name, name)), branch, known.shapes, asked.wire
+            )
             for name, branch in tree.items()
-        }  # fmt: skip
+        }
     return {
         known.members.get(name, name): _scalar(_kind(known, known.members.get(name, name)), value)
         for name, value in asked.parameters.items()
@@ -141,7 +143,11 @@ def _typed(member: Shape, branch: object, shapes: Mapping[str, Shape], wire: str
     if kind == "map":
         entries = branch.get("entry", branch)
         pairs = entries.values() if isinstance(entries, dict) else ()
-        return {str(each.get("key")): _typed(shape["value"], each.get("value"), shapes, wire) for each in pairs if isinstance(each, dict)}  # fmt: skip
+        return {
+            str(each.get("key")): _typed(shape["value"], each.get("value"), shapes, wire)
+            for each in pairs
+            if isinstance(each, dict)
+        }
     return branch
 
 

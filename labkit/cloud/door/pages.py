@@ -135,7 +135,9 @@ def _check_limit(asked: Asked, name: str, most: int) -> None:
 
 @lru_cache(maxsize=256)
 def _paginator(service: str, operation: str) -> Mapping[str, str]:
-    found: Mapping[str, str] = descriptions().load_service_model(botocore_name(service), "paginators-1")["pagination"][operation]  # fmt: skip
+    found: Mapping[str, str] = descriptions().load_service_model(botocore_name(service), "paginators-1")[
+        "pagination"
+    ][operation]
     return found
 
 

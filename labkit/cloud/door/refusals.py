@@ -223,9 +223,13 @@ def no_authorization_message() -> Refused:
 
 #: the code by which each service says that it has failed itself; the other services' is InternalFailure
 _FAILED = {
-    "dynamodb": "InternalServerError", "s3": "InternalError", "ec2": "InternalError", "lambda": "ServiceException",
-    "iam": "ServiceFailure", "logs": "ServiceUnavailableException",
-}  # fmt: skip
+    "dynamodb": "InternalServerError",
+    "s3": "InternalError",
+    "ec2": "InternalError",
+    "lambda": "ServiceException",
+    "iam": "ServiceFailure",
+    "logs": "ServiceUnavailableException",
+}
 
 
 def failed(service: str, operation: str) -> Refused:

@@ -19,10 +19,14 @@ from labkit.cloud.door.refusals import Refused
 _OURS = (LabError, OSError, MemoryError, EOFError)
 #: the code by which each service refuses what is no valid request ("Common errors" of its API reference)
 _CODES: Mapping[str, str] = {
-    "s3": "InvalidRequest", "ec2": "InvalidParameterValue", "lambda": "InvalidParameterValueException",
-    "iam": "ValidationError", "sts": "ValidationError", "cloudformation": "ValidationError",
+    "s3": "InvalidRequest",
+    "ec2": "InvalidParameterValue",
+    "lambda": "InvalidParameterValueException",
+    "iam": "ValidationError",
+    "sts": "ValidationError",
+    "cloudformation": "ValidationError",
     "logs": "InvalidParameterException",
-}  # fmt: skip
+}
 
 
 def refused(error: Exception, asked: Asked) -> Refused | None:

@@ -87,9 +87,11 @@ class Placement:
         name, function = self._environment.name, self._environment.function
         access = self._around.access
         runtime_listener, *sockets = self._around.fabric.attach(
-            _interface(name, function), loopback=access.loopback,
-            listen=(_RUNTIME, *access.listen), datagrams=access.datagrams,
-        )  # fmt: skip
+            _interface(name, function),
+            loopback=access.loopback,
+            listen=(_RUNTIME, *access.listen),
+            datagrams=access.datagrams,
+        )
         self._undo.callback(self._around.fabric.detach, name)
         self._undo.callback(runtime_listener.close)
         access.open(name, Caller("function", function.arn), sockets)

@@ -281,9 +281,11 @@ class InstanceManager:
         record, around = machine.record, self._around
         name = record.instance_id
         metadata, *sockets = around.fabric.attach(
-            interface_of(record), loopback=(addresses.METADATA_ADDRESS, *around.access.loopback),
-            listen=(_METADATA, *around.access.listen), datagrams=around.access.datagrams,
-        )  # fmt: skip
+            interface_of(record),
+            loopback=(addresses.METADATA_ADDRESS, *around.access.loopback),
+            listen=(_METADATA, *around.access.listen),
+            datagrams=around.access.datagrams,
+        )
         around.access.open(name, Caller("instance", name), sockets)
         service = MetadataService(
             lambda: machine.record, around.credentials, asked=machine.metadata_requests.append

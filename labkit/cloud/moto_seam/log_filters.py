@@ -193,8 +193,10 @@ def _count(
             continue
         if all(named.values()):
             datum = {
-                "MetricName": each["metricName"], "Value": number, "Unit": each.get("unit", "None"),
+                "MetricName": each["metricName"],
+                "Value": number,
+                "Unit": each.get("unit", "None"),
                 "Timestamp": datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None),
                 "Dimensions": [{"Name": name, "Value": text} for name, text in named.items()],
-            }  # fmt: skip
+            }
             cloudwatch_backends[ACCOUNT_ID][region].put_metric_data(each["metricNamespace"], [datum])

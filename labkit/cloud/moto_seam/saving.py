@@ -131,9 +131,10 @@ class _Large:
         from moto.awslambda.models import LambdaFunction, LayerVersion
 
         return {
-            LambdaFunction: self._reduce_code, LayerVersion: self._reduce_code,
+            LambdaFunction: self._reduce_code,
+            LayerVersion: self._reduce_code,
             _Apart: lambda apart: (_read_large, (self._number(apart.value),)),
-        }  # fmt: skip
+        }
 
     def _reduce_code(self, thing: Any) -> Any:
         code = thing.__getstate__() if "__getstate__" in vars(type(thing)) else vars(thing)

@@ -27,10 +27,14 @@ def compile_acls(topology: Topology, vpc_id: str) -> list[Chain]:
     nat = [(s, n) for s in subnets for n in _nat_ways(topology, s)]
     return [
         _chain("acl out", _OUT, out),
-        _chain("acl of nat in", _NAT_IN, [rule for s, way in nat for rule in _in_between(s, way, inward=True)]),
-        _chain("acl of nat out", _NAT_OUT, [rule for s, way in nat for rule in _in_between(s, way, inward=False)]),
+        _chain(
+            "acl of nat in", _NAT_IN, [rule for s, way in nat for rule in _in_between(s, way, inward=True)]
+        ),
+        _chain(
+            "acl of nat out", _NAT_OUT, [rule for s, way in nat for rule in _in_between(s, way, inward=False)]
+        ),
         _chain("acl in", _IN, into),
-    ]  # fmt: skip
+    ]
 
 
 def service_rule(permission: Permission | AclEntry) -> Rule | None:

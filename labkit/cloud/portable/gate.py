@@ -129,8 +129,11 @@ class Gate:
     async def _answer(self, here: _Streams) -> None:
         words = (await here[0].readline()).decode(errors="replace").split()
         questions: dict[str, Callable[..., Awaitable[None]]] = {
-            "connect": self._connect, "bind": self._bind, "who": self._who, "resolve": self._resolve,
-        }  # fmt: skip
+            "connect": self._connect,
+            "bind": self._bind,
+            "who": self._who,
+            "resolve": self._resolve,
+        }
         with contextlib.suppress(ValueError, TypeError):
             await questions[words[0]](here, *words[1:]) if words and words[0] in questions else None
 

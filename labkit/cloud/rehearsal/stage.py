@@ -112,9 +112,10 @@ def _keys(cloud: LocalCloud, account: str) -> Keys:
 
 def _home(home: Path, keys: Keys) -> Path:
     lines = {
-        "aws_access_key_id": keys.access_key_id, "aws_secret_access_key": keys.secret_access_key,
+        "aws_access_key_id": keys.access_key_id,
+        "aws_secret_access_key": keys.secret_access_key,
         "aws_session_token": keys.token,
-    }  # fmt: skip
+    }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
     state.write_text(home / ".aws" / "credentials", f"[default]\n{text}", mode=0o600)
     return home
@@ -124,9 +125,10 @@ def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
     """The command's variables: nothing of AWS's, no proxy, and a home of its own."""
     hidden = ("AWS_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
     kept = {
-        name: value for name, value in given.items()
+        name: value
+        for name, value in given.items()
         if not name.startswith(hidden) and not name.lower().endswith("_proxy")
-    }  # fmt: skip
+    }
     return {**kept, "HOME": str(home), "LAB_REHEARSAL": "1"}
 
 

@@ -172,9 +172,12 @@ class _View(types.ModuleType):
         listed = getattr(module, "__all__", None) or [n for n in dir(module) if not n.startswith("_")]
         self.__dict__.update({name: vars(module)[name] for name in _KEPT if name in vars(module)})
         self.__dict__.update(
-            _module=module, _hidden=hidden, _replaced=replaced, _view=view,
+            _module=module,
+            _hidden=hidden,
+            _replaced=replaced,
+            _view=view,
             __all__=[name for name in listed if name not in hidden],
-        )  # fmt: skip
+        )
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__

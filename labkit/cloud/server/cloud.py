@@ -277,13 +277,17 @@ class Cloud:
 
         self._commands = RunCommand(self._instances.run_inside, self._save_soon)
         hooks = Hooks(
-            invoke=self._invoke, console_output=self._instances.console_output,
-            instance_status=self._instance_status, role_allows=self._role_allows,
+            invoke=self._invoke,
+            console_output=self._instances.console_output,
+            instance_status=self._instance_status,
+            role_allows=self._role_allows,
             read_object=self._buckets.read_object,
             tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
-            policies=self._identities, settles=PENDING,
-            commands=self._commands, managed=self._is_managed,
-        )  # fmt: skip
+            policies=self._identities,
+            settles=PENDING,
+            commands=self._commands,
+            managed=self._is_managed,
+        )
         self._ending.callback(install(hooks, self._account).undo)
         if self._loaded is None or self._loaded.graph is None:
             furnish(self._account)
@@ -329,11 +333,16 @@ class Cloud:
 
     def _make_probing(self) -> Probing:
         return Probing(
-            self._fabric, self._images, self._credentials, lambda: [asdict(call) for call in self._door.writes],
-            self._instances.process_id, self._reconciler.settle, lambda: self._door.faults,
+            self._fabric,
+            self._images,
+            self._credentials,
+            lambda: [asdict(call) for call in self._door.writes],
+            self._instances.process_id,
+            self._reconciler.settle,
+            lambda: self._door.faults,
             lambda: (self._door.overseer.access_key_id, self._door.overseer.secret_access_key),
             self._instances.metadata_requests,
-        )  # fmt: skip
+        )
 
     # -- what the parts ask of each other -------------------------------------------------------------
 
@@ -433,12 +442,16 @@ class Cloud:
 
     def _on_this_machine(self) -> "WSGIApplication":
         actions = Actions(
-            status=self._status, publish=self._images.publish, instance=self._describe_instance,
+            status=self._status,
+            publish=self._images.publish,
+            instance=self._describe_instance,
             journal=lambda *asked: list(self._instances.journal(*asked)),
             run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
-            proxy=lambda: self._proxy.url, further=self._probing.answer, delay=self._latency.answer,
-        )  # fmt: skip
+            proxy=lambda: self._proxy.url,
+            further=self._probing.answer,
+            delay=self._latency.answer,
+        )
         return Control(actions, self.token, self._latency.on_invoke(self._door.for_caller(Caller("host"))))
 
     def _own_client(self, service: str, region: str) -> Any:
@@ -457,11 +470,14 @@ class Cloud:
         environments = [{"id": e.name, "state": e.state.name} for e in self._functions.environments()]
         memory, processes = usage()
         return {
-            "instances": running, "functions": environments, "memory_mb": memory >> 20,
-            "processes": processes, "seconds": round(time.monotonic() - self._started, 1),
+            "instances": running,
+            "functions": environments,
+            "memory_mb": memory >> 20,
+            "processes": processes,
+            "seconds": round(time.monotonic() - self._started, 1),
             "troubles": list(self._troubles()),
             "not_kept": self._keeper.trouble if self._keeper else "",
-        }  # fmt: skip
+        }
 
     def _troubles(self) -> Iterator[str]:
         """What keeps this cloud from doing all that is asked of it."""
@@ -482,9 +498,12 @@ class Cloud:
         boot = self._instances.wait_booted(instance_id, wait) if wait else self._instances.boot(instance_id)
         units = {name: asdict(unit) for name, unit in self._instances.units(instance_id).items()}
         return {
-            "state": boot.state, "exit_code": boot.exit_code, "seconds": boot.seconds,
-            "log": list(boot.tail), "units": units,
-        }  # fmt: skip
+            "state": boot.state,
+            "exit_code": boot.exit_code,
+            "seconds": boot.seconds,
+            "log": list(boot.tail),
+            "units": units,
+        }
 
     def close(self) -> None:
         """End every part; the sandboxes' host is the caller's."""

@@ -99,11 +99,13 @@ class Probing:
         """What runs inside; `listens` has the ports where IPv4 reaches it, the only protocol that a VPC here has."""
         return [
             {
-                "pid": each.pid, "command": each.command, "environment": each.environment,
+                "pid": each.pid,
+                "command": each.command,
+                "environment": each.environment,
                 "listens": self._reached(name, each),
             }
             for each in looking.programs(self._process_of(name))
-        ]  # fmt: skip
+        ]
 
     def _reached(self, name: str, program: looking.Program) -> list[int]:
         """The ports of its sockets of IPv4, and of those of IPv6 that take IPv4 as well, which only trying tells."""
@@ -175,6 +177,8 @@ class Probing:
         finally:
             connection.close()
         return {
-            "problem": "", "status": answer.status, "headers": dict(answer.getheaders()),
+            "problem": "",
+            "status": answer.status,
+            "headers": dict(answer.getheaders()),
             "body": base64.b64encode(data).decode(),
-        }  # fmt: skip
+        }

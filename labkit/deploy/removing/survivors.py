@@ -89,9 +89,14 @@ def _stacks(clients: Clients, prefix: str, _: str) -> Iterator[Survivor]:
 
 #: a list in EC2's answers → what one entry is called
 KINDS = {
-    "NetworkInterfaces": "network interface", "Volumes": "volume", "SecurityGroups": "security group",
-    "Subnets": "subnet", "RouteTables": "route table", "InternetGateways": "internet gateway", "Vpcs": "VPC",
-}  # fmt: skip
+    "NetworkInterfaces": "network interface",
+    "Volumes": "volume",
+    "SecurityGroups": "security group",
+    "Subnets": "subnet",
+    "RouteTables": "route table",
+    "InternetGateways": "internet gateway",
+    "Vpcs": "VPC",
+}
 
 #: EC2 describe calls: operation, list in the answer, id of an entry
 _EC2: tuple[tuple[str, str, str], ...] = (

@@ -102,10 +102,13 @@ def _lab(clients: Clients, variant: str, project: str, parts: Sequence[_Part]) -
     times = [part.made.timestamp() for part in parts if part.made is not None]
     lives = [ttl for part in parts if (ttl := seconds(part.tags.get("lab:ttl", ""))) is not None]
     return Lab(
-        variant, project, max(lives, default=None), max(times, default=None),
+        variant,
+        project,
+        max(lives, default=None),
+        max(times, default=None),
         any(part.regional for part in parts),
         tuple(survivors.find(clients, prefix=project, tag_value=variant)),
-    )  # fmt: skip
+    )
 
 
 def _parts(clients: Clients) -> Iterator[_Part]:

@@ -18,19 +18,31 @@ from labkit.deploy.template import defaults, environment, load, resolve
 #: stand for the private and the public address that an instance will get
 ADDRESS, PUBLIC = "192.0.2.1", "192.0.2.2"
 _NAMED = {
-    "AWS::S3::Bucket": "BucketName", "AWS::DynamoDB::Table": "TableName", "AWS::IAM::Role": "RoleName",
-    "AWS::IAM::InstanceProfile": "InstanceProfileName", "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::InstanceProfile": "InstanceProfileName",
+    "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Lambda::Function": "FunctionName",
-}  # fmt: skip
+}
 _IDS = {
-    "AWS::EC2::VPC": "vpc", "AWS::EC2::Subnet": "subnet", "AWS::EC2::InternetGateway": "igw",
-    "AWS::EC2::RouteTable": "rtb", "AWS::EC2::SecurityGroup": "sg", "AWS::EC2::Instance": "i",
-}  # fmt: skip
+    "AWS::EC2::VPC": "vpc",
+    "AWS::EC2::Subnet": "subnet",
+    "AWS::EC2::InternetGateway": "igw",
+    "AWS::EC2::RouteTable": "rtb",
+    "AWS::EC2::SecurityGroup": "sg",
+    "AWS::EC2::Instance": "i",
+}
 #: types that are a part of something else here
 _PARTS = {
-    "AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation",
-    "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", "AWS::S3::BucketPolicy", "AWS::IAM::Policy",
-}  # fmt: skip
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::EC2::Route",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::S3::BucketPolicy",
+    "AWS::IAM::Policy",
+}
 
 
 @dataclass(frozen=True)
@@ -110,12 +122,13 @@ class _Reader:
     def _arn(self, kind: str, name: str) -> str:
         place = self._place
         return {
-            "AWS::S3::Bucket": f"arn:aws:s3:::{name}", "AWS::IAM::Role": place.identity("role", name),
+            "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
+            "AWS::IAM::Role": place.identity("role", name),
             "AWS::DynamoDB::Table": place.arn("dynamodb", f"table/{name}"),
             "AWS::IAM::InstanceProfile": place.identity("instance-profile", name),
             "AWS::Logs::LogGroup": place.arn("logs", f"log-group:{name}:*"),
             "AWS::Lambda::Function": place.arn("lambda", f"function:{name}"),
-        }[kind]  # fmt: skip
+        }[kind]
 
     def _properties(self, logical: str) -> dict[str, Any]:
         found: dict[str, Any] = resolve(self._declared[logical].get("Properties") or {}, self._known)
@@ -131,16 +144,25 @@ class _Reader:
 
     def _vpc(self, logical: str, own: dict[str, Any]) -> Found:
         return parts.vpc(
-            self._place, self.physical(logical, ""), own["CidrBlock"], self._tags(own),
-            tenancy=own.get("InstanceTenancy"), dns_support=own.get("EnableDnsSupport"),
+            self._place,
+            self.physical(logical, ""),
+            own["CidrBlock"],
+            self._tags(own),
+            tenancy=own.get("InstanceTenancy"),
+            dns_support=own.get("EnableDnsSupport"),
             dns_hostnames=own.get("EnableDnsHostnames"),
-        )  # fmt: skip
+        )
 
     def _subnet(self, logical: str, own: dict[str, Any]) -> Found:
         return parts.subnet(
-            self._place, self.physical(logical, ""), own["VpcId"], own["CidrBlock"], self._tags(own),
-            zone=own.get("AvailabilityZone"), public=own.get("MapPublicIpOnLaunch"),
-        )  # fmt: skip
+            self._place,
+            self.physical(logical, ""),
+            own["VpcId"],
+            own["CidrBlock"],
+            self._tags(own),
+            zone=own.get("AvailabilityZone"),
+            public=own.get("MapPublicIpOnLaunch"),
+        )
 
     def _gateway(self, logical: str, own: dict[str, Any]) -> Found:
         ident = self.physical(logical, "")
@@ -152,8 +174,9 @@ class _Reader:
         ident = self.physical(logical, "")
         routes = [
             (each["DestinationCidrBlock"], each.get("GatewayId") or each.get("NatGatewayId") or "")
-            for each in self._of_type("AWS::EC2::Route") if each["RouteTableId"] == ident
-        ]  # fmt: skip
+            for each in self._of_type("AWS::EC2::Route")
+            if each["RouteTableId"] == ident
+        ]
         joined = self._of_type("AWS::EC2::SubnetRouteTableAssociation")
         subnets = [each["SubnetId"] for each in joined if each["RouteTableId"] == ident]
         local = next(
@@ -190,27 +213,37 @@ class _Reader:
         encryption = own.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
         policies = self._of_type("AWS::S3::BucketPolicy")
         return parts.bucket(
-            own["BucketName"], self._tags(own),
+            own["BucketName"],
+            self._tags(own),
             versioning=own.get("VersioningConfiguration", {}).get("Status"),
             blocks=own.get("PublicAccessBlockConfiguration"),
             encryption=[rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in encryption],
             policy=next((p["PolicyDocument"] for p in policies if p["Bucket"] == own["BucketName"]), None),
-        )  # fmt: skip
+        )
 
     def _table(self, _: str, own: dict[str, Any]) -> Found:
         indexes = [index["IndexName"] for index in own.get("GlobalSecondaryIndexes", [])]
         return parts.table(
-            self._place, own["TableName"], own["KeySchema"], own["AttributeDefinitions"], own.get("BillingMode"),
-            indexes, self._tags(own),
-        )  # fmt: skip
+            self._place,
+            own["TableName"],
+            own["KeySchema"],
+            own["AttributeDefinitions"],
+            own.get("BillingMode"),
+            indexes,
+            self._tags(own),
+        )
 
     def _role(self, _: str, own: dict[str, Any]) -> Found:
         apart = [p for p in self._of_type("AWS::IAM::Policy") if own["RoleName"] in p.get("Roles", [])]
         policies = {p["PolicyName"]: p["PolicyDocument"] for p in [*own.get("Policies", []), *apart]}
         return parts.role(
-            self._place, own["RoleName"], own["AssumeRolePolicyDocument"], policies,
-            own.get("ManagedPolicyArns", []), self._tags(own),
-        )  # fmt: skip
+            self._place,
+            own["RoleName"],
+            own["AssumeRolePolicyDocument"],
+            policies,
+            own.get("ManagedPolicyArns", []),
+            self._tags(own),
+        )
 
     def _profile(self, _: str, own: dict[str, Any]) -> Found:
         return parts.profile(self._place, own["InstanceProfileName"], own["Roles"])
@@ -273,9 +306,12 @@ def _rule(own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parameters(data: Mapping[str, Any], place: Place, outside: Outside) -> dict[str, Any]:
     values: dict[str, Any] = {
-        "AWS::Region": place.region, "AWS::AccountId": place.account, "AWS::Partition": "aws",
-        "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": place.prefix,
-    }  # fmt: skip
+        "AWS::Region": place.region,
+        "AWS::AccountId": place.account,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": place.prefix,
+    }
     for name, default in defaults(data).items():
         values[name] = outside.ssm[default] if _is_ssm(data["Parameters"][name]) else default
     return values

@@ -51,10 +51,12 @@ def identifier(kind: str, name: str) -> str:
 def vpc(place: Place, ident: str, cidr: str, tags: Mapping[str, str], **stated: Any) -> Found:
     """A VPC; EC2 API reference, CreateVpc: DNS support is on, host names are off."""
     properties = {
-        "CidrBlock": cidr, "InstanceTenancy": stated.get("tenancy") or "default",
+        "CidrBlock": cidr,
+        "InstanceTenancy": stated.get("tenancy") or "default",
         "enableDnsSupport": is_true(stated.get("dns_support"), True),
-        "enableDnsHostnames": is_true(stated.get("dns_hostnames"), False), "Tags": dict(tags),
-    }  # fmt: skip
+        "enableDnsHostnames": is_true(stated.get("dns_hostnames"), False),
+        "Tags": dict(tags),
+    }
     return Found(place.tagged("VPC", tags), (ident,), properties)
 
 
@@ -63,9 +65,12 @@ def subnet(
 ) -> Found:
     """A subnet."""
     properties = {
-        "CidrBlock": cidr, "AvailabilityZone": stated.get("zone"), "VpcId": network,
-        "MapPublicIpOnLaunch": is_true(stated.get("public"), False), "Tags": dict(tags),
-    }  # fmt: skip
+        "CidrBlock": cidr,
+        "AvailabilityZone": stated.get("zone"),
+        "VpcId": network,
+        "MapPublicIpOnLaunch": is_true(stated.get("public"), False),
+        "Tags": dict(tags),
+    }
     return Found(place.tagged("subnet", tags), (ident,), properties)
 
 
@@ -77,15 +82,22 @@ def gateway(place: Place, ident: str, attached: Iterable[str], tags: Mapping[str
 
 
 def route_table(
-    place: Place, ident: str, network: str, local: str, routes: Iterable[tuple[str, str]],
-    subnets: Iterable[str], tags: Mapping[str, str],
-) -> Found:  # fmt: skip
+    place: Place,
+    ident: str,
+    network: str,
+    local: str,
+    routes: Iterable[tuple[str, str]],
+    subnets: Iterable[str],
+    tags: Mapping[str, str],
+) -> Found:
     """A route table with the route inside its VPC (`local` is that one's range) and those that were added."""
     listed = [(local, "local"), *routes]
     properties = {
-        "VpcId": network, "Subnets": sorted(subnets), "Tags": dict(tags),
+        "VpcId": network,
+        "Subnets": sorted(subnets),
+        "Tags": dict(tags),
         "Routes": [{"To": to, "Via": via, "State": "active"} for to, via in listed],
-    }  # fmt: skip
+    }
     return Found(place.tagged("route table", tags), (ident,), properties)
 
 
@@ -97,14 +109,23 @@ def rule(protocol: Any, first: Any, last: Any, peer: str) -> Properties:
 
 
 def security_group(
-    place: Place, ident: str, name: str, description: str, network: str,
-    rules: tuple[list[Properties], list[Properties]], tags: Mapping[str, str],
-) -> Found:  # fmt: skip
+    place: Place,
+    ident: str,
+    name: str,
+    description: str,
+    network: str,
+    rules: tuple[list[Properties], list[Properties]],
+    tags: Mapping[str, str],
+) -> Found:
     """A security group with its rules for what comes in and what goes out."""
     properties = {
-        "GroupName": name, "Description": description, "VpcId": network, "Ingress": rules[0], "Egress": rules[1],
+        "GroupName": name,
+        "Description": description,
+        "VpcId": network,
+        "Ingress": rules[0],
+        "Egress": rules[1],
         "Tags": dict(tags),
-    }  # fmt: skip
+    }
     return Found(place.named("security group", name), (ident,), properties)
 
 
@@ -118,41 +139,60 @@ def bucket(name: str, tags: Mapping[str, str], **stated: Any) -> Found:
             name: is_true(blocks.get(name), False) if blocks is not None else True for name in BLOCKS
         },
         "Encryption": list(stated.get("encryption") or ["AES256"]),
-        "Policy": document(policy) if policy else None, "Tags": dict(tags), "Name": name,
-    }  # fmt: skip
+        "Policy": document(policy) if policy else None,
+        "Tags": dict(tags),
+        "Name": name,
+    }
     return Found("bucket images", (f"arn:aws:s3:::{name}",), properties)
 
 
 def table(
-    place: Place, name: str, keys: list[Properties], attributes: list[Properties], billing: str | None,
-    indexes: Iterable[str], tags: Mapping[str, str],
-) -> Found:  # fmt: skip
+    place: Place,
+    name: str,
+    keys: list[Properties],
+    attributes: list[Properties],
+    billing: str | None,
+    indexes: Iterable[str],
+    tags: Mapping[str, str],
+) -> Found:
     """A DynamoDB table."""
     properties = {
-        "Name": name, "KeySchema": keys, "Attributes": attributes, "Billing": billing or "PROVISIONED",
-        "Indexes": sorted(indexes), "Tags": dict(tags),
-    }  # fmt: skip
+        "Name": name,
+        "KeySchema": keys,
+        "Attributes": attributes,
+        "Billing": billing or "PROVISIONED",
+        "Indexes": sorted(indexes),
+        "Tags": dict(tags),
+    }
     return Found(place.named("table", name), (place.arn("dynamodb", f"table/{name}"),), properties)
 
 
 def role(
-    place: Place, name: str, trust: Any, policies: Mapping[str, Any], attached: Iterable[str],
+    place: Place,
+    name: str,
+    trust: Any,
+    policies: Mapping[str, Any],
+    attached: Iterable[str],
     tags: Mapping[str, str],
-) -> Found:  # fmt: skip
+) -> Found:
     """A role with what it trusts and what it may."""
     properties = {
-        "Name": name, "Trust": document(trust), "Attached": sorted(attached), "Tags": dict(tags),
+        "Name": name,
+        "Trust": document(trust),
+        "Attached": sorted(attached),
+        "Tags": dict(tags),
         "Policies": {key: document(policy) for key, policy in policies.items()},
-    }  # fmt: skip
+    }
     return Found(place.named("role", name), (place.identity("role", name),), properties)
 
 
 def profile(place: Place, name: str, roles: Iterable[str]) -> Found:
     """An instance profile."""
     return Found(
-        place.named("instance profile", name), (place.identity("instance-profile", name),),
+        place.named("instance profile", name),
+        (place.identity("instance-profile", name),),
         {"Name": name, "Roles": list(roles)},
-    )  # fmt: skip
+    )
 
 
 def instance(place: Place, ident: str, address: str, tags: Mapping[str, str], **stated: Any) -> Found:
@@ -183,9 +223,10 @@ def function(place: Place, name: str, tags: Mapping[str, str], **stated: Any) ->
 def log_group(place: Place, name: str, days: Any, tags: Mapping[str, str]) -> Found:
     """A log group."""
     return Found(
-        place.named("log group", name.rpartition("/")[2]), (place.arn("logs", f"log-group:{name}:*"),),
+        place.named("log group", name.rpartition("/")[2]),
+        (place.arn("logs", f"log-group:{name}:*"),),
         {"Name": name, "Days": None if days is None else int(days), "Tags": dict(tags)},
-    )  # fmt: skip
+    )
 
 
 def other(kind: str, name: str) -> Found:

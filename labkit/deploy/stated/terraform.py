@@ -21,9 +21,13 @@ Plan = Mapping[str, Any]
 
 #: type → how its id begins
 _IDS = {
-    "aws_vpc": "vpc", "aws_subnet": "subnet", "aws_internet_gateway": "igw", "aws_route_table": "rtb",
-    "aws_security_group": "sg", "aws_instance": "i",
-}  # fmt: skip
+    "aws_vpc": "vpc",
+    "aws_subnet": "subnet",
+    "aws_internet_gateway": "igw",
+    "aws_route_table": "rtb",
+    "aws_security_group": "sg",
+    "aws_instance": "i",
+}
 #: types that are a part of something else here
 _PARTS = (
     "aws_route", "aws_route_table_association", "aws_internet_gateway_attachment", "aws_iam_role_policy",
@@ -127,9 +131,10 @@ class _Reader:
     def _of(self, kind: str, **equal: Any) -> list[Mapping[str, Any]]:
         """Values of the resources of a type whose arguments are these."""
         return [
-            each.values for each in self.resources
+            each.values
+            for each in self.resources
             if each.type == kind and all(each.values.get(name) == value for name, value in equal.items())
-        ]  # fmt: skip
+        ]
 
     def _ident(self, resource: Resource) -> str:
         return (computed(resource, self.place) or {})["id"]
@@ -142,17 +147,26 @@ class _Reader:
     def _vpc(self, resource: Resource) -> Found:
         own = resource.values
         return parts.vpc(
-            self.place, self._ident(resource), own["cidr_block"], own["tags_all"],
-            tenancy=resource.known("instance_tenancy"), dns_support=resource.known("enable_dns_support"),
+            self.place,
+            self._ident(resource),
+            own["cidr_block"],
+            own["tags_all"],
+            tenancy=resource.known("instance_tenancy"),
+            dns_support=resource.known("enable_dns_support"),
             dns_hostnames=resource.known("enable_dns_hostnames"),
-        )  # fmt: skip
+        )
 
     def _subnet(self, resource: Resource) -> Found:
         own = resource.values
         return parts.subnet(
-            self.place, self._ident(resource), own["vpc_id"], own["cidr_block"], own["tags_all"],
-            zone=resource.known("availability_zone"), public=own.get("map_public_ip_on_launch"),
-        )  # fmt: skip
+            self.place,
+            self._ident(resource),
+            own["vpc_id"],
+            own["cidr_block"],
+            own["tags_all"],
+            zone=resource.known("availability_zone"),
+            public=own.get("map_public_ip_on_launch"),
+        )
 
     def _gateway(self, resource: Resource) -> Found:
         ident, own = self._ident(resource), resource.values
@@ -204,24 +218,31 @@ class _Reader:
         encryption = [
             default["sse_algorithm"]
             for each in self._of(f"{kind}_server_side_encryption_configuration", bucket=name)
-            for rule in each["rule"] for default in rule["apply_server_side_encryption_by_default"]
-        ]  # fmt: skip
+            for rule in each["rule"]
+            for default in rule["apply_server_side_encryption_by_default"]
+        ]
         policies = [each["policy"] for each in self._of(f"{kind}_policy", bucket=name)]
         return parts.bucket(
-            name, resource.values["tags_all"], versioning=next(iter(versions), None), encryption=encryption,
+            name,
+            resource.values["tags_all"],
+            versioning=next(iter(versions), None),
+            encryption=encryption,
             blocks=None if blocks is None else {b: blocks[_snake(b)] for b in parts.BLOCKS},
             policy=next(iter(policies), None),
-        )  # fmt: skip
+        )
 
     def _table(self, resource: Resource) -> Found:
         own = resource.values
         keys = [(own["hash_key"], "HASH"), *([(own["range_key"], "RANGE")] if own.get("range_key") else [])]
         return parts.table(
-            self.place, own["name"], [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+            self.place,
+            own["name"],
+            [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
             [{"AttributeName": each["name"], "AttributeType": each["type"]} for each in own["attribute"]],
-            own.get("billing_mode"), [each["name"] for each in own.get("global_secondary_index") or []],
+            own.get("billing_mode"),
+            [each["name"] for each in own.get("global_secondary_index") or []],
             own["tags_all"],
-        )  # fmt: skip
+        )
 
     def _role(self, resource: Resource) -> Found:
         own = resource.values

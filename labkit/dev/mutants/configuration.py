@@ -14,10 +14,15 @@ from labkit.dev.mutants.vocabulary import ALTERNATIVES, FURTHER_ACTIONS, Vocabul
 
 #: dropping a member of these is a kind of its own
 _DROPPED = {
-    "DependsOn": "depends-on-dropped", "depends_on": "depends-on-dropped", "Statement": "statement-deleted",
-    "statement": "statement-deleted", "Action": "action-dropped", "actions": "action-dropped",
-    "Tags": "tag-dropped", "tags": "tag-dropped",
-}  # fmt: skip
+    "DependsOn": "depends-on-dropped",
+    "depends_on": "depends-on-dropped",
+    "Statement": "statement-deleted",
+    "statement": "statement-deleted",
+    "Action": "action-dropped",
+    "actions": "action-dropped",
+    "Tags": "tag-dropped",
+    "tags": "tag-dropped",
+}
 #: CloudFormation's sections, whose members are whole resources, parameters, outputs
 _SECTIONS = ("Parameters", "Conditions", "Resources", "Outputs")
 _WORDS_FOR_PEOPLE = ("Description", "description", "GroupDescription", "error_message", "Sid")
@@ -79,9 +84,13 @@ def _inserted(tree: Tree, element: Element, words: Vocabulary) -> Iterator[Chang
             assert indent is not None
             text = insertion.text.replace("\n", f"\n{indent[0]}")
             yield Change(
-                insertion.operator, insertion.place, element.end, element.end, f"\n{indent[0]}{text}",
+                insertion.operator,
+                insertion.place,
+                element.end,
+                element.end,
+                f"\n{indent[0]}{text}",
                 insertion.detail,
-            )  # fmt: skip
+            )
 
 
 # ---- Policies -------------------------------------------------------------------------------------------------
@@ -173,9 +182,13 @@ def _referring_elsewhere(tree: Tree, node: Node, words: Vocabulary) -> Iterator[
             other = same_kind[(same_kind.index(match["name"]) + 1) % len(same_kind)]
             start = node.start + match.start("name")
             yield Change(
-                "reference-replaced", node.place, start, start + len(match["name"]), other,
+                "reference-replaced",
+                node.place,
+                start,
+                start + len(match["name"]),
+                other,
                 f"{node.key} {match['name']}->{other}",
-            )  # fmt: skip
+            )
 
 
 def _written(tree: Tree, node: Node, value: str) -> str:

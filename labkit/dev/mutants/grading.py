@@ -77,9 +77,14 @@ class Gradings:
     """Gradings whose results are kept below `place`, by what was graded, by which lines, and the grader's own code."""
 
     def __init__(
-        self, root: Path, place: Path, files: Mapping[str, str], *,
-        lines: Sequence[str] = (), until_first_loss: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        root: Path,
+        place: Path,
+        files: Mapping[str, str],
+        *,
+        lines: Sequence[str] = (),
+        until_first_loss: bool = False,
+    ) -> None:
         """`lines`: only these (none: all). `until_first_loss`: a grading ends as soon as a line has lost points."""
         self._root, self._files, self._until_first_loss = root, files, until_first_loss
         self._place = place / grader_hash(root)
@@ -126,9 +131,14 @@ class Gradings:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode())
             request = Request(
-                self._root, STUDENT, Path(folder), mutant.engine, tuple(self._lines), key=KEY,
+                self._root,
+                STUDENT,
+                Path(folder),
+                mutant.engine,
+                tuple(self._lines),
+                key=KEY,
                 state=self._place.parent / "work",
-            )  # fmt: skip
+            )
             found = self._judged(request, warm)
         found = replace(found, seconds=round(time.monotonic() - began, 1))
         state.write_json(self._path(mutant), {"id": mutant.id, **asdict(found)})

@@ -113,9 +113,10 @@ def _by_files(source: Path, lab: Manifest, student: str) -> tuple[str, How]:
         engine: intake.said(source, name, intake.IntakeLimits().file_bytes) for engine, name in _FILES.items()
     }
     written = [
-        engine for engine, data in found.items()
+        engine
+        for engine, data in found.items()
         if data is not None and _words(data) != _words(fresh[_FILES[engine]].encode())
-    ]  # fmt: skip
+    ]
     if len(written) == 1:
         return written[0], "files"
     if written and source.is_file():

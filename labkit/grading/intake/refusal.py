@@ -56,8 +56,10 @@ _COMPUTES = (
 _FETCHED = {"aws_ip_ranges"}
 #: attributes that name a file of this machine, and of which resources (none: of any)
 _PATHS: Mapping[str, tuple[str, ...]] = {
-    "filename": (), "zip_file": (), "source": ("aws_s3_object", "aws_s3_bucket_object"),
-}  # fmt: skip
+    "filename": (),
+    "zip_file": (),
+    "source": ("aws_s3_object", "aws_s3_bucket_object"),
+}
 _MOST_FINDINGS = 20
 _LONGEST_PATH = 12  # tokens
 _LOOP = 4  # tokens: for NAME, NAME
@@ -197,9 +199,12 @@ def _terraform(name: str, body: hcl.Block | hcl.Unreadable, paths: Mapping[str, 
                 yield Untrusted(name, attribute.line, attribute.name, why)
             elif unknown := _unknown_function(attribute.tokens):
                 yield Untrusted(
-                    name, attribute.line, f"{unknown}()", "it is none of the functions that a lab's files may call",
+                    name,
+                    attribute.line,
+                    f"{unknown}()",
+                    "it is none of the functions that a lab's files may call",
                     unreadable=True,
-                )  # fmt: skip
+                )
 
 
 def _with_scope(block: hcl.Block, scope: _Scope) -> Iterator[tuple[hcl.Block, _Scope]]:
@@ -256,9 +261,10 @@ def _requirement(tokens: Sequence[hcl.Token]) -> Mapping[str, str]:
     pairs = list(zip(inner[::3], inner[1::3], inner[2::3], strict=False))
     given = {key.text: value.text for key, mark, value in pairs if mark.text in "=:" and _is_plain(value)}
     plain = (
-        [token.text for token in (*tokens[:1], *tokens[-1:])] == ["{", "}"] and 3 * len(given) == len(inner)
+        [token.text for token in (*tokens[:1], *tokens[-1:])] == ["{", "}"]
+        and 3 * len(given) == len(inner)
         and given.keys() <= {"source", "version"}
-    )  # fmt: skip
+    )
     return given if plain else {}
 
 
@@ -277,8 +283,12 @@ def _provider(block: hcl.Block, label: str) -> str:
 def _local_paths(bodies: Iterable[hcl.Block | hcl.Unreadable]) -> Mapping[str, str]:
     """Local values that are, wherever they are set, one plain path inside the lab's own folder: name → path."""
     blocks = [
-        block for body in bodies if isinstance(body, hcl.Block) for block in body.blocks if block.kind == "locals"
-    ]  # fmt: skip
+        block
+        for body in bodies
+        if isinstance(body, hcl.Block)
+        for block in body.blocks
+        if block.kind == "locals"
+    ]
     values: dict[str, set[str]] = {}
     for each in (attribute for block in blocks for attribute in block.attributes):
         values.setdefault(each.name, set()).add(_path(each.tokens, _Scope({})) or "")

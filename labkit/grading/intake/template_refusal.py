@@ -14,8 +14,13 @@ from labkit.grading.intake.untrusted import MOST_BYTES, Untrusted
 #: events (keys, values, list items) of one template; far more than the lab's has
 MOST_EVENTS = 20_000
 DEEPEST = 40
-_TYPES = ("AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Macro", "AWS::CloudFormation::Stack",
-              "AWS::CloudFormation::ModuleVersion", "AWS::CloudFormation::Module")  # fmt: skip
+_TYPES = (
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::Macro",
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::ModuleVersion",
+    "AWS::CloudFormation::Module",
+)
 
 
 def find(name: str, text: str) -> Iterator[Untrusted]:

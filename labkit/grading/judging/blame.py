@@ -65,9 +65,10 @@ def _of_call(error: Exception) -> Verdict | None:
         words = str(said.get("Message", ""))
         words = "" if "<" in words else f": {words}"  # a page for people
         return Verdict(
-            "failed", reason=f"AWS refused {error.operation_name} ({said.get('Code', '')}){words}",
+            "failed",
+            reason=f"AWS refused {error.operation_name} ({said.get('Code', '')}){words}",
             hint="does what your outputs name exist, and does a policy of yours refuse this?",
-        )  # fmt: skip
+        )
     if isinstance(error, ParamValidationError):
         return Verdict("failed", reason=f"what your lab names can't be asked for: {error}", hint=_OUTPUTS)
     return None
@@ -76,9 +77,10 @@ def _of_call(error: Exception) -> Verdict | None:
 def unfinished(seen: Verdict) -> Verdict:
     """The failure of a submission on which a check comes to no end, where it comes to one on the reference system."""
     return Verdict(
-        "failed", reason=f"it can't be judged on your lab, and can on the reference system: {seen.reason}",
+        "failed",
+        reason=f"it can't be judged on your lab, and can on the reference system: {seen.reason}",
         hint="what stands here that the lab does not ask for? If you find nothing, show this to your instructor",
-    )  # fmt: skip
+    )
 
 
 def where(error: BaseException) -> tuple[str, ...]:

@@ -72,8 +72,10 @@ class Labs:
             raise Failed(
                 f"it works in {task.region}, and not in {task.abroad}: {why.reason}",
                 hint="where is a region typed into a file? Take it from AWS_REGION",
-                expected=why.expected, found=why.found, evidence=why.evidence,
-            )  # fmt: skip
+                expected=why.expected,
+                found=why.found,
+                evidence=why.evidence,
+            )
         if lab.region != task.region:
             return lab.system
         return self.deployments.copy(lab.system, task.abroad, undo)

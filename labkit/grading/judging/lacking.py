@@ -53,6 +53,7 @@ def by_policy(denials: Iterable[Mapping[str, Any]]) -> str:
 def verdict(what: str) -> Verdict:
     """The verdict on a line that could not be tried for this."""
     return Verdict(
-        reason=f"not emulated: the local cloud does not have {what}, and AWS does", lacking=what,
+        reason=f"not emulated: the local cloud does not have {what}, and AWS does",
+        lacking=what,
         hint="this costs nothing; your instructor has to look at the line",
-    )  # fmt: skip
+    )

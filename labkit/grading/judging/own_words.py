@@ -97,8 +97,13 @@ class OwnWords:
         own = self.beginning(verdict.reason) or "it does not hold"
         reason = f"{own} ({known.name})" if known and known.name not in own else own
         return replace(
-            verdict, reason=reason, hint=self.whole(verdict.hint), expected=self.whole(verdict.expected), found="", evidence=()
-        )  # fmt: skip
+            verdict,
+            reason=reason,
+            hint=self.whole(verdict.hint),
+            expected=self.whole(verdict.expected),
+            found="",
+            evidence=(),
+        )
 
     def alone(self, before: Verdict, verdict: Verdict, helpers: Sequence[str]) -> Verdict:
         """A quiet verdict alone, with what may be told besides: `helpers` of the student's text outside the gap, without

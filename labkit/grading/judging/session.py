@@ -62,9 +62,14 @@ class Session:
 
     @classmethod
     def of(
-        cls, task: Task, manifest: Manifest, rubric: Rubric, launch: Launch,
-        told: Callable[[Endpoint], None] = lambda _: None, trouble: Callable[[str], None] = lambda _: None,
-    ) -> "Session":  # fmt: skip
+        cls,
+        task: Task,
+        manifest: Manifest,
+        rubric: Rubric,
+        launch: Launch,
+        told: Callable[[Endpoint], None] = lambda _: None,
+        trouble: Callable[[str], None] = lambda _: None,
+    ) -> "Session":
         """A judging in which nothing is deployed yet; `told`: called with the endpoint of each cloud in use."""
         sources = Sources(task, manifest)
         deployments = Deployments.of(sources, launch, told)
@@ -215,9 +220,10 @@ class Session:
         """The sentences that the check, and what it is made with, has in its own source."""
         folders = (self.sources.manifest.root / "grader" / "support", *map(Path, probes.__path__))
         files = [
-            Path(check.__code__.co_filename), *(file for folder in folders for file in sorted(folder.glob("*.py"))),
+            Path(check.__code__.co_filename),
+            *(file for folder in folders for file in sorted(folder.glob("*.py"))),
             *(Path(str(sys.modules[name].__file__)) for name in SPEAKING),
-        ]  # fmt: skip
+        ]
         lines = self.rubric.lines
         names = (*OUTPUTS, *ENGINES, *(line.id for line in lines), *(line.gap for line in lines))
         own = (*self.sources.variant.values().values(), self.task.region, self.task.abroad)

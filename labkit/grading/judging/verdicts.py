@@ -55,9 +55,10 @@ def blocked(line: Line, rubric: Rubric, before: Mapping[str, Verdict]) -> Verdic
         if verdict.lacking:
             return lacking.verdict(verdict.lacking)
         return Verdict(
-            verdict.outcome, hint=f"mend the line {need!r} first",
+            verdict.outcome,
+            hint=f"mend the line {need!r} first",
             reason=f"it can't be tried as a whole until this holds: {need} ({rubric.line(need).title})",
-        )  # fmt: skip
+        )
     return None
 
 
@@ -70,9 +71,11 @@ def refuse_undeployed(line: Line, deployment: Deployment, *, found: bool) -> Non
         return
     if found and deployment.status == "absent":
         raise Failed(
-            "nothing of your lab stands now", hint="./lab deploy, then the same command again",
-            expected="your lab", found="nothing",
-        )  # fmt: skip
+            "nothing of your lab stands now",
+            hint="./lab deploy, then the same command again",
+            expected="your lab",
+            found="nothing",
+        )
     if what := lacking.named(deployment.reason):
         raise lacking.NotEmulated(what)
     if line.needs:
@@ -86,7 +89,11 @@ def stable(verdict: Verdict, names: Names) -> Verdict:
         return shortened(printable(names.stable(text)), _LONGEST)
 
     return replace(
-        verdict, reason=clean(verdict.reason), hint=clean(verdict.hint), expected=clean(verdict.expected),
-        found=clean(verdict.found), evidence=tuple(map(clean, verdict.evidence[:_EVIDENCE])),
+        verdict,
+        reason=clean(verdict.reason),
+        hint=clean(verdict.hint),
+        expected=clean(verdict.expected),
+        found=clean(verdict.found),
+        evidence=tuple(map(clean, verdict.evidence[:_EVIDENCE])),
         notes=tuple(map(clean, verdict.notes[:_EVIDENCE])),
-    )  # fmt: skip
+    )

@@ -141,9 +141,13 @@ class Server:
     ) -> Reply:  # fmt: skip
         """An HTTP request made inside the instance, to 127.0.0.1: no network, no security group on the way."""
         asked = {
-            "method": method, "path": path, "body": base64.b64encode(body).decode(), "headers": dict(headers or {}),
-            "seconds": seconds, "port": port or self.port,
-        }  # fmt: skip
+            "method": method,
+            "path": path,
+            "body": base64.b64encode(body).decode(),
+            "headers": dict(headers or {}),
+            "seconds": seconds,
+            "port": port or self.port,
+        }
         answer = self._ask("POST", "requests", asked)
         if answer["problem"]:
             return Reply(problem=answer["problem"])

@@ -51,9 +51,12 @@ class Bucket:
                 return None
             raise _failed(error) from error
         return Stored(
-            key, got["Body"].read(), str(got.get("ContentType", "")),
-            str(got.get("ServerSideEncryption", "")), str(got.get("VersionId", "")),
-        )  # fmt: skip
+            key,
+            got["Body"].read(),
+            str(got.get("ContentType", "")),
+            str(got.get("ServerSideEncryption", "")),
+            str(got.get("VersionId", "")),
+        )
 
     def versions(self, key: str) -> list[str]:
         """The version ids of one key, newest first."""

@@ -52,10 +52,15 @@ def main(path: Path, descriptor: int, warm: int = -1) -> int:
     sys.path.append(asked.root)  # last: checks share grader.support, and nothing of ours is hidden by it
     root, launch = Path(asked.root), Warm.inherited(warm).cloud if warm >= 0 else execute
     session = Session.of(
-        asked, manifest.load(root), rubric.load(root), launch,
-        lambda cloud: report("cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}),
+        asked,
+        manifest.load(root),
+        rubric.load(root),
+        launch,
+        lambda cloud: report(
+            "cloud", {"tier": cloud.tier, "tier_text": cloud.tier_text, "tier_fix": cloud.tier_fix}
+        ),
         lambda text: report("trouble", {"text": text}),
-    )  # fmt: skip
+    )
     threading.Thread(target=_follow, args=(session,), name="leash", daemon=True).start()
     try:
         status = _judge(session, report)

@@ -73,9 +73,10 @@ class GradingPlugin:
         self._ahead: dict[str, Future[tuple[Verdict, float]]] = {}
         given_up = session.task.given_up
         self._foundations = [
-            (line, path) for line in session.rubric.foundations
+            (line, path)
+            for line in session.rubric.foundations
             if line.id not in given_up and (path := found(session.task.checks, line))
-        ]  # fmt: skip
+        ]
         self._settled: dict[str, tuple[Verdict, float]] = {}
         self._order = {line.id: number for number, line in enumerate(in_order(session))}
 

@@ -72,10 +72,11 @@ class Run:
         line = self.result.line(name)
         self.emit(
             Event(
-                "check", f"{name}: {line.title}",
+                "check",
+                f"{name}: {line.title}",
                 {"passed": verdict.passed, "line": name, "way": verdict.way, "outcome": verdict.outcome},
             )
-        )  # fmt: skip
+        )
         self.keep()
 
     def not_judged(self, name: str, reason: str) -> None:
@@ -92,8 +93,13 @@ class Run:
 
 
 def judge(
-    run: Run, task: Task, *, line_seconds: float = LINE_SECONDS, warm: Warm | None = None, place: Path | None = None
-) -> Result:  # fmt: skip
+    run: Run,
+    task: Task,
+    *,
+    line_seconds: float = LINE_SECONDS,
+    warm: Warm | None = None,
+    place: Path | None = None,
+) -> Result:
     """Have the task judged, keeping the result on disk from the first moment; returns it.
 
     The judging process is forked from `warm`, or started as a program of its own; it works in `place` (None: where
@@ -130,7 +136,7 @@ def _after_death(run: Run, last_words: str) -> list[str]:
 
 def _one_process(
     run: Run, task: Task, line_seconds: float, warm: Warm | None, place: Path | None
-) -> str | None:  # fmt: skip
+) -> str | None:
     """Start a judging process and listen to its end; its last words where it did not come to its end by itself."""
     with tempfile.TemporaryDirectory(prefix="lab-judging-", dir=place) as folder:
         own = replace(task, work=f"{folder}/work")

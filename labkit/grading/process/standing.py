@@ -79,9 +79,14 @@ def _started(folder: Path) -> socket.socket | None:
         listener.listen(_WAITING)
         process = subprocess.Popen(
             [sys.executable, "-I", "-m", "labkit.grading.process.warm", str(listener.fileno()), str(path)],
-            pass_fds=[listener.fileno()], env=environment(), cwd="/", start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            pass_fds=[listener.fileno()],
+            env=environment(),
+            cwd="/",
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         process.returncode = 0  # it outlives us: nobody waits for it
         return _called(folder)
 

@@ -83,9 +83,13 @@ class Warm:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-m", "labkit.grading.process.warm", str(theirs.fileno())], pass_fds=[theirs.fileno()],
-                env=environment(), cwd="/", stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-I", "-m", "labkit.grading.process.warm", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env=environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         return cls(ours, process)
 
     @classmethod
@@ -133,8 +137,11 @@ class Warm:
     def cloud(self, order: Order) -> Server:
         """A local cloud's process, as labkit.cloud.client.lifecycle wants it started."""
         asked = {
-            "folder": str(order.folder), "account": order.account, "environment": environment(), "cwd": "/",
-        }  # fmt: skip
+            "folder": str(order.folder),
+            "account": order.account,
+            "environment": environment(),
+            "cwd": "/",
+        }
         leash = {"leash": order.leash} if order.leash >= 0 else {}
         with open(os.devnull, "rb") as nothing:
             given = {

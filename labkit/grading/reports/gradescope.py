@@ -43,7 +43,7 @@ def render(result: Result, *, hidden: bool = False) -> dict[str, Any]:
             "submission": result.about.get("submission", ""),
             "rubric": result.about.get("rubric", ""),
         },
-    }  # fmt: skip
+    }
 
 
 def shares(result: Result, *, whole: bool = False) -> list[float]:
@@ -92,8 +92,11 @@ def _output(line: LineResult) -> Iterator[str]:
         yield words.proof(line)
         return
     pairs = (
-        ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)), ("try", verdict.hint),
-    )  # fmt: skip
+        ("seen", verdict.reason),
+        ("expected", verdict.expected),
+        ("found", words.found(line)),
+        ("try", verdict.hint),
+    )
     yield from (f"{label}: {value}" for label, value in pairs if value)
     yield from verdict.evidence
     yield f"back to: {words.back_to(line)}"

@@ -17,11 +17,18 @@ def render(result: Result, *, hidden: bool = False) -> str:
     """The page. `hidden`: tell of hidden lines what they saw."""
     result = words.told(result, hidden=hidden)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     bonus = [line for line in result.bonus if words.asked_for(line)]
     return environment.get_template(_TEMPLATE).render(
-        result=result, words=words, losses=worst_first(result.lines), bonus=bonus,
+        result=result,
+        words=words,
+        losses=worst_first(result.lines),
+        bonus=bonus,
         marks={"passed": "✓", "failed": "✗", "not judged": "?"},
-    )  # fmt: skip
+    )

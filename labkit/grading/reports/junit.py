@@ -18,10 +18,14 @@ def render(result: Result, *, hidden: bool = False) -> str:
         [line for line in asked if line.verdict.outcome == outcome] for outcome in ("failed", "not judged")
     )
     suite = ElementTree.Element(
-        "testsuite", name="rubric", tests=str(len(asked)), failures=str(len(failed)),
-        errors=str(len(unjudged)), skipped="0",
+        "testsuite",
+        name="rubric",
+        tests=str(len(asked)),
+        failures=str(len(failed)),
+        errors=str(len(unjudged)),
+        skipped="0",
         time=f"{sum(line.seconds for line in asked):.3f}",
-    )  # fmt: skip
+    )
     properties = ElementTree.SubElement(suite, "properties")
     for name, value in (("score", words.points(result.score)), ("total", str(result.total))):
         ElementTree.SubElement(properties, "property", name=name, value=value)
@@ -39,9 +43,14 @@ def _bonus(result: Result) -> ElementTree.Element:
     unjudged = sum(words.asked_for(line) and line.verdict.outcome == "not judged" for line in result.bonus)
     passed = sum(line.verdict.passed for line in result.bonus)
     suite = ElementTree.Element(
-        "testsuite", name="bonus", tests=str(len(result.bonus)), failures="0", errors=str(unjudged),
-        skipped=str(len(result.bonus) - passed - unjudged), time=f"{sum(line.seconds for line in result.bonus):.3f}",
-    )  # fmt: skip
+        "testsuite",
+        name="bonus",
+        tests=str(len(result.bonus)),
+        failures="0",
+        errors=str(unjudged),
+        skipped=str(len(result.bonus) - passed - unjudged),
+        time=f"{sum(line.seconds for line in result.bonus):.3f}",
+    )
     for line in result.bonus:
         case = _case(line)
         open_line = line.verdict.outcome == "not judged" and words.asked_for(line)
@@ -69,7 +78,10 @@ def _case(line: LineResult) -> ElementTree.Element:
 def _details(line: LineResult) -> list[str]:
     verdict = line.verdict
     pairs = (
-        ("expected", verdict.expected), ("found", verdict.found), ("try", verdict.hint),
-        ("back to", words.back_to(line)), ("points", f"{words.points(line.earned)} of {line.points}"),
-    )  # fmt: skip
+        ("expected", verdict.expected),
+        ("found", verdict.found),
+        ("try", verdict.hint),
+        ("back to", words.back_to(line)),
+        ("points", f"{words.points(line.earned)} of {line.points}"),
+    )
     return [*(f"{label}: {value}" for label, value in pairs if value), *verdict.evidence]

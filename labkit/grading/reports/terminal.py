@@ -44,14 +44,15 @@ def _loss(line: LineResult) -> Iterator[Row]:
     yield from _wrapped(
         f"✗ {line.id}: {line.title}   -{words.points(line.lost)} of {line.points}", "  ", "bad", first=""
     )
-    yield from _fields(
-        ("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)),
-    )  # fmt: skip
+    yield from _fields(("seen", verdict.reason), ("expected", verdict.expected), ("found", words.found(line)))
     for number, text in enumerate(verdict.evidence):
         yield from _field("shows" if not number else "", text)
     yield from _fields(
-        ("why", words.why(line)), ("try", verdict.hint), ("back to", words.back_to(line)), ("judged", words.proof(line)),
-    )  # fmt: skip
+        ("why", words.why(line)),
+        ("try", verdict.hint),
+        ("back to", words.back_to(line)),
+        ("judged", words.proof(line)),
+    )
 
 
 def _unjudged(result: Result) -> Iterator[Row]:
@@ -122,8 +123,13 @@ def _field(label: str, text: str) -> Iterator[Row]:
 def _wrapped(text: str, indent: str, style: str, *, first: str | None = None) -> Iterator[Row]:
     lead = len(text) - len(text.lstrip(" ")) if first == "" else 0
     wrapped = textwrap.wrap(
-        text.lstrip(" "), WIDTH, initial_indent=" " * lead if first == "" else indent,
-        subsequent_indent=indent, break_long_words=True, break_on_hyphens=False, drop_whitespace=True,
-    )  # fmt: skip
+        text.lstrip(" "),
+        WIDTH,
+        initial_indent=" " * lead if first == "" else indent,
+        subsequent_indent=indent,
+        break_long_words=True,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    )
     for line in wrapped:
         yield line, style

@@ -75,9 +75,10 @@ def unjudged(result: Result) -> list[LineResult]:
     chosen = result.about.get("only") or result.about.get("gap")
     away = elsewhere(result)
     return [
-        line for line in (result.all if chosen else result.lines)
+        line
+        for line in (result.all if chosen else result.lines)
         if line.verdict.outcome == "not judged" and asked_for(line) and line not in away
-    ]  # fmt: skip
+    ]
 
 
 def unjudged_by_cause(result: Result) -> list[tuple[str, list[LineResult]]]:
@@ -147,9 +148,11 @@ def _tried_elsewhere(result: Result) -> Iterator[str]:
     untried = [line for line in hidden if line.verdict.reason == NO_CHECK]
     for lines, what in (
         (untried, "are tried only where you hand in (marked ?)"),
-        ([line for line in hidden if line not in untried],
-         "are tried there with inputs that nobody knows before the deadline, so they may come out otherwise"),
-    ):  # fmt: skip
+        (
+            [line for line in hidden if line not in untried],
+            "are tried there with inputs that nobody knows before the deadline, so they may come out otherwise",
+        ),
+    ):
         if lines:
             at_stake = points(sum(line.points for line in lines))
             yield f"{at_stake} of the points {what}: {', '.join(line.id for line in lines)}."
@@ -239,9 +242,14 @@ def told(result: Result, *, hidden: bool) -> Result:
     for line in result.all:
         seen = line.verdict
         safe = replace(
-            seen, reason=_safe(seen.reason), hint=_safe(seen.hint), expected=_safe(seen.expected),
-            found=_safe(seen.found), evidence=tuple(map(_safe, seen.evidence)), notes=tuple(map(_safe, seen.notes)),
-        )  # fmt: skip
+            seen,
+            reason=_safe(seen.reason),
+            hint=_safe(seen.hint),
+            expected=_safe(seen.expected),
+            found=_safe(seen.found),
+            evidence=tuple(map(_safe, seen.evidence)),
+            notes=tuple(map(_safe, seen.notes)),
+        )
         result = result.with_line(line.id, safe)
     about = {name: _safe(value) if isinstance(value, str) else value for name, value in result.about.items()}
     return replace(result, about=about, trouble=tuple(map(_safe, result.trouble)))

@@ -161,10 +161,15 @@ class Clouds:
         self, cloud: LocalCloud, endpoint: Endpoint, region: str, folder: Path, engine: str = ""
     ) -> System:
         return System(
-            cloud=cloud, endpoint=endpoint, region=region, variant=self.sources.variant,
-            submitted=self.sources.submitted, folder=folder, setup=self._terraform,
+            cloud=cloud,
+            endpoint=endpoint,
+            region=region,
+            variant=self.sources.variant,
+            submitted=self.sources.submitted,
+            folder=folder,
+            setup=self._terraform,
             engine_name=engine or self.sources.task.engine,
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def _terraform(self) -> Setup:

@@ -28,9 +28,11 @@ class NoSuchText(Exception):
 
 
 def mixed(
-    student: Mapping[str, str], reference: Mapping[str, str], units: Iterable[str],
+    student: Mapping[str, str],
+    reference: Mapping[str, str],
+    units: Iterable[str],
     resources: Mapping[str, Collection[str]] | None = None,
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """The reference's files with these units of the student's text in them.
 
     A unit is a gap's name, a file's name (all of it), "given": what stands outside all gaps, or "given:FILE":
@@ -89,9 +91,12 @@ def _given(name: str, student: Mapping[str, str], reference: str) -> str:
 
 
 def _with_gap(
-    gap: str, files: Mapping[str, str], reference: Mapping[str, str], student: Mapping[str, str],
+    gap: str,
+    files: Mapping[str, str],
+    reference: Mapping[str, str],
+    student: Mapping[str, str],
     resources: Collection[str],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """The gap's text of the student in every file where the reference has this gap."""
     result = dict(files)
     for name in (name for name, text in reference.items() if gap in bodies(text)):

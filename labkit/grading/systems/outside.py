@@ -35,7 +35,7 @@ _DEFINED = {
         (re.compile(r"^(?:export )?(\w{1,80})=", re.MULTILINE), "{}"),
         (re.compile(r"^(?:function )?(\w{1,80})[ ]?\(\)", re.MULTILINE), "{}"),
     ),
-}  # fmt: skip
+}
 
 
 def helpers(

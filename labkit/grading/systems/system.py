@@ -289,9 +289,12 @@ class System:
         from labkit.aws.addresses import ACCOUNT_ID
 
         return {
-            "AWS::Region": self.region, "AWS::AccountId": ACCOUNT_ID, "AWS::Partition": "aws",
-            "AWS::StackName": self.variant.name, "AWS::URLSuffix": "amazonaws.com",
-        }  # fmt: skip
+            "AWS::Region": self.region,
+            "AWS::AccountId": ACCOUNT_ID,
+            "AWS::Partition": "aws",
+            "AWS::StackName": self.variant.name,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
 
     def clients_of(self, role: str, session: str) -> Clients:
         """AWS clients of a role's session of this name. Raises Failed when there is no such role."""

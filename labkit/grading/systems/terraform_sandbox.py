@@ -114,8 +114,13 @@ class TerraformSandbox:
         return _completed(self._run(command, folder, env, lambda _: None))
 
     def follow(
-        self, command: Sequence[str], on_line: Callable[[str], None], folder: Path, env: Mapping[str, str], output: Path
-    ) -> Completed:  # fmt: skip
+        self,
+        command: Sequence[str],
+        on_line: Callable[[str], None],
+        folder: Path,
+        env: Mapping[str, str],
+        output: Path,
+    ) -> Completed:
         """See Programs; what `on_line` raises is passed on when the command has ended. Raises as run()."""
         if command[1] == "init" and (got := self._get_provider(folder, env)).status:
             for line in got.output.splitlines():
@@ -195,10 +200,12 @@ class TerraformSandbox:
             paths |= {path for path in _LIBRARIES if Path(path).exists()}
         kept = {name: value for name, value in env.items() if name.startswith(_PASSED_ON)}
         return replace(
-            self._disk_spec(folder), command=(str(program), *command[1:]), bare=True,
+            self._disk_spec(folder),
+            command=(str(program), *command[1:]),
+            bare=True,
             binds=tuple(Bind(path, path) for path in sorted(paths)),
             env={**kept, "TF_CLI_CONFIG_FILE": _CONFIGURATION, "HOME": "/tmp", "TMPDIR": "/tmp"},
-        )  # fmt: skip
+        )
 
     def _disk_spec(self, folder: Path) -> SandboxSpec:
         if folder not in self._disks:

@@ -102,9 +102,11 @@ def _fail(context: Context, table: str) -> tuple[str, tuple[str, ...]]:
     """What a failed creation says, and what stands afterwards beside the obstacle itself."""
     api = context.clients.client("dynamodb")
     api.create_table(
-        TableName=table, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-    )  # fmt: skip
+    )
     try:
         context.engine.apply()
         failure = "it did not fail"

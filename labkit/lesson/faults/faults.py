@@ -134,9 +134,14 @@ def _deny_answers(bench: Bench) -> Memo:
     subnet = [{"Name": "association.subnet-id", "Values": [bench.instance()["SubnetId"]]}]
     acl = ec2.describe_network_acls(Filters=subnet)["NetworkAcls"][0]["NetworkAclId"]
     ec2.create_network_acl_entry(
-        NetworkAclId=acl, RuleNumber=50, Protocol="6", RuleAction="deny", Egress=False,
-        CidrBlock="0.0.0.0/0", PortRange={"From": 1024, "To": 65535},
-    )  # fmt: skip
+        NetworkAclId=acl,
+        RuleNumber=50,
+        Protocol="6",
+        RuleAction="deny",
+        Egress=False,
+        CidrBlock="0.0.0.0/0",
+        PortRange={"From": 1024, "To": 65535},
+    )
     bench.restart()  # a connection that stands is asked too, but ends at once this way
     return {"acl": acl}
 
@@ -215,9 +220,12 @@ def _deny(bench: Bench) -> Memo:
         before = ""
     policy = json.loads(before) if before else {"Version": "2012-10-17", "Statement": []}
     statement = {
-        "Sid": "NoMoreImages", "Action": "s3:PutObject", "Principal": "*",
-        "Resource": f"arn:aws:s3:::{bucket}/*", "Effect": "Deny",
-    }  # fmt: skip
+        "Sid": "NoMoreImages",
+        "Action": "s3:PutObject",
+        "Principal": "*",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Effect": "Deny",
+    }
     policy["Statement"] = [*policy["Statement"], statement]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
     return {"before": before}
@@ -248,10 +256,12 @@ def _make_table(bench: Bench, kind: str) -> None:
     api.delete_table(TableName=name)
     api.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
     api.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", Tags=tags,
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        Tags=tags,
         AttributeDefinitions=[{"AttributeName": "image_id", "AttributeType": kind}],
         KeySchema=[{"AttributeName": "image_id", "KeyType": "HASH"}],
-    )  # fmt: skip
+    )
     api.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
 
 

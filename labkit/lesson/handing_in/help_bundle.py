@@ -25,10 +25,14 @@ FOLDER = "help"
 ERRORS, DOCTOR, MACHINE, LIST = (f"{FOLDER}/{name}.txt" for name in ("errors", "doctor", "machine", "list"))
 _LINES, _LONGEST = 200, 300_000
 _WHAT: Mapping[str, str] = {
-    ERRORS: "the last errors that were told", DOCTOR: "what the doctor finds", MACHINE: "versions, system, cloud",
-    f"{FOLDER}/cloud.log": "the local cloud's log", f"{FOLDER}/server.log": "the server's journal",
-    f"{FOLDER}/boot.log": "the boot script's output", f"{FOLDER}/function.log": "the function's log",
-}  # fmt: skip
+    ERRORS: "the last errors that were told",
+    DOCTOR: "what the doctor finds",
+    MACHINE: "versions, system, cloud",
+    f"{FOLDER}/cloud.log": "the local cloud's log",
+    f"{FOLDER}/server.log": "the server's journal",
+    f"{FOLDER}/boot.log": "the boot script's output",
+    f"{FOLDER}/function.log": "the function's log",
+}
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,13 @@ def _windows_users() -> list[str]:
 
 
 def _said(context: Context, workspace: Workspace | None) -> Iterator[tuple[str, str]]:
-    yield DOCTOR, "".join(f"{each.state:<5} {each.name}: {each.text}{f'  Do: {each.do}' if each.do else ''}\n"
-                          for each in doctor.examine(str(context.places.root)))  # fmt: skip
+    yield (
+        DOCTOR,
+        "".join(
+            f"{each.state:<5} {each.name}: {each.text}{f'  Do: {each.do}' if each.do else ''}\n"
+            for each in doctor.examine(str(context.places.root))
+        ),
+    )
     errors = last_errors.read(context.places.state)
     yield ERRORS, "".join(f"{e.at}  ./lab {e.command}\n  {e.message}\n  → {e.hint}\n" for e in errors)
     yield MACHINE, _machine(context, workspace)
@@ -141,8 +150,10 @@ def _running(context: Context, workspace: Workspace) -> Iterator[tuple[str, str]
     if not outputs or context.cloud.running() is None:
         return
     reads: Mapping[str, Callable[[Context, Mapping[str, str]], list[str]]] = {
-        "server": logs.server, "boot": logs.boot, "function": logs.function,
-    }  # fmt: skip
+        "server": logs.server,
+        "boot": logs.boot,
+        "function": logs.function,
+    }
     for name, read in reads.items():
         try:
             lines = read(context, outputs)

@@ -23,9 +23,14 @@ MANIFEST = "manifest.json"
 MAX_BYTES = 20 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: what the kit knows that belongs to the submission, by its name in the pack
-_RECORDS = {"record/workspace.json": "workspace.json", "record/trouble.json": "trouble.json",
-            "record/break.json": "break.json", "record/prediction.json": "prediction.json",
-            "record/destroyed.json": "destroyed.json", "record/skipped.json": "skipped.json"}  # fmt: skip
+_RECORDS = {
+    "record/workspace.json": "workspace.json",
+    "record/trouble.json": "trouble.json",
+    "record/break.json": "break.json",
+    "record/prediction.json": "prediction.json",
+    "record/destroyed.json": "destroyed.json",
+    "record/skipped.json": "skipped.json",
+}
 
 
 def judged_records(workspace: Workspace) -> dict[str, Path]:
@@ -82,10 +87,15 @@ def archive(files: Mapping[str, bytes]) -> bytes:
 def _manifest(files: Mapping[str, bytes], workspace: Workspace) -> bytes:
     record = workspace.record
     value = {
-        "format": 1, "kit": labkit.__version__, "student": record.student, "code": record.code,
-        "engine": record.engine, "fingerprint": workspace.fingerprint(), "steps": record.steps,
+        "format": 1,
+        "kit": labkit.__version__,
+        "student": record.student,
+        "code": record.code,
+        "engine": record.engine,
+        "fingerprint": workspace.fingerprint(),
+        "steps": record.steps,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
-    }  # fmt: skip
+    }
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 

@@ -77,9 +77,13 @@ def destroy(context: Context) -> Lines:
     if context.wanted_engine == "terraform":
         gone = f"{_terraform(context)} destroy -auto-approve"
     return _lines(
-        gone, f"aws ec2 describe-vpcs {mine}", f"aws ec2 describe-instances {mine}", "aws s3 ls",
-        "aws dynamodb list-tables", "aws lambda list-functions",
-    )  # fmt: skip
+        gone,
+        f"aws ec2 describe-vpcs {mine}",
+        f"aws ec2 describe-instances {mine}",
+        "aws s3 ls",
+        "aws dynamodb list-tables",
+        "aws lambda list-functions",
+    )
 
 
 def _send(outputs: Mapping[str, str], url: str) -> Lines:

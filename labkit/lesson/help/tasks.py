@@ -45,9 +45,14 @@ def _row(known: Known) -> str:
 
 def _data(known: Known) -> Mapping[str, Any]:
     return {
-        "name": known.gap.name, "written": known.place.written, "state": known.state, "line": known.place.line,
-        "earned": known.earned, "points": known.points, "lost": list(known.lost),
-    }  # fmt: skip
+        "name": known.gap.name,
+        "written": known.place.written,
+        "state": known.state,
+        "line": known.place.line,
+        "earned": known.earned,
+        "points": known.points,
+        "lost": list(known.lost),
+    }
 
 
 def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:

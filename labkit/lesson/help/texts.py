@@ -69,22 +69,30 @@ class Texts:
         """The glossary, in its own order."""
         return tuple(
             Term(
-                t.text("name"), t.text("says"), t.optional_text("own"), t.optional_text("unlike"),
+                t.text("name"),
+                t.text("says"),
+                t.optional_text("own"),
+                t.optional_text("unlike"),
                 t.texts("aliases", optional=True),
             )
             for t in self._tables("glossary", "term")
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def cards(self) -> tuple[Card, ...]:
         """The cards, in their own order."""
         return tuple(
             Card(
-                c.text("name"), c.optional_text("terraform"), c.optional_text("cloudformation"), c.text("says"),
-                c.mapping("arguments"), c.text("document"), c.texts("aliases", optional=True),
+                c.text("name"),
+                c.optional_text("terraform"),
+                c.optional_text("cloudformation"),
+                c.text("says"),
+                c.mapping("arguments"),
+                c.text("document"),
+                c.texts("aliases", optional=True),
             )
             for c in self._tables("cards", "card")
-        )  # fmt: skip
+        )
 
     @functools.cached_property
     def hints(self) -> tuple[Hint, ...]:

@@ -64,10 +64,14 @@ class Trouble:
         before = value["stuck"] or {}
         same = before.get("gap") == failed.gap and before.get("symptom") == failed.symptom
         value["stuck"] = {
-            "step": step, "check": failed.name, "gap": failed.gap, "symptom": failed.symptom,
-            "reason": failed.reason, "tries": before.get("tries", 0) + 1 if same else 1,
+            "step": step,
+            "check": failed.name,
+            "gap": failed.gap,
+            "symptom": failed.symptom,
+            "reason": failed.reason,
+            "tries": before.get("tries", 0) + 1 if same else 1,
             "since": before["since"] if same else self._now().isoformat(timespec="seconds"),
-        }  # fmt: skip
+        }
         state.write_json(self._path, value)
 
     def stuck(self) -> Stuck | None:

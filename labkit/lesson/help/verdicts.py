@@ -28,9 +28,13 @@ SIGNS: Mapping[State, str] = {
     "holds": "✓",
 }
 MEANS: Mapping[State, str] = {
-    "holds": "tried, and it holds", "fails": "tried, and it does not hold", "untried": "written, not tried yet",
-    "open": "not written", "given": "given in your course", "skipped": "skipped: the reference stands in, without points",
-}  # fmt: skip
+    "holds": "tried, and it holds",
+    "fails": "tried, and it does not hold",
+    "untried": "written, not tried yet",
+    "open": "not written",
+    "given": "given in your course",
+    "skipped": "skipped: the reference stands in, without points",
+}
 
 
 @dataclass(frozen=True)

@@ -193,12 +193,17 @@ def report(plan: Plan, requests: Sequence[Request], about: Mapping[str, Any]) ->
     colds = [request.init for request in requests if request.init]
     took = max((r.at + r.client / 1000 for r in requests), default=0.0)
     return {
-        "format": 1, "plan": asdict(plan), "about": dict(about), "requests": [asdict(r) for r in requests],
-        "statuses": dict(statuses), "success_rate": round(good / len(requests), 4) if requests else 0.0,
-        "per_second": round(len(requests) / took, 2) if took else 0.0, "cold_starts": summary(colds),
+        "format": 1,
+        "plan": asdict(plan),
+        "about": dict(about),
+        "requests": [asdict(r) for r in requests],
+        "statuses": dict(statuses),
+        "success_rate": round(good / len(requests), 4) if requests else 0.0,
+        "per_second": round(len(requests) / took, 2) if took else 0.0,
+        "cold_starts": summary(colds),
         "layers": {name: summary(values) for name, values in layers(requests, cold=plan.cold).items()},
         "billed_ms": summary([r.billed for r in requests if r.billed]),
-    }  # fmt: skip
+    }
 
 
 def inconsistent(requests: Sequence[Request]) -> list[str]:

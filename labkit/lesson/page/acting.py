@@ -44,9 +44,14 @@ class Runner:
                 return False
             self._step, self._lines = step, []
             self._process = subprocess.Popen(
-                self._command(step), cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, text=True, errors="replace",
-            )  # fmt: skip
+                self._command(step),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
             self._reader = threading.Thread(target=_read, args=(self._process, self._lines), daemon=True)
             self._reader.start()
             return True

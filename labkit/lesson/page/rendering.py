@@ -22,9 +22,12 @@ def render(view: View, *, stamp: str = "", job: Job | None = None, may_run: Sequ
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     template = environment.get_template("page.html.jinja")
     return template.render(
         view=view, columns=_COLUMNS, states=_STATES, marks=path.MARKS, job=job, may_run=may_run, stamp=stamp

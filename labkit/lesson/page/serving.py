@@ -146,9 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
 def headers(kind: str) -> Mapping[str, str]:
     """What every answer has: its type, and what a browser may do with it."""
     return {
-        "Content-Type": kind, "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin", "Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
-    }  # fmt: skip
+        "Content-Type": kind,
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
 
 
 def _get(site: Site, name: str) -> Answer:

@@ -126,10 +126,12 @@ def _lesson(context: Context, _: list[str]) -> dict[str, Any]:
     verdicts = Verdicts(context)
     earned, tried, total = verdicts.points()
     return {
-        "steps": list(_steps(context)), "gaps": list(_gaps(context, verdicts)), "score": _score(context),
+        "steps": list(_steps(context)),
+        "gaps": list(_gaps(context, verdicts)),
+        "score": _score(context),
         "stuck": Trouble(context.workspace).stuck(),
         "points": f"{earned:g} of {tried} points tried, {total} in all" if total else "",
-    }  # fmt: skip
+    }
 
 
 def _steps(context: Context) -> Iterator[StepRow]:

@@ -24,11 +24,14 @@ _WORDS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("gap store",), "store"),
     (("gap record",), "record"),
     (("accessdenied", "not authorized"), "server-policy"),
-    (("s3_bucket", "dynamodb_table", "invalid bucket name", "no bucket", "bucket none", "object_prefix"), "unit"),
+    (
+        ("s3_bucket", "dynamodb_table", "invalid bucket name", "no bucket", "bucket none", "object_prefix"),
+        "unit",
+    ),
     (("putitem operation", "updateitem operation"), "record"),
     (("putobject operation",), "store"),
     (("keyerror", "typeerror", '"body" must be text'), "lambda-answers"),
-)  # fmt: skip
+)
 _DENIED = re.compile(r"perform: (?P<action>[\w:]+) on resource: \"?(?P<resource>[^\s\"]+)")
 _VARIABLES = ("AWS_REGION", "S3_BUCKET", "DYNAMODB_TABLE", "OBJECT_PREFIX", "LAB_TOKEN", "PORT")
 

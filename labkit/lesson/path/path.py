@@ -113,9 +113,14 @@ def scene_of(
         return Scene(function, instance, port, boot, None)
     groups = topology.groups_of(server)
     return Scene(
-        function, instance, port, boot, trace(topology, caller.name, server.address, port),
-        tuple(rule for group in groups for rule in group.ingress), tuple(group.group_id for group in groups),
-    )  # fmt: skip
+        function,
+        instance,
+        port,
+        boot,
+        trace(topology, caller.name, server.address, port),
+        tuple(rule for group in groups for rule in group.ingress),
+        tuple(group.group_id for group in groups),
+    )
 
 
 # ---- The hops ---------------------------------------------------------------------------------------
@@ -152,15 +157,25 @@ def _client(scene: Scene) -> Hop | None:
 def _function(scene: Scene) -> Hop | None:
     if not scene.network.get("SubnetIds"):
         return Hop(
-            "function", "bad", "your function is not inside your network", "your subnet, and the function's own group",
-            "lambda-network", "outside", "vpc",
-        )  # fmt: skip
+            "function",
+            "bad",
+            "your function is not inside your network",
+            "your subnet, and the function's own group",
+            "lambda-network",
+            "outside",
+            "vpc",
+        )
     if scene.flask_url.rstrip("/") == scene.wanted_url:
         return None
     return Hop(
-        "function", "bad", f"EC2_FLASK_URL is {scene.flask_url or 'not set'}", scene.wanted_url,
-        "lambda-network", "address", "private address",
-    )  # fmt: skip
+        "function",
+        "bad",
+        f"EC2_FLASK_URL is {scene.flask_url or 'not set'}",
+        scene.wanted_url,
+        "lambda-network",
+        "address",
+        "private address",
+    )
 
 
 def _vpc(scene: Scene) -> Hop | None:
@@ -244,8 +259,12 @@ def _health(scene: Scene, status: int, message: str, seconds: float) -> Hop:
 
 
 _JUDGES: Mapping[str, Callable[[Scene], Hop | None]] = {
-    "client": _client, "function": _function, "vpc": _vpc, "door": _door, "boot": _boot,
-}  # fmt: skip
+    "client": _client,
+    "function": _function,
+    "vpc": _vpc,
+    "door": _door,
+    "boot": _boot,
+}
 
 
 # ---- Drawing -------------------------------------------------------------------------------------------

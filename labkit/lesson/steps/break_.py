@@ -110,9 +110,14 @@ def _contract(context: Context, outputs: Mapping[str, str]) -> list[CheckResult]
 def _contract_check(context: Context, name: str, status: int, problem: str) -> CheckResult:
     gap = "lambda-call" if "attempt" in problem else "lambda-answers"
     return CheckResult(
-        f"{name}: {status}", not problem, problem, hint=where(context, gap) if problem else "",
-        gap=gap if problem else "", expected=str(status), found=problem,
-    )  # fmt: skip
+        f"{name}: {status}",
+        not problem,
+        problem,
+        hint=where(context, gap) if problem else "",
+        gap=gap if problem else "",
+        expected=str(status),
+        found=problem,
+    )
 
 
 # ---- The hunt -------------------------------------------------------------------------------------------

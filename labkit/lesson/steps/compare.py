@@ -44,9 +44,11 @@ def run(context: Context) -> StepResult:
     context.note("About two minutes, most of them Terraform's own waits. Your own lab is not touched.")
     trials = [_trial(context, name) for name in NAMES]
     value = {
-        "format": 1, "about": _about(context), "trials": [trial.evidence() for trial in trials],
+        "format": 1,
+        "about": _about(context),
+        "trials": [trial.evidence() for trial in trials],
         "differences": [_differs(d) for d in compare(*(trial.inventory for trial in trials))],
-    }  # fmt: skip
+    }
     state.write_json(context.workspace.path / comparison.DATA, value)
     comparison.begin(context.workspace.path)
     return _result(context, value, other)
@@ -84,9 +86,11 @@ def _differs(difference: Difference) -> str:
 def _about(context: Context) -> Mapping[str, Any]:
     target = context.clients.target
     return {
-        "target": target.name, "region": target.region, "fingerprint": context.workspace.fingerprint(),
+        "target": target.name,
+        "region": target.region,
+        "fingerprint": context.workspace.fingerprint(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
+    }
 
 
 def _other(context: Context) -> Mapping[str, Any] | None:

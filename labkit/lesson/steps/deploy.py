@@ -63,9 +63,11 @@ def check(context: Context) -> StepResult:
 
 def _checks(context: Context, deployment: Deployment) -> StepResult:
     complete = CheckResult(
-        "your deployment is complete", deployment.status == "complete",
-        deployment.reason or deployment.status, hint="Create it:  ./lab deploy",
-    )  # fmt: skip
+        "your deployment is complete",
+        deployment.status == "complete",
+        deployment.reason or deployment.status,
+        hint="Create it:  ./lab deploy",
+    )
     if not complete.passed:
         return StepResult((complete,))
     outputs = all_outputs(deployment.outputs)
@@ -84,9 +86,11 @@ def all_outputs(outputs: Mapping[str, str]) -> CheckResult:
     """Whether every output is there that the steps look things up by: a student may have removed one."""
     missing = [name for name in OUTPUTS if name not in outputs]
     return CheckResult(
-        "all outputs are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
+        "all outputs are there",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else "",
         hint="Compare the outputs in your file with:  ./lab diff",
-    )  # fmt: skip
+    )
 
 
 def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -> CheckResult:
@@ -97,9 +101,14 @@ def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -
     instance = deployment.outputs["InstanceId"]
     if (state := power.state_of(context.clients, instance)) != "running":
         return CheckResult(
-            "your server is running", False, f"it is {state}", hint=power.start(instance),
-            expected="running", found=state, symptom="stopped",
-        )  # fmt: skip
+            "your server is running",
+            False,
+            f"it is {state}",
+            hint=power.start(instance),
+            expected="running",
+            found=state,
+            symptom="stopped",
+        )
     if boot.get("state") == "unknown" and context.on_aws:
         return CheckResult(
             "the server runs; AWS does not say yet how its boot script ended (step 04 looks)", True
@@ -114,7 +123,11 @@ def _booted(context: Context, deployment: Deployment, boot: Mapping[str, Any]) -
         )  # fmt: skip
     last = " ⏎ ".join(boot.get("log", [])[-5:])
     return CheckResult(
-        name, False, f"it ended with {status}. Last lines: {last}",
+        name,
+        False,
+        f"it ended with {status}. Last lines: {last}",
         hint="Mend flask_server_startup.sh, then deploy again:  ./lab deploy",
-        expected="exit status 0", found=status, gap="unit",
-    )  # fmt: skip
+        expected="exit status 0",
+        found=status,
+        gap="unit",
+    )

@@ -66,12 +66,17 @@ def check(context: Context) -> StepResult:
     return StepResult(
         (
             CheckResult(
-                "nothing is left", not left, f"still there: {found}" if left else "",
-                hint=_next(left), expected="nothing", found=found,
+                "nothing is left",
+                not left,
+                f"still there: {found}" if left else "",
+                hint=_next(left),
+                expected="nothing",
+                found=found,
             ),
         ),
-        costs, commands=byhand.destroy(context),
-    )  # fmt: skip
+        costs,
+        commands=byhand.destroy(context),
+    )
 
 
 def _next(left: Sequence[Survivor]) -> str:
@@ -113,10 +118,15 @@ def _keep_proof(context: Context, engine: str, listed: CheckResult) -> None:
     """What was looked for and found, for the pack: .lab/destroyed.json."""
     workspace, variant = context.workspace, context.workspace.variant
     proof = {
-        "format": 1, "at": workspace.clock().isoformat(timespec="seconds"), "engine": engine,
-        "target": context.clients.target.name, "name": variant.name, "tag": variant.code,
-        "left": listed.found, "fingerprint": workspace.fingerprint(),
-    }  # fmt: skip
+        "format": 1,
+        "at": workspace.clock().isoformat(timespec="seconds"),
+        "engine": engine,
+        "target": context.clients.target.name,
+        "name": variant.name,
+        "tag": variant.code,
+        "left": listed.found,
+        "fingerprint": workspace.fingerprint(),
+    }
     state.write_json(workspace.kept / "destroyed.json", proof)
 
 

@@ -95,9 +95,11 @@ def _tell_of_another(context: Context, student: str, *, solution: bool) -> None:
 def _files_there(context: Context) -> CheckResult:
     missing = context.workspace.missing()
     return CheckResult(
-        "your files are there", not missing, f"missing: {', '.join(missing)}" if missing else "",
+        "your files are there",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else "",
         hint="Make them again:  ./lab generate" if missing else "",
-    )  # fmt: skip
+    )
 
 
 def _builds(context: Context) -> CheckResult:

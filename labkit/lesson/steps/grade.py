@@ -29,13 +29,16 @@ def check(context: Context) -> StepResult:
 def _step(context: Context, *, deployed: bool) -> StepResult:
     workspace = context.workspace
     request = Request(
-        root=context.places.root, student=workspace.variant.student, source=workspace.path,
+        root=context.places.root,
+        student=workspace.variant.student,
+        source=workspace.path,
         engine=context.options.engine or workspace.record.engine,
         deployed=context.cloud.folder if deployed else None,
         outputs=workspace.record.deployed.get("outputs", {}),
         result=context.places.state / "grading" / workspace.variant.student / "result.json",
-        state=context.places.state / "grading", own=True,
-    )  # fmt: skip
+        state=context.places.state / "grading",
+        own=True,
+    )
     result = by_course(grade(request, context.emit), context.places.root, notes.hints(workspace.path))
     mark = result.mark.final if result.mark else None
     return StepResult(
@@ -67,10 +70,14 @@ def _judged(result: Result) -> CheckResult:
 def _failed(line: LineResult) -> CheckResult:
     verdict = line.verdict
     return CheckResult(
-        f"{line.id}: {line.title} (-{words.points(line.lost)})", False, verdict.reason,
+        f"{line.id}: {line.title} (-{words.points(line.lost)})",
+        False,
+        verdict.reason,
         hint=f"Go back to {words.back_to(line)}" + (f": {verdict.hint}" if verdict.hint else ""),
-        expected=verdict.expected, found=verdict.found, gap=line.gap,
-    )  # fmt: skip
+        expected=verdict.expected,
+        found=verdict.found,
+        gap=line.gap,
+    )
 
 
 def _facts(result: Result) -> tuple[tuple[str, str], ...]:

@@ -103,9 +103,11 @@ def _plan(context: Context) -> Plan:
     options = context.options.extra
     cold = bool(options.get("cold"))
     plan = Plan(
-        rate=float(options.get("rate", RATE)), clients=int(options.get("clients", 0)), cold=cold,
+        rate=float(options.get("rate", RATE)),
+        clients=int(options.get("clients", 0)),
+        cold=cold,
         seconds=float(options.get("seconds", COLD_SECONDS if cold else SECONDS)),
-    )  # fmt: skip
+    )
     if not (0.1 <= plan.rate <= 200 and 1 <= plan.seconds <= 3600 and 0 <= plan.clients <= 32):
         raise UsageError(
             "Rate 0.1 to 200 a second, 1 to 3600 seconds, at most 32 clients.",
@@ -128,11 +130,16 @@ def _about(context: Context, outputs: Mapping[str, str]) -> Mapping[str, Any]:
     memory = api.get_function_configuration(FunctionName=outputs["LambdaFunctionName"])["MemorySize"]
     target, variant = context.clients.target, context.workspace.variant
     return {
-        "student": variant.student, "code": variant.code, "target": target.name, "region": target.region,
+        "student": variant.student,
+        "code": variant.code,
+        "target": target.name,
+        "region": target.region,
         **({"rehearsal": True} if aws.is_rehearsed() and context.on_aws else {}),
-        "memory_mb": memory, "expected_median_ms": context.options.extra.get("expect"),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "fingerprint": context.workspace.fingerprint(),
-    }  # fmt: skip
+        "memory_mb": memory,
+        "expected_median_ms": context.options.extra.get("expect"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "fingerprint": context.workspace.fingerprint(),
+    }
 
 
 def _result(

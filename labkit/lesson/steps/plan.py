@@ -72,10 +72,12 @@ def check(context: Context) -> StepResult:
 
 def _valid(findings: Sequence[Finding]) -> CheckResult:
     return CheckResult(
-        "your files are valid", not findings, str(findings[0]) if findings else "",
+        "your files are valid",
+        not findings,
+        str(findings[0]) if findings else "",
         hint="Mend the line, then:  ./lab plan" if findings else "",
         details=tuple(str(finding)[:76] for finding in findings[1:6]),
-    )  # fmt: skip
+    )
 
 
 def _planned(engine: Engine) -> tuple[Plan | None, CheckResult]:
@@ -89,11 +91,14 @@ def _planned(engine: Engine) -> tuple[Plan | None, CheckResult]:
 def _protected(context: Context, engine: str) -> CheckResult:
     missing = policy.bucket_protection(context.workspace.files(), engine)
     return CheckResult(
-        "your bucket is protected", not missing,
-        f"an overwritten image is lost, or strangers may come in: no {', no '.join(missing)}" if missing else "",
+        "your bucket is protected",
+        not missing,
+        f"an overwritten image is lost, or strangers may come in: no {', no '.join(missing)}"
+        if missing
+        else "",
         hint=where(context, "bucket-protection", "./lab plan") if missing else "",
         gap="bucket-protection" if missing else "",
-    )  # fmt: skip
+    )
 
 
 def _warn(context: Context, engine: str) -> None:

@@ -62,9 +62,7 @@ def run(context: Context) -> StepResult:
     data = {"seconds": [round(t, 4) for t in times]}
     about = {"target": context.target, "rehearsal": aws.is_rehearsed()}
     log = f"a cold start's REPORT line into work/{context.workspace.path.name}/{answers.FILE} (1 point)"
-    facts = (
-        *_facts(outputs, times, sent.answer.request_id, likeaws.remark(about)), ("Write down", log),
-    )  # fmt: skip
+    facts = (*_facts(outputs, times, sent.answer.request_id, likeaws.remark(about)), ("Write down", log))
     return StepResult(tuple(checks), facts, data, byhand.process(outputs, sent.url))
 
 
@@ -97,9 +95,14 @@ def _judge(context: Context, outputs: Mapping[str, str], sent: Sent) -> CheckRes
     if sent.answer.status != 200 or not isinstance(result, Mapping):
         found = diagnosis.explain(context, outputs, sent.answer)
         return CheckResult(
-            name, False, found.reason, _next(context, found, sent.answer.status), gap=found.gap,
-            symptom=found.symptom, details=found.details,
-        )  # fmt: skip
+            name,
+            False,
+            found.reason,
+            _next(context, found, sent.answer.status),
+            gap=found.gap,
+            symptom=found.symptom,
+            details=found.details,
+        )
     wrong = _wrong_object(context, outputs, sent, result) or _wrong_row(context, outputs, sent, result)
     if wrong:
         gap, reason = wrong

@@ -331,9 +331,13 @@ def _start_keeper(
     with theirs:
         process = subprocess.Popen(
             [python, "-I", "-c", _START, str(theirs.fileno()), "fork" if forks else "spawn", *preload],
-            pass_fds=[theirs.fileno(), *([users.descriptor] if users else [])], env=_CLEAN, cwd="/", stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            pass_fds=[theirs.fileno(), *([users.descriptor] if users else [])],
+            env=_CLEAN,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     answer, _ = keeper.receive(ours)
     if answer is None or "error" in answer:
         ours.close()

@@ -184,8 +184,11 @@ def _spawn(order: Order, standard: list[int], reply: int) -> int:
     numbers = [reader, reply, *standard]
     process = subprocess.Popen(
         [sys.executable, "-I", "-c", code, *map(str, numbers)],
-        pass_fds=numbers, start_new_session=True, env=dict(os.environ), cwd="/",
-    )  # fmt: skip
+        pass_fds=numbers,
+        start_new_session=True,
+        env=dict(os.environ),
+        cwd="/",
+    )
     os.close(reader)
     with os.fdopen(writer, "w", encoding="utf-8") as file:
         file.write(order.to_json())

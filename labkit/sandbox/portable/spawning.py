@@ -54,9 +54,13 @@ def _exec(ruleset: int, path: str, argv: Sequence[str], env: Mapping[str, str]) 
 
 
 def _begin(
-    file_actions: Iterable[tuple[Any, ...]], setsid: bool, mask: Iterable[int], defaults: Iterable[int], writer: int,
+    file_actions: Iterable[tuple[Any, ...]],
+    setsid: bool,
+    mask: Iterable[int],
+    defaults: Iterable[int],
+    writer: int,
     run: Callable[[], object],
-) -> NoReturn:  # fmt: skip
+) -> NoReturn:
     """In the child: as posix_spawn would; what goes wrong is written as its number."""
     try:
         signal.set_wakeup_fd(-1)

@@ -31,8 +31,9 @@ class NetworkAclEntry(Ec2Resource):
     updatable = frozenset({"Protocol", "RuleAction", "CidrBlock", "Ipv6CidrBlock", "PortRange", "Icmp"})
     emulated = frozenset({*key, *updatable})
     inside: ClassVar[Mapping[str, frozenset[str]]] = {
-        "PortRange": frozenset({"From", "To"}), "Icmp": frozenset({"Code", "Type"}),
-    }  # fmt: skip
+        "PortRange": frozenset({"From", "To"}),
+        "Icmp": frozenset({"Code", "Type"}),
+    }
     gone = frozenset({"InvalidNetworkAclEntry.NotFound", "InvalidNetworkAclID.NotFound"})
 
     def create(self, ctx: Context, new: Properties) -> str:
@@ -91,7 +92,8 @@ class SubnetNetworkAclAssociation(Ec2Resource):
     def _acls(self, ctx: Context, **filters: str) -> list[Any]:
         """The ACLs that fit; two underscores stand for a dot, one for a dash."""
         wanted = [
-            {"Name": name.replace("__", ".").replace("_", "-"), "Values": [value]} for name, value in filters.items()
-        ]  # fmt: skip
+            {"Name": name.replace("__", ".").replace("_", "-"), "Values": [value]}
+            for name, value in filters.items()
+        ]
         found: list[Any] = self.call(ctx, "describe_network_acls", Filters=wanted)["NetworkAcls"]
         return found

@@ -253,8 +253,9 @@ class ElasticIpAssociation(Ec2Resource):
     type_name = "AWS::EC2::EIPAssociation"
     create_call, identity = "associate_address", "AssociationId"
     arguments: ClassVar[Mapping[str, str]] = {
-        **same("AllocationId", "InstanceId", "NetworkInterfaceId", "PrivateIpAddress"), "EIP": "PublicIp",
-    }  # fmt: skip
+        **same("AllocationId", "InstanceId", "NetworkInterfaceId", "PrivateIpAddress"),
+        "EIP": "PublicIp",
+    }
     delete_call, id_argument = "disassociate_address", "AssociationId"
     gone = frozenset({"InvalidAssociationID.NotFound"})
 

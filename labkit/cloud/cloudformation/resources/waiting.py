@@ -52,11 +52,16 @@ class WaitCondition(Handler):
         if "Handle" not in new:
             return
         await_all(
-            ctx.signals, str(new["Handle"]), Expected(int(new.get("Count", 1)), float(new["Timeout"])), ctx.until,
+            ctx.signals,
+            str(new["Handle"]),
+            Expected(int(new.get("Count", 1)), float(new["Timeout"])),
+            ctx.until,
             told=lambda signal: None,
             late="WaitCondition timed out. Received {received} conditions when expecting {count}",
-            failed=lambda signal: f"WaitCondition received failed message: '{signal.reason}' for uniqueId: {signal.unique_id}",
-        )  # fmt: skip
+            failed=lambda signal: (
+                f"WaitCondition received failed message: '{signal.reason}' for uniqueId: {signal.unique_id}"
+            ),
+        )
 
     def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
         """Wait again where the handle is another one."""

@@ -92,9 +92,11 @@ def _out_of_time(moment: str, wire: Wire, now: float, age: float) -> Refused:
     """In the words of everybody but S3; `age` in seconds, negative for what is not yet."""
     if wire == "ec2":
         return Refused(400, "RequestExpired", "Request has expired.")
-    sign, word = ("-", "Signature expired: {} is now earlier than") if age > 0 else (
-        "+", "Signature not yet current: {} is still later than"
-    )  # fmt: skip
+    sign, word = (
+        ("-", "Signature expired: {} is now earlier than")
+        if age > 0
+        else ("+", "Signature not yet current: {} is still later than")
+    )
     edge = _basic(now - SKEW if age > 0 else now + SKEW)
     return refusals.out_of_scope(wire, f"{word.format(moment)} {edge} ({_basic(now)} {sign} 15 min.)")
 

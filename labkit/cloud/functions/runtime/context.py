@@ -98,8 +98,10 @@ class LambdaContext(_Record):
 
 def _variables() -> dict[str, str | None]:
     names = {
-        "log_group_name": "AWS_LAMBDA_LOG_GROUP_NAME", "log_stream_name": "AWS_LAMBDA_LOG_STREAM_NAME",
-        "function_name": "AWS_LAMBDA_FUNCTION_NAME", "function_version": "AWS_LAMBDA_FUNCTION_VERSION",
+        "log_group_name": "AWS_LAMBDA_LOG_GROUP_NAME",
+        "log_stream_name": "AWS_LAMBDA_LOG_STREAM_NAME",
+        "function_name": "AWS_LAMBDA_FUNCTION_NAME",
+        "function_version": "AWS_LAMBDA_FUNCTION_VERSION",
         "memory_limit_in_mb": "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    }  # fmt: skip
+    }
     return {name: os.environ.get(variable) for name, variable in names.items()}

@@ -16,10 +16,14 @@ SCRIPT = FOLDER + "/instance/scripts/part-001"
 SEMAPHORE = FOLDER + "/instance/sem/config_scripts_user"
 FINISHED = FOLDER + "/instance/boot-finished"
 _KINDS = {
-    b"#cloud-config": "cloud-config", b"#cloud-boothook": "cloud-boothook", b"#include": "include",
-    b"## template: jinja": "jinja2", b"Content-Type:": "multipart", b"MIME-Version:": "multipart",
+    b"#cloud-config": "cloud-config",
+    b"#cloud-boothook": "cloud-boothook",
+    b"#include": "include",
+    b"## template: jinja": "jinja2",
+    b"Content-Type:": "multipart",
+    b"MIME-Version:": "multipart",
     b"\x1f\x8b": "gzip",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

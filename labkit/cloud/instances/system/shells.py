@@ -58,9 +58,14 @@ class Shells:
         os.chdir("/root")
         try:
             return os.posix_spawn(
-                program[0], program, self._environment(), file_actions=actions,
-                setsid=True, setsigmask=(), setsigdef=DEFAULT_SIGNALS,
-            )  # fmt: skip
+                program[0],
+                program,
+                self._environment(),
+                file_actions=actions,
+                setsid=True,
+                setsigmask=(),
+                setsigdef=DEFAULT_SIGNALS,
+            )
         finally:
             os.chdir("/")
 

@@ -31,9 +31,13 @@ from labkit.cloud.instances.system.units import Command, Service
 POWER_SIGNALS = tuple(getattr(signal, name) for name in ("SIGPWR",) if hasattr(signal, name))
 #: what this Python handles or ignores, and a program must find at its default
 DEFAULT_SIGNALS = (
-    signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGTERM, signal.SIGINT,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
     *POWER_SIGNALS,
-)  # fmt: skip
+)
 
 _HAS_PROC = os.path.isdir("/proc/self")
 

@@ -104,9 +104,14 @@ def _subnets(ec2: Any) -> Iterator[SubnetRecord]:
             routes = tuple(_routes(ec2, table)) if table is not None else ()
             acl = acls.get(subnet.id)
             yield SubnetRecord(
-                subnet.id, subnet.vpc_id, subnet.cidr_block, subnet.availability_zone, routes,
-                acl.id if acl else "", tuple(_entries(acl)) if acl and not _is_open(acl) else None,
-            )  # fmt: skip
+                subnet.id,
+                subnet.vpc_id,
+                subnet.cidr_block,
+                subnet.availability_zone,
+                routes,
+                acl.id if acl else "",
+                tuple(_entries(acl)) if acl and not _is_open(acl) else None,
+            )
 
 
 def _acls(ec2: Any) -> dict[str, Any]:
@@ -129,9 +134,13 @@ def _entries(acl: Any) -> Iterator[AclEntry]:
     for entry in list(acl.network_acl_entries):
         if entry.cidr_block:
             yield AclEntry(
-                int(entry.rule_number), bool(entry.egress), str(entry.protocol), *_ports(entry),
-                entry.cidr_block, entry.rule_action == "allow",
-            )  # fmt: skip
+                int(entry.rule_number),
+                bool(entry.egress),
+                str(entry.protocol),
+                *_ports(entry),
+                entry.cidr_block,
+                entry.rule_action == "allow",
+            )
 
 
 def _ports(entry: Any) -> tuple[int, int]:

@@ -24,8 +24,10 @@ ReadObject = Callable[[str, str, str], bytes]
 
 
 _CREATING = {
-    "State": "Pending", "StateReason": "The function is being created.", "StateReasonCode": "Creating",
-}  # fmt: skip
+    "State": "Pending",
+    "StateReason": "The function is being created.",
+    "StateReasonCode": "Creating",
+}
 
 
 def no_objects(bucket: str, key: str, version: str) -> bytes:

@@ -119,13 +119,21 @@ def _answer(response: Any, principal: Principal | None, policies: Policies) -> A
     in_force = _in_force(principal, policies) if principal else []
     boundaries = _given(response, "PermissionsBoundaryPolicyInputList")
     resource = response._get_param("ResourcePolicy")
-    caller = principal or Principal("user", str(response._get_param("CallerArn") or f"arn:aws:iam::{ACCOUNT_ID}:user/simulated"), ACCOUNT_ID)  # fmt: skip
+    caller = principal or Principal(
+        "user",
+        str(response._get_param("CallerArn") or f"arn:aws:iam::{ACCOUNT_ID}:user/simulated"),
+        ACCOUNT_ID,
+    )
     simulated = _Simulated(
-        caller, [*in_force, *_given(response, "PolicyInputList")],
+        caller,
+        [*in_force, *_given(response, "PolicyInputList")],
         [PolicyDocument("ResourcePolicy", _parsed(resource))] if resource else [],
         boundaries[0] if boundaries else policies.boundary(principal) if principal else None,
-        {str(e.get("ContextKeyName", "")).lower(): tuple(e.get("ContextKeyValues", ())) for e in response._get_param("ContextEntries", [])},
-    )  # fmt: skip
+        {
+            str(e.get("ContextKeyName", "")).lower(): tuple(e.get("ContextKeyValues", ()))
+            for e in response._get_param("ContextEntries", [])
+        },
+    )
     resources = response._get_param("ResourceArns", []) or ["*"]
     results = [
         _result(simulated, action, arn)
@@ -139,9 +147,12 @@ def _result(simulated: _Simulated, action: str, resource: str) -> dict[str, Any]
     request = Request(simulated.principal, action, (resource,), simulated.context)
     decision = evaluate(request, simulated.policies, simulated.resource_policies, boundary=simulated.boundary)
     answer: dict[str, Any] = {
-        "EvalActionName": action, "EvalResourceName": resource, "EvalDecision": _DECISIONS[decision.reason],
-        "MatchedStatements": _matched(decision, simulated.principal), "MissingContextValues": sorted(_missing(simulated)),
-    }  # fmt: skip
+        "EvalActionName": action,
+        "EvalResourceName": resource,
+        "EvalDecision": _DECISIONS[decision.reason],
+        "MatchedStatements": _matched(decision, simulated.principal),
+        "MissingContextValues": sorted(_missing(simulated)),
+    }
     if simulated.boundary is not None:
         answer["PermissionsBoundaryDecisionDetail"] = {
             "AllowedByPermissionsBoundary": decision.kind != "boundary"

@@ -172,8 +172,11 @@ def _is_text(name: str) -> bool:
 
 
 _KINDS: Mapping[str, Callable[[str], bool]] = {
-    "AWS": is_principal, "Service": is_service, "Federated": _is_provider, "CanonicalUser": _is_text,
-}  # fmt: skip
+    "AWS": is_principal,
+    "Service": is_service,
+    "Federated": _is_provider,
+    "CanonicalUser": _is_text,
+}
 
 
 @cache

@@ -30,11 +30,20 @@ _TOO_LARGE = "Item size has exceeded the maximum allowed size"
 _TOO_LARGE_NOW = "Item size to update has exceeded the maximum allowed size"
 #: (the older key conditions may stand beside the newer filters)
 _LEGACY = (
-    "Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet", "QueryFilter", "ScanFilter",
-)  # fmt: skip
+    "Expected",
+    "ConditionalOperator",
+    "AttributeUpdates",
+    "AttributesToGet",
+    "QueryFilter",
+    "ScanFilter",
+)
 _EXPRESSIONS = (
-    "ConditionExpression", "UpdateExpression", "ProjectionExpression", "FilterExpression", "KeyConditionExpression",
-)  # fmt: skip
+    "ConditionExpression",
+    "UpdateExpression",
+    "ProjectionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+)
 
 
 @dataclass(frozen=True)

@@ -146,9 +146,14 @@ def _page(view: View, request: Mapping[str, Any], binding: Binding, older: str) 
     binding.check_all_used()
     _check_projected(view, request, binding)
     return Page(
-        view, request.get("Limit"), _start(view, request), test, _shown(view, selected, projection),
-        selected == "COUNT", bool(request.get("ConsistentRead")),
-    )  # fmt: skip
+        view,
+        request.get("Limit"),
+        _start(view, request),
+        test,
+        _shown(view, selected, projection),
+        selected == "COUNT",
+        bool(request.get("ConsistentRead")),
+    )
 
 
 def _selected(view: View, request: Mapping[str, Any]) -> str:

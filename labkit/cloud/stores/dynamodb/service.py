@@ -42,10 +42,11 @@ class DynamoDB:
             "DescribeLimits": _describe_limits, "DescribeEndpoints": _describe_endpoints,
         }  # fmt: skip
         self._of_many: Mapping[str, Callable[..., Answer]] = {
-            "BatchGetItem": batches.batch_get_item, "BatchWriteItem": batches.batch_write_item,
+            "BatchGetItem": batches.batch_get_item,
+            "BatchWriteItem": batches.batch_write_item,
             "TransactGetItems": transactions.transact_get_items,
             "TransactWriteItems": partial(transactions.transact_write_items, tokens=self._tokens),
-        }  # fmt: skip
+        }
 
     def partition_key(self, region: str, table: str) -> str | None:
         """The name of a table's partition key, where there is such a table; `table` is its name or ARN."""
@@ -62,8 +63,10 @@ class DynamoDB:
     def answer(self, operation: str, region: str, request: Mapping[str, Any]) -> Answer:
         """What the operation answers. Raises DynamoError."""
         in_tables, of_many, of_items = (
-            self._of_tables.get(operation), self._of_many.get(operation), _OF_ITEMS.get(operation),
-        )  # fmt: skip
+            self._of_tables.get(operation),
+            self._of_many.get(operation),
+            _OF_ITEMS.get(operation),
+        )
         if in_tables is None and of_many is None and of_items is None:
             raise _lacking(operation)
         request = {name: value for name, value in request.items() if value is not None}
@@ -81,9 +84,13 @@ class DynamoDB:
 
 
 _OF_ITEMS: Mapping[str, Callable[[Storage, Table, Mapping[str, Any]], Answer]] = {
-    "GetItem": items.get_item, "PutItem": items.put_item, "UpdateItem": items.update_item,
-    "DeleteItem": items.delete_item, "Query": queries.query, "Scan": queries.scan,
-}  # fmt: skip
+    "GetItem": items.get_item,
+    "PutItem": items.put_item,
+    "UpdateItem": items.update_item,
+    "DeleteItem": items.delete_item,
+    "Query": queries.query,
+    "Scan": queries.scan,
+}
 
 
 def _describe_limits(region: str, request: Mapping[str, Any]) -> Answer:

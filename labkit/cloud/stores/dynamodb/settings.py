@@ -77,8 +77,10 @@ class Settings:
         recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "ENABLED" if since else "DISABLED"}
         if since:
             recovery |= {
-                "RecoveryPeriodInDays": 35, "EarliestRestorableDateTime": since, "LatestRestorableDateTime": time.time(),
-            }  # fmt: skip
+                "RecoveryPeriodInDays": 35,
+                "EarliestRestorableDateTime": since,
+                "LatestRestorableDateTime": time.time(),
+            }
         described = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
         return {"ContinuousBackupsDescription": described}
 

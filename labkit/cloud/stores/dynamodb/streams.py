@@ -45,15 +45,20 @@ def open_stream(storage: Storage, table: Table, view_type: str) -> None:
     arn = f"{table.arn}/stream/{label}"
     first = storage.next_number()
     described = {
-        "StreamArn": arn, "StreamLabel": label, "StreamStatus": "ENABLED", "StreamViewType": view_type,
-        "CreationRequestDateTime": round(now, 3), "TableName": table.name,
+        "StreamArn": arn,
+        "StreamLabel": label,
+        "StreamStatus": "ENABLED",
+        "StreamViewType": view_type,
+        "CreationRequestDateTime": round(now, 3),
+        "TableName": table.name,
         "KeySchema": table.description["KeySchema"],
-    }  # fmt: skip
+    }
     storage.put_stream(arn, {"region": table.region, "described": described, "first": first, "last": None})
     table.description |= {
-        "LatestStreamArn": arn, "LatestStreamLabel": label,
+        "LatestStreamArn": arn,
+        "LatestStreamLabel": label,
         "StreamSpecification": {"StreamEnabled": True, "StreamViewType": view_type},
-    }  # fmt: skip
+    }
 
 
 def close_stream(storage: Storage, table: Table) -> None:
@@ -76,18 +81,24 @@ def record_change(
         return
     view, number = wanted["StreamViewType"], storage.next_number()
     told: dict[str, Any] = {
-        "ApproximateCreationDateTime": int(time.time()), "Keys": table.key.key_of(after or before),
-        "SequenceNumber": sequence_number(number), "SizeBytes": item_size(before) + item_size(after),
+        "ApproximateCreationDateTime": int(time.time()),
+        "Keys": table.key.key_of(after or before),
+        "SequenceNumber": sequence_number(number),
+        "SizeBytes": item_size(before) + item_size(after),
         "StreamViewType": view,
-    }  # fmt: skip
+    }
     if view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES") and after:
         told["NewImage"] = after
     if view in ("OLD_IMAGE", "NEW_AND_OLD_IMAGES") and before:
         told["OldImage"] = before
     record = {
-        "eventID": uuid.uuid4().hex, "eventName": _event(before, after), "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb", "awsRegion": table.region, "dynamodb": told,
-    }  # fmt: skip
+        "eventID": uuid.uuid4().hex,
+        "eventName": _event(before, after),
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": table.region,
+        "dynamodb": told,
+    }
     storage.put_change(
         table.description["LatestStreamArn"], number, record | ({"userIdentity": _TO_LIVE} if expired else {})
     )

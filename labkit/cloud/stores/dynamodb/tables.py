@@ -155,11 +155,15 @@ class Tables:
     def _make(self, region: str, name: str, request: Mapping[str, Any]) -> Table:
         arn = f"arn:aws:dynamodb:{region}:{self._account}:table/{name}"
         description: dict[str, Any] = {
-            "AttributeDefinitions": request["AttributeDefinitions"], "TableName": name,
-            "KeySchema": request["KeySchema"], "CreationDateTime": round(time.time(), 3), "TableArn": arn,
+            "AttributeDefinitions": request["AttributeDefinitions"],
+            "TableName": name,
+            "KeySchema": request["KeySchema"],
+            "CreationDateTime": round(time.time(), 3),
+            "TableArn": arn,
             "TableId": str(uuid.uuid4()),
-            "DeletionProtectionEnabled": bool(request.get("DeletionProtectionEnabled")), "WarmThroughput": _WARM,
-        }  # fmt: skip
+            "DeletionProtectionEnabled": bool(request.get("DeletionProtectionEnabled")),
+            "WarmThroughput": _WARM,
+        }
         descriptions.set_billing(
             description, request.get("BillingMode", "PROVISIONED"), request.get("ProvisionedThroughput")
         )
@@ -181,9 +185,11 @@ class Tables:
     ) -> dict[str, Any]:
         numbers[asked["IndexName"]] = self._storage.next_number()
         index = {
-            "IndexName": asked["IndexName"], "KeySchema": asked["KeySchema"], "Projection": asked["Projection"],
+            "IndexName": asked["IndexName"],
+            "KeySchema": asked["KeySchema"],
+            "Projection": asked["Projection"],
             "IndexArn": f"{arn}/index/{asked['IndexName']}",
-        }  # fmt: skip
+        }
         if is_global:
             index |= {
                 "ProvisionedThroughput": descriptions.throughput(asked.get("ProvisionedThroughput")),

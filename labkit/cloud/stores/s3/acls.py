@@ -21,20 +21,33 @@ EVERYBODY, SIGNED, LOGS = (
     f"{_GROUPS}s3/LogDelivery",
 )
 _CANNED: Mapping[str, Sequence[tuple[str, str]]] = {
-    "private": (), "bucket-owner-full-control": (), "bucket-owner-read": (), "aws-exec-read": (),
-    "public-read": ((EVERYBODY, "READ"),), "public-read-write": ((EVERYBODY, "READ"), (EVERYBODY, "WRITE")),
-    "authenticated-read": ((SIGNED, "READ"),), "log-delivery-write": ((LOGS, "WRITE"), (LOGS, "READ_ACP")),
-}  # fmt: skip
-_HEADERS = {"GrantFullControl": "FULL_CONTROL", "GrantRead": "READ", "GrantReadACP": "READ_ACP",
-            "GrantWrite": "WRITE", "GrantWriteACP": "WRITE_ACP"}  # fmt: skip
+    "private": (),
+    "bucket-owner-full-control": (),
+    "bucket-owner-read": (),
+    "aws-exec-read": (),
+    "public-read": ((EVERYBODY, "READ"),),
+    "public-read-write": ((EVERYBODY, "READ"), (EVERYBODY, "WRITE")),
+    "authenticated-read": ((SIGNED, "READ"),),
+    "log-delivery-write": ((LOGS, "WRITE"), (LOGS, "READ_ACP")),
+}
+_HEADERS = {
+    "GrantFullControl": "FULL_CONTROL",
+    "GrantRead": "READ",
+    "GrantReadACP": "READ_ACP",
+    "GrantWrite": "WRITE",
+    "GrantWriteACP": "WRITE_ACP",
+}
 _OF_BUCKET = {
     "READ": ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"),
-    "WRITE": ("s3:PutObject", "s3:DeleteObject"), "READ_ACP": ("s3:GetBucketAcl",), "WRITE_ACP": ("s3:PutBucketAcl",),
-}  # fmt: skip
+    "WRITE": ("s3:PutObject", "s3:DeleteObject"),
+    "READ_ACP": ("s3:GetBucketAcl",),
+    "WRITE_ACP": ("s3:PutBucketAcl",),
+}
 _OF_OBJECT = {
-    "READ": ("s3:GetObject", "s3:GetObjectVersion"), "READ_ACP": ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
+    "READ": ("s3:GetObject", "s3:GetObjectVersion"),
+    "READ_ACP": ("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
     "WRITE_ACP": ("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
-}  # fmt: skip
+}
 Grants = list[list[str]]
 
 
@@ -204,7 +217,12 @@ def _statements(
 ) -> list[dict[str, Any]]:
     every = [action for each in actions.values() for action in each]
     return [
-        {"Effect": "Allow", "Principal": "*" if who == EVERYBODY else {"AWS": "*"}, "Resource": arns,
-         "Action": every if what == "FULL_CONTROL" else list(actions.get(what, ()))}
-        for who, what in grants if who in (EVERYBODY, SIGNED)
-    ]  # fmt: skip
+        {
+            "Effect": "Allow",
+            "Principal": "*" if who == EVERYBODY else {"AWS": "*"},
+            "Resource": arns,
+            "Action": every if what == "FULL_CONTROL" else list(actions.get(what, ())),
+        }
+        for who, what in grants
+        if who in (EVERYBODY, SIGNED)
+    ]

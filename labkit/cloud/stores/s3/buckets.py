@@ -135,10 +135,14 @@ def list_buckets(engine: Engine, call: Call) -> Reply:
     page = found[:most] if most else found
     paged = most is not None or "BucketRegion" in given or "Prefix" in given
     told = [
-        {"Name": each.name, "CreationDate": each.made, "BucketArn": f"arn:aws:s3:::{each.name}",
-         **({"BucketRegion": each.region} if paged else {})}
+        {
+            "Name": each.name,
+            "CreationDate": each.made,
+            "BucketArn": f"arn:aws:s3:::{each.name}",
+            **({"BucketRegion": each.region} if paged else {}),
+        }
         for each in page
-    ]  # fmt: skip
+    ]
     following = page[-1].name if len(found) > len(page) else None
     output = {"Buckets": told, "Owner": engine.owner, "ContinuationToken": following}
     return Reply(output | {"Prefix": given.get("Prefix")})

@@ -18,8 +18,10 @@ ALGORITHMS = ("CRC32", "CRC32C", "SHA1", "SHA256", "CRC64NVME")
 #: bytes of a checksum
 LENGTHS: Mapping[str, int] = {"CRC32": 4, "CRC32C": 4, "SHA1": 20, "SHA256": 32, "CRC64NVME": 8}
 _POLYNOMIALS: Mapping[str, tuple[int, int]] = {
-    "CRC32": (0xEDB88320, 32), "CRC32C": (0x82F63B78, 32), "CRC64NVME": (0x9A6C9329AC4BC9B5, 64),
-}  # fmt: skip
+    "CRC32": (0xEDB88320, 32),
+    "CRC32C": (0x82F63B78, 32),
+    "CRC64NVME": (0x9A6C9329AC4BC9B5, 64),
+}
 
 
 class Hash(Protocol):

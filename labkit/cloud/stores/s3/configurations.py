@@ -78,14 +78,19 @@ def _check_ownership(document: Mapping[str, Any]) -> Any:
 
 
 def _check_block(document: Mapping[str, Any]) -> Any:
-    return {name: bool(document.get(name, False)) for name in
-            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")}  # fmt: skip
+    return {
+        name: bool(document.get(name, False))
+        for name in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    }
 
 
 ENCRYPTION = Kind(
-    "encryption", "ServerSideEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError",
-    _check_encryption, default=encryption.DEFAULT,
-)  # fmt: skip
+    "encryption",
+    "ServerSideEncryptionConfiguration",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    _check_encryption,
+    default=encryption.DEFAULT,
+)
 BLOCK = Kind(
     "public_access_block",
     "PublicAccessBlockConfiguration",

@@ -37,7 +37,9 @@ def check(configuration: Mapping[str, Any]) -> Mapping[str, Any]:
                 raise invalid_request(f'AllowedHeader "{name}" can not have more than one wildcard.')
         for name in rule.get("ExposeHeaders", ()):
             if "*" in name:
-                raise invalid_request(f'ExposeHeader "{name}" contains wildcard. We currently do not support wildcard for ExposeHeader.')  # fmt: skip
+                raise invalid_request(
+                    f'ExposeHeader "{name}" contains wildcard. We currently do not support wildcard for ExposeHeader.'
+                )
     return configuration
 
 
@@ -60,7 +62,10 @@ def answer_preflight(engine: Engine, bucket: str, environ: Mapping[str, object])
     rule = _rule(rules["CORSRules"], origin, method, names)
     if rule is None:
         words = "This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
-        raise _refused(f"CORSResponse: {words}Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.", method)  # fmt: skip
+        raise _refused(
+            f"CORSResponse: {words}Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+            method,
+        )
     headers = _allowing(rule, origin)
     if names:
         headers.append(("Access-Control-Allow-Headers", ", ".join(names)))

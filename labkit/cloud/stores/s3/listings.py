@@ -200,9 +200,11 @@ def list_object_versions(engine: Engine, call: Call) -> Reply:
 
         page = _fill(wanted, key, below > 0, rows, Page())
     last = page.last_entry
-    following = {} if not page.truncated else {
-        "NextKeyMarker": encode(page.last), "NextVersionIdMarker": last.version if last else None,
-    }  # fmt: skip
+    following = (
+        {}
+        if not page.truncated
+        else {"NextKeyMarker": encode(page.last), "NextVersionIdMarker": last.version if last else None}
+    )
     return Reply({
         "Name": call.bucket, "Prefix": encode(wanted.prefix), "KeyMarker": encode(key), "VersionIdMarker": marker,
         "MaxKeys": wanted.most, "Delimiter": encode(wanted.delimiter) or None,
@@ -257,9 +259,11 @@ def list_multipart_uploads(engine: Engine, call: Call) -> Reply:
 
         page = _fill(wanted, key, number is not None, rows, Page())
     last = page.last_entry
-    following = {} if not page.truncated else {
-        "NextKeyMarker": encode(page.last), "NextUploadIdMarker": last.id if last else None,
-    }  # fmt: skip
+    following = (
+        {}
+        if not page.truncated
+        else {"NextKeyMarker": encode(page.last), "NextUploadIdMarker": last.id if last else None}
+    )
     return Reply({
         "Bucket": call.bucket, "Prefix": encode(wanted.prefix), "KeyMarker": encode(key), "UploadIdMarker": marker,
         "MaxUploads": wanted.most, "Delimiter": encode(wanted.delimiter) or None, "IsTruncated": page.truncated,
@@ -272,7 +276,12 @@ def list_multipart_uploads(engine: Engine, call: Call) -> Reply:
 def _told_upload(engine: Engine, each: Upload, encode: Callable[[str], str]) -> dict[str, Any]:
     sums = each.facts.get("sums") or {}
     return {
-        "UploadId": each.id, "Key": encode(each.key), "Initiated": each.made, "Initiator": engine.owner,
-        "Owner": engine.owner, "StorageClass": each.facts.get("storage", "STANDARD"),
-        "ChecksumAlgorithm": sums.get("algorithm"), "ChecksumType": sums.get("type"),
-    }  # fmt: skip
+        "UploadId": each.id,
+        "Key": encode(each.key),
+        "Initiated": each.made,
+        "Initiator": engine.owner,
+        "Owner": engine.owner,
+        "StorageClass": each.facts.get("storage", "STANDARD"),
+        "ChecksumAlgorithm": sums.get("algorithm"),
+        "ChecksumType": sums.get("type"),
+    }

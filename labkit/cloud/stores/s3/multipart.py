@@ -198,10 +198,15 @@ def _chosen(upload: Upload, stored: Mapping[int, Part], wanted: Sequence[Mapping
     parts = [_one(upload, stored, each) for each in wanted]
     for part in parts[:-1]:
         if part.size < SMALLEST_PART:
-            raise S3Error("EntityTooSmall", details={
-                "ProposedSize": str(part.size), "MinSizeAllowed": str(SMALLEST_PART), "PartNumber": str(part.number),
-                "ETag": part.etag,
-            })  # fmt: skip
+            raise S3Error(
+                "EntityTooSmall",
+                details={
+                    "ProposedSize": str(part.size),
+                    "MinSizeAllowed": str(SMALLEST_PART),
+                    "PartNumber": str(part.number),
+                    "ETag": part.etag,
+                },
+            )
     return parts
 
 
@@ -231,7 +236,7 @@ def _finished(upload: Upload, parts: Sequence[Part], given: Mapping[str, Any]) -
         return facts
     kind = given.get("ChecksumType", sums["type"])
     if kind != sums["type"]:
-        words = f"The upload was created using the {sums['type']} checksum mode. The complete request must use the same checksum mode."  # fmt: skip
+        words = f"The upload was created using the {sums['type']} checksum mode. The complete request must use the same checksum mode."
         raise invalid_request(words)
     name = checksums.member(sums["algorithm"])
     if sums["type"] == "COMPOSITE":

@@ -45,8 +45,11 @@ def put(engine: Engine, call: Call) -> Reply:
     """PutBucketNotificationConfiguration: functions that S3 may call; what is put replaces what was."""
     engine.bucket(call)
     document = dict(call.input["NotificationConfiguration"])
-    for name, what in (("TopicConfigurations", "notifications to SNS"), ("QueueConfigurations", "notifications to SQS"),
-                       ("EventBridgeConfiguration", "notifications to EventBridge")):  # fmt: skip
+    for name, what in (
+        ("TopicConfigurations", "notifications to SNS"),
+        ("QueueConfigurations", "notifications to SQS"),
+        ("EventBridgeConfiguration", "notifications to EventBridge"),
+    ):
         if name in document:
             raise not_emulated(what)
     skipped = bool(call.input.get("SkipDestinationValidation"))

@@ -8,16 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.stores.s3 import (
-    acls,
-    checksums,
-    conditions,
-    encryption,
-    lifecycle,
-    tags,
-    uploads,
-    writing,
-)  # fmt: skip
+from labkit.cloud.stores.s3 import acls, checksums, conditions, encryption, lifecycle, tags, uploads, writing
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply, check_key, shown_version
 from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, no_bucket
@@ -32,10 +23,12 @@ _KEPT = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding",
          "WebsiteRedirectLocation")  # fmt: skip
 _DEFAULT_TYPE = "binary/octet-stream"
 _OVERRIDES = {
-    "ResponseContentType": "ContentType", "ResponseCacheControl": "CacheControl",
-    "ResponseContentDisposition": "ContentDisposition", "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentType": "ContentType",
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
     "ResponseContentLanguage": "ContentLanguage",
-}  # fmt: skip
+}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)").fullmatch
 #: storage classes that need a restoration, or hardware that is not here
 _ELSEWHERE = frozenset(
@@ -237,10 +230,14 @@ def seen(bucket: Bucket, version: Version) -> dict[str, Any]:
     facts = version.facts
     output = {name: value for name, value in facts["headers"].items() if name != "Expires"}
     output |= {
-        "ETag": quoted(version.etag), "LastModified": version.made, "AcceptRanges": "bytes",
-        "Metadata": facts.get("meta", {}), "VersionId": shown_version(bucket, version),
-        "StorageClass": facts.get("storage"), "TagCount": len(facts.get("tags", ())) or None,
-    }  # fmt: skip
+        "ETag": quoted(version.etag),
+        "LastModified": version.made,
+        "AcceptRanges": "bytes",
+        "Metadata": facts.get("meta", {}),
+        "VersionId": shown_version(bucket, version),
+        "StorageClass": facts.get("storage"),
+        "TagCount": len(facts.get("tags", ())) or None,
+    }
     return output | encryption.told(facts)
 
 
@@ -322,7 +319,9 @@ def get_object_attributes(engine: Engine, call: Call) -> Reply:
     encryption.check_key(version, call.input)
     wanted = call.input.get("ObjectAttributes", [])
     if not wanted:
-        raise invalid_request("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty")  # fmt: skip
+        raise invalid_request(
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty"
+        )
     every: Mapping[str, Callable[[], Any]] = {
         "ETag": lambda: version.etag,
         "Checksum": lambda: checksum_of(version) or None,
@@ -346,9 +345,13 @@ def _object_parts(engine: Engine, version: Version, given: Mapping[str, Any]) ->
     page = segments[:most]
     parts = [{"PartNumber": each.number, "Size": each.size, **each.facts} for each in page]
     return {
-        "TotalPartsCount": count, "PartNumberMarker": behind, "MaxParts": most, "Parts": parts,
-        "NextPartNumberMarker": page[-1].number if page else 0, "IsTruncated": len(segments) > most,
-    }  # fmt: skip
+        "TotalPartsCount": count,
+        "PartNumberMarker": behind,
+        "MaxParts": most,
+        "Parts": parts,
+        "NextPartNumberMarker": page[-1].number if page else 0,
+        "IsTruncated": len(segments) > most,
+    }
 
 
 # -- tags of objects -----------------------------------------------------------------------------------
@@ -383,9 +386,11 @@ def entry(version: Version) -> dict[str, Any]:
     """What listings tell of an object besides its names."""
     known = version.facts.get("sum")
     output = {
-        "LastModified": iso_date(version.made), "ETag": quoted(version.etag), "Size": version.size,
+        "LastModified": iso_date(version.made),
+        "ETag": quoted(version.etag),
+        "Size": version.size,
         "StorageClass": version.facts.get("storage", "STANDARD"),
-    }  # fmt: skip
+    }
     return output | (
         {"ChecksumAlgorithm": [known["algorithm"]], "ChecksumType": known["type"]} if known else {}
     )

@@ -93,7 +93,9 @@ def _checksum_of(given: Mapping[str, Any], call: Call) -> tuple[str, str]:
         raise invalid_request("Expecting a single x-amz-checksum- header")
     found = algorithm or behind
     if said and not found:
-        raise invalid_request("x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.")  # fmt: skip
+        raise invalid_request(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+        )
     if said and said != found:
         raise invalid_request("Value for x-amz-sdk-checksum-algorithm header is invalid.")
     return found, value

@@ -29,8 +29,11 @@ def main(words: Sequence[str]) -> int:
     """Do what the program of this name does; returns its exit status."""
     name = os.path.basename(sys.argv[0])
     programs = {
-        "cfn-signal": _signal, "cfn-init": _init, "cfn-hup": hup.main, "cfn-get-metadata": _get_metadata,
-    }  # fmt: skip
+        "cfn-signal": _signal,
+        "cfn-init": _init,
+        "cfn-hup": hup.main,
+        "cfn-get-metadata": _get_metadata,
+    }
     try:
         return programs[name](list(words))
     except Refused as refused:

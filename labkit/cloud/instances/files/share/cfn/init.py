@@ -79,9 +79,14 @@ class _Build:
     def run(self) -> None:
         """Each part in AWS's order."""
         known = {
-            "packages": self._packages, "groups": self._groups, "users": self._users, "sources": self._sources,
-            "files": self._files, "commands": self._commands, "services": self._services,
-        }  # fmt: skip
+            "packages": self._packages,
+            "groups": self._groups,
+            "users": self._users,
+            "sources": self._sources,
+            "files": self._files,
+            "commands": self._commands,
+            "services": self._services,
+        }
         for name in self._config:
             if name not in known:
                 raise Failed(f"Unsupported key in config: {name}")

@@ -94,8 +94,11 @@ def fetched_metadata() -> bool:
     if problem:
         print("Errors during downloading metadata for repository 'amazonlinux':", file=sys.stderr)
         print(f"  - {problem}", file=sys.stderr)
-        print("Error: Failed to download metadata for repo 'amazonlinux': Cannot prepare internal mirrorlist: "
-              f"{problem}", file=sys.stderr)  # fmt: skip
+        print(
+            "Error: Failed to download metadata for repo 'amazonlinux': Cannot prepare internal mirrorlist: "
+            f"{problem}",
+            file=sys.stderr,
+        )
     return not problem
 
 

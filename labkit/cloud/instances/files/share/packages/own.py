@@ -42,6 +42,9 @@ def install_cronie() -> None:
 
 
 OWN = {
-    "nginx": install_nginx, "nginx-core": install_nginx, "httpd": install_httpd, "httpd-core": install_httpd,
+    "nginx": install_nginx,
+    "nginx-core": install_nginx,
+    "httpd": install_httpd,
+    "httpd-core": install_httpd,
     "cronie": install_cronie,
-}  # fmt: skip
+}

@@ -237,8 +237,13 @@ def check(words: Sequence[str]) -> int:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "install": install, "uninstall": uninstall, "list": show_list, "freeze": freeze, "show": show, "check": check,
-}  # fmt: skip
+    "install": install,
+    "uninstall": uninstall,
+    "list": show_list,
+    "freeze": freeze,
+    "show": show,
+    "check": check,
+}
 
 
 def main(words: Sequence[str]) -> int:

@@ -68,10 +68,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _log_access(self, place: Place, status: int, length: int) -> None:
         look, asked = self.server.site().look, self.headers
         line = look.line.format(
-            client=self.client_address[0], at=time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
-            request=self.requestline, status=status, length=length, referer=asked.get("Referer") or "-",
+            client=self.client_address[0],
+            at=time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
+            request=self.requestline,
+            status=status,
+            length=length,
+            referer=asked.get("Referer") or "-",
             agent=asked.get("User-Agent") or "-",
-        )  # fmt: skip
+        )
         with open(place.access_log or look.access_log, "a", encoding="utf-8") as file:
             file.write(line)
 
@@ -295,9 +299,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.site().look.page(status, _REASONS.get(status, "")).encode()
 
     def _send(
-        self, status: int, data: bytes, kind: str, place: Place, headers: list[tuple[str, str]] | None = None,
+        self,
+        status: int,
+        data: bytes,
+        kind: str,
+        place: Place,
+        headers: list[tuple[str, str]] | None = None,
         length: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.send_response(status, _REASONS.get(status, ""))
         if kind:
             self.send_header("Content-Type", kind)

@@ -13,8 +13,11 @@ from .syntax import Mistake, read
 
 CONFIGURATION = "/etc/httpd/conf/httpd.conf"
 _SIGNALS = {
-    "stop": signal.SIGTERM, "graceful-stop": signal.SIGWINCH, "graceful": signal.SIGUSR1, "restart": signal.SIGUSR1,
-}  # fmt: skip
+    "stop": signal.SIGTERM,
+    "graceful-stop": signal.SIGWINCH,
+    "graceful": signal.SIGUSR1,
+    "restart": signal.SIGUSR1,
+}
 
 
 def main(words: Sequence[str]) -> int:

@@ -163,9 +163,10 @@ def _proxy(server: Server, each: Directive) -> None:
     else:
         made.proxy = target if "/" in target[7:] else target + "/"
         made.set_headers = [
-            ("X-Forwarded-For", "$proxy_add_x_forwarded_for"), ("X-Forwarded-Host", "$http_host"),
+            ("X-Forwarded-For", "$proxy_add_x_forwarded_for"),
+            ("X-Forwarded-Host", "$http_host"),
             ("X-Forwarded-Server", "$host"),
-        ]  # fmt: skip
+        ]
     server.locations.append(made)
 
 
