@@ -3,4 +3,4 @@
 What belongs here: the version. What does not: anything that runs at import.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
