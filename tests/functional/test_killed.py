@@ -97,7 +97,7 @@ def test_the_killed_clouds_processes_end_with_it(lab, until) -> None:
     os.kill(pid, 9)
     until(lambda: not [p for p in family if os.path.exists(f"/proc/{p}")], what="the end of every process")
     state = json.loads(lab.run("cloud", "status", "--json").output.splitlines()[-1])
-    assert state["result"] == {"running": False}
+    assert state["result"] == {"running": False, "lost": True}
 
 
 @pytest.mark.verify

@@ -1,5 +1,6 @@
 """The lesson as a student meets it: screens for wrong turns, looking inside, hints, faults, measuring, packing."""
 
+import configparser
 import contextlib
 import functools
 import itertools
@@ -411,7 +412,7 @@ def test_an_interface_that_aws_has_not_released(lab: Any) -> None:
 
 
 def test_a_slip_in_the_shell_is_an_error_and_no_bill(deployed_solution: Any) -> None:
-    """Whoever takes the endpoint away asks the real AWS with keys that are nobody's."""
+    """Whoever takes the variables away still asks the local cloud, with keys that are nobody's anywhere else."""
     shell = deployed_solution.base / "slip"
     shell.write_text('#!/bin/sh\nenv | grep ^AWS_\nenv | grep -E "^(PS1|PROMPT)="\n')
     shell.chmod(0o755)
@@ -423,8 +424,13 @@ def test_a_slip_in_the_shell_is_an_error_and_no_bill(deployed_solution: Any) -> 
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(values)
     assert "AKIAREAL" not in run.output
     assert "real" not in (values["AWS_SECRET_ACCESS_KEY"], values.get("AWS_ACCESS_KEY_ID"))
-    for file in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        assert not Path(values[file]).exists() or not Path(values[file]).read_text(), file
+    assert values["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull, "none of the user's own files"
+    assert Path(values["AWS_CONFIG_FILE"]).is_relative_to(deployed_solution.base)
+    config = configparser.ConfigParser()
+    assert config.read(values["AWS_CONFIG_FILE"])
+    assert config.sections() == ["default"]
+    assert config["default"]["endpoint_url"] == values["AWS_ENDPOINT_URL"]
+    assert config["default"]["aws_secret_access_key"] == values["AWS_SECRET_ACCESS_KEY"]
     assert "local cloud" in values["PS1"]
     assert "local cloud" in values["PROMPT"]
 

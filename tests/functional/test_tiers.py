@@ -296,7 +296,7 @@ class Place:
         self.fabric, self.server = fabric_for(host), Server()
         self.access = access_for(aws, self.server, self.fabric, folder / "trust")
         (folder / "image").mkdir()
-        built = image.build(folder / "image")
+        built = image.build(folder / "image", hides=False)
         self.manager = InstanceManager(
             Surroundings(host, self.fabric, Issuer(), self.server, self.access, built)
         )

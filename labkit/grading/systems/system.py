@@ -115,11 +115,12 @@ class System:
     def adopt(self, files: Mapping[str, bytes], outputs: Mapping[str, str]) -> Deployment:
         """Take what stands already of these files, changing nothing; `outputs` where its engine's state is not here.
 
-        Raises Failed for files that can't be built, or that the engine is not given.
+        Raises Failed for files that the engine is not given.
         """
         self._write(files)
-        with _failing():
+        with contextlib.suppress(TemplateError):  # what stands is judged, whatever became of the files since
             write_build(self.folder / FOLDER, build(files, self.variant))
+        with _failing():
             known = Deployment(self.engine_name, self.variant.name, "complete", outputs, changed=False)
             self.deployment = known if self.engine_name == "terraform" and outputs else self._engine.current()
         return self.deployment
@@ -333,7 +334,7 @@ def _failing() -> Iterator[None]:
         yield
     except EngineError:
         raise
-    except (TemplateError, DeployError) as error:
+    except DeployError as error:
         raise lacking.failure(error.message, hint=error.hint) from error
 
 
