@@ -51,13 +51,14 @@ class Numbered:
     """A number that was answered and the one that the student's own data give.
 
     `answer` is what stands behind "Number:" (None: there is no such label below the question's heading); `given` what
-    it may mean ("1,234" may be two numbers; () for none).
+    it may mean ("1,234" may be two numbers; () for none). `computed` begins with what the question asks for; what it
+    asked for in an earlier kit, whose answers file a student may still fill in, follows and counts as well.
     """
 
     question: Question
     answer: str | None
     given: tuple[float, ...]
-    computed: float
+    computed: tuple[float, ...]
 
     @property
     def agrees(self) -> bool:
@@ -71,7 +72,7 @@ class Numbered:
             return f"no `Number:` was found below the heading of question {self.question.id}"
         if not self.given:
             return f"no number was found behind `Number:` of question {self.question.id}"
-        near = (abs(given - self.computed) <= TOLERANCE * abs(self.computed) for given in self.given)
+        near = (abs(given - true) <= TOLERANCE * abs(true) for given in self.given for true in self.computed)
         return "" if any(near) else f"question {self.question.id} is not what your measurement gives"
 
 
@@ -128,11 +129,16 @@ def numbers(text: str, measurement: Mapping[str, Any]) -> list[Numbered]:
     Raises KeyError, TypeError, ValueError or ZeroDivisionError for a measurement that is none.
     """
     below, computed = sections(text, questions()), compute(measurement)
-    return [compared(q, below[q.id], computed[q.number]) for q in questions() if q.number in computed]
+    before = _asked_before(measurement)
+    return [
+        compared(q, below[q.id], computed[q.number], *before.get(q.number, ()))
+        for q in questions()
+        if q.number in computed
+    ]
 
 
-def compared(question: Question, below: str, computed: float) -> Numbered:
-    """The number in what stands below the question's heading (plain text), beside the one that was computed."""
+def compared(question: Question, below: str, *computed: float) -> Numbered:
+    """The number in what stands below the question's heading (plain text), beside those that count."""
     answer = written.behind(below, "Number")
     given = written.readings(answer or "", UNITS.get(question.unit, {}))
     return Numbered(question, answer, tuple(given), computed)
@@ -140,17 +146,28 @@ def compared(question: Question, below: str, computed: float) -> Numbered:
 
 def compute(measurement: Mapping[str, Any]) -> dict[str, float]:
     """The numbers that the questions ask for, from the raw requests alone."""
-    good = [r for r in measurement["requests"] if r["status"] == 200 and not r["init"]]
+    good = _good(measurement)
     if not good:
         return {}
-    client, billed = [float(r["client"]) for r in good], [float(r["function"]) for r in good]
     layers = measurement["layers"]
-    gb = measurement["about"]["memory_mb"] / 1024
-    mean = sum(billed) / len(
-        billed
-    )  # Lambda bills the function's time, not what its caller waits (AWS Lambda pricing)
     return {
         "server_share": 100 * layers["server"]["median"] / layers["client"]["median"],
-        "million_cost": 1e6 * mean / 1000 * gb * 0.0000166667 + 0.20,
-        "p99": percentile(client, 99),
+        # Lambda bills the function's time, not what its caller waits (AWS Lambda pricing)
+        "million_cost": _million_cost(measurement, "function"),
+        "p99": percentile([float(each["client"]) for each in good], 99),
     }
+
+
+def _asked_before(measurement: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """What questions asked for in earlier kits: until 0.1 the cost with "your mean at the client"."""
+    return {"million_cost": (_million_cost(measurement, "client"),)} if _good(measurement) else {}
+
+
+def _good(measurement: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in measurement["requests"] if each["status"] == 200 and not each["init"]]
+
+
+def _million_cost(measurement: Mapping[str, Any], layer: str) -> float:
+    times = [float(each[layer]) for each in _good(measurement)]
+    gb = float(measurement["about"]["memory_mb"]) / 1024
+    return 1e6 * sum(times) / len(times) / 1000 * gb * 0.0000166667 + 0.20

@@ -114,6 +114,15 @@ def test_answers_are_compared_with_own_data(tmp_path) -> None:
     assert [q.id for q in answers.unanswered(tmp_path)] == ["1", "2", "3", "4", "5", "6", "7"]
 
 
+@pytest.mark.parametrize("layer", ["function", "client"])
+def test_a_question_is_answered_as_the_kit_that_asked_it_put_it(layer: str) -> None:
+    """Until 0.1 question 4 said "with your mean at the client": whose file asks that answers that."""
+    mean = reference.fmean(each[layer] for each in report()["requests"] if each["status"] == 200)
+    cost = 1e6 * mean / 1000 * 0.25 * 0.0000166667 + 0.2
+    found = {n.question.id: n for n in answers.numbers(f"## 4. Cost\n\nNumber: {cost:.4f}\n", report())}
+    assert found["4"].agrees
+
+
 @pytest.mark.slow
 def test_two_pictures_are_drawn(tmp_path) -> None:
     pytest.importorskip("matplotlib")
