@@ -108,3 +108,17 @@ def test_settings_that_nothing_stands_behind_are_refused_by_name(live, aids, set
         "UnsupportedOperation",
         f"The local cloud does not emulate {what}.",
     )
+
+
+def test_a_step_waits_for_a_function_that_is_not_active_yet(live, aids) -> None:
+    """Lambda developer guide, "Lambda function states": Pending functions can't be invoked."""
+    from labkit.lesson.path.invoking import invoke
+
+    source = "def lambda_handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
+    name = live.name("new")
+    made = live.lambda_.create_function(
+        FunctionName=name, Runtime="python3.13", Handler="lambda_function.lambda_handler", Role=live.role(),
+        Code={"ZipFile": aids.zipped({"lambda_function.py": source})},
+    )  # fmt: skip
+    assert made["State"] == "Pending"
+    assert invoke(live.clients, name, {}).status == 200

@@ -50,7 +50,7 @@ def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
     started = time.monotonic()
     api = clients.client("lambda", read_timeout=70)
     try:
-        answer = api.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = _invoked(api, function, json.dumps(event).encode())
     except ClientError as error:
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
             raise failed(str(error.response["Error"].get("Message", ""))) from error
@@ -61,6 +61,18 @@ def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
     request_id = answer["ResponseMetadata"].get("RequestId", "")
     status, body, problem = read_payload(payload, bool(answer.get("FunctionError")))
     return Answer(status, body, problem, request_id, seconds)
+
+
+def _invoked(api: Any, function: str, payload: bytes) -> Any:
+    """The answer; a function that is not Active yet (new, or left alone for weeks) is waited for.
+
+    Lambda developer guide, "Lambda function states". Raises ClientError.
+    """
+    try:
+        return api.invoke(FunctionName=function, Payload=payload)
+    except api.exceptions.ResourceConflictException:
+        api.get_waiter("function_active_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+        return api.invoke(FunctionName=function, Payload=payload)
 
 
 def failed(said: str) -> CloudError:

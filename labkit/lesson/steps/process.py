@@ -53,7 +53,7 @@ def run(context: Context) -> StepResult:
             context.note("The other pictures are not sent: they would stop at the same place.")
             break
     if (
-        all(each.passed for each in checks) and not context.cloud.account.role
+        all(each.passed for each in checks) and not context.own_role
     ):  # a role that the account brings is not theirs
         checks.append(privileges.check(context, outputs))
     if all(each.passed for each in checks):
