@@ -1,9 +1,9 @@
 """Line own-variant."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 
+from grader.support import user_data
 from labkit.grading.api import Failed, Lab, lost
 
 
@@ -36,17 +36,15 @@ def _network(lab: Lab) -> Iterator[tuple[bool, str]]:
 
 def _script(lab: Lab) -> Iterator[tuple[bool, str]]:
     """Port and token as the server got them in its user data."""
-    api = lab.clients.client("ec2")
-    answer = api.describe_instance_attribute(InstanceId=lab.server.instance_id, Attribute="userData")
-    text = base64.b64decode(answer.get("UserData", {}).get("Value", "")).decode(errors="replace")
+    text = user_data.script(lab)
     yield _gives(text, "LAB_TOKEN", lab.variant.lab_token), "the boot script has another token"
     yield _gives(text, "PORT", str(lab.variant.port)), "the boot script has another port"
 
 
 def _gives(script: str, name: str, value: str) -> bool:
     """Whether the script sets `name` to this value alone or, where it sets it to none, holds it as a word."""
-    given = re.findall(rf"(?m)^\s*(?:export\s+)?{name}=[\"']?([^\s\"';$]+)", script)
-    return set(given) == {value} if given else bool(re.search(rf"\b{value}\b", script))
+    given = user_data.values(script, name)
+    return given == {value} if given else bool(re.search(rf"\b{value}\b", script))
 
 
 def _tags(lab: Lab) -> Iterator[tuple[bool, str]]:

@@ -1,5 +1,6 @@
 """Line private-address."""
 
+from grader.support import user_data
 from grader.support.origins import is_reference
 from labkit.grading.api import Failed, Lab
 
@@ -10,8 +11,9 @@ def check(lab: Lab) -> None:
     The public address changes at every stop and start, and a packet to it leaves your network.
     """
     found = lab.function.environment.get("EC2_FLASK_URL", "")
-    wanted = f"http://{lab.server.description.get('PrivateIpAddress', '')}:{lab.variant.port}"
-    if found.rstrip("/") != wanted:
+    address = f"http://{lab.server.description.get('PrivateIpAddress', '')}"
+    wanted = f"{address}:{lab.variant.port}"
+    if found.rstrip("/") not in {wanted, f"{address}:{user_data.port(lab)}"}:
         raise Failed(
             f"EC2_FLASK_URL is {found or 'not set'}; your server is at {wanted}",
             hint="gap lambda-network: refer to the server's private address, and to your port",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from grader.support import user_data
 from grader.support.rights import Attempt, beyond, note_undecided, shown, told
 from labkit.aws.iam.analysis import Needed, Policies, allows
 from labkit.aws.iam.role_policies import policies_of
@@ -49,12 +50,12 @@ def check(lab: Lab) -> None:
 
 
 def _needed(lab: Lab) -> Sequence[Needed]:
-    return privileges.needed(lab.bucket.name, lab.variant.prefix, lab.table.name)
+    return privileges.needed(lab.bucket.name, user_data.prefix(lab), lab.table.name)
 
 
 def _may_what_it_must(lab: Lab, policies: Policies) -> bool:
     table = f"arn:aws:dynamodb:{lab.region}:{policies.principal.account_id}:table/{lab.table.name}"
-    images = [f"arn:aws:s3:::{lab.bucket.name}/{lab.variant.prefix}/try.{kind}" for kind in ("png", "jpg")]
+    images = [f"arn:aws:s3:::{lab.bucket.name}/{user_data.prefix(lab)}/try.{kind}" for kind in ("png", "jpg")]
     return any(allows(policies, "s3:PutObject", each) for each in images) or any(
         allows(policies, action, table) for action in ("dynamodb:PutItem", "dynamodb:UpdateItem")
     )

@@ -39,17 +39,21 @@ class Processed:
         return parts[1] if len(parts) == 2 else ""
 
 
-def ask(lab: Lab, url: object, *, seconds: float = SECONDS) -> Reply:
-    """POST {"image_url": url} to the server's /process-image, from inside its own machine."""
+def ask(lab: Lab, url: object, *, seconds: float = SECONDS, port: int = 0) -> Reply:
+    """POST {"image_url": url} to the server's /process-image, from inside its own machine; `port` 0 is the own one."""
     body = json.dumps({"image_url": url}).encode()
     headers = {"Content-Type": "application/json"}
-    return lab.server.request("POST", "/process-image", body=body, headers=headers, seconds=seconds)
+    return lab.server.request(
+        "POST", "/process-image", body=body, headers=headers, seconds=seconds, port=port
+    )
 
 
-def process(lab: Lab, data: bytes, *, name: str = "", behaviour: Behaviour | None = None) -> Processed:
+def process(
+    lab: Lab, data: bytes, *, name: str = "", behaviour: Behaviour | None = None, port: int = 0
+) -> Processed:
     """Have the server process one image. Raises Failed, with the server's words, when it does not."""
     url = lab.images.publish(data, name=name, behaviour=behaviour)
-    return taken(url, data, ask(lab, url))
+    return taken(url, data, ask(lab, url, port=port))
 
 
 def taken(url: str, data: bytes, reply: Reply) -> Processed:

@@ -81,6 +81,11 @@ def mark(lab: Lab, row: Row) -> Items:
         yield text(row, name) == value, f"{name} is {text(row, name) or 'missing'}, not {value}"
 
 
+def has_foreign_token(lab: Lab, row: Row) -> bool:
+    """Whether the row holds the token of somebody else."""
+    return text(row, "lab_token") not in ("", lab.variant.lab_token)
+
+
 def digest(data: bytes) -> str:
     """SHA-256 in hexadecimal, as a row tells it."""
     return hashlib.sha256(data).hexdigest()
