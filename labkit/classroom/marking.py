@@ -68,6 +68,11 @@ def _code(salt: str, question: str, person: str) -> str:
     return hmac.new(salt.encode(), f"answer/{question}/{person}".encode(), hashlib.sha256).hexdigest()[:10]
 
 
+def hidden(salt: str, person: str) -> str:
+    """What stands in the place of a person's name beside words about lines."""
+    return _code(salt, "", person)
+
+
 def keys(root: Path) -> dict[str, str]:
     """What a right answer says, by question, of the kit's own questions; nothing in a copy without the solution.
 
@@ -173,8 +178,8 @@ def override(
             f"nobody in this class is {printable(who)}.",
             hint=f"Perhaps {near}?" if near else "All:  ./lab class show",
         )
-    most: Mapping[str, float] = {**rules.points, WHOLE: rules.scale + rules.prose}
-    if line not in most:
+    limits = most(rules)
+    if line not in limits:
         raise UsageError(
             f"there is no line {printable(line)} that counts.",
             hint=f"There are {WHOLE} and: {', '.join(rules.points)}",
@@ -185,12 +190,17 @@ def override(
         value = float(points.replace(",", ".")) if points else None
     except ValueError:
         raise UsageError(f"{printable(points)!r} are no points.", hint="A number, for example 2.5") from None
-    if value is not None and not 0 <= value <= most[line]:
+    if value is not None and not 0 <= value <= limits[line]:
         raise UsageError(
-            f"{line} has 0 to {most[line]:g} points, not {value:g}.",
+            f"{line} has 0 to {limits[line]:g} points, not {value:g}.",
             hint="Change [points] in course.toml to count it otherwise.",
         )
     return Override(person.id, line, value, reason.strip(), by.strip(), at)
+
+
+def most(rules: Rules) -> Mapping[str, float]:
+    """What a person can give at most: for each line that counts, and for the whole."""
+    return {**rules.points, WHOLE: rules.scale + rules.prose}
 
 
 def agreement(given: Sequence[ProseMark]) -> list[Agreement]:

@@ -20,6 +20,7 @@ from labkit.cli.console import Console
 
 if TYPE_CHECKING:
     from labkit.classroom.marking import Answer
+    from labkit.classroom.marking_page import Asked
     from labkit.classroom.roster import Roster
 
 
@@ -43,6 +44,8 @@ def add_actions(add: Callable[..., argparse.ArgumentParser]) -> None:
         metavar="N",
         help="only this one (may be given more than once)",
     )
+    mark.add_argument("--page", action="store_true", help="on a local page, with words about lines")
+    mark.add_argument("--no-browser", action="store_true", help="with --page: only say where it is")
     mark.add_argument("--agreement", action="store_true", help="how far graders agree")
     _common(mark, "the answers as a table to fill in")
 
@@ -134,7 +137,41 @@ def _mark(room: Classroom, arguments: argparse.Namespace, console: Console) -> i
         room.ledger.mark_prose(marks)
         console.line(f"✓ {len(marks)} marks by {printable(by)}.", style="good")
         return 0
+    if arguments.page:
+        return _on_a_page(room, found, by, arguments, console)
     return _ask(room, marking.open_answers(found, given, by), by, console)
+
+
+def _on_a_page(
+    room: Classroom, found: "Sequence[Answer]", by: str, arguments: argparse.Namespace, console: Console
+) -> int:
+    from labkit.classroom.marking_page import MarkingSite, Task
+    from labkit.cli import browsing
+
+    task = Task(found, _asked(room), by, _people(room), room.rules, room.lab.salt)
+    browsing.until_ctrl_c(
+        MarkingSite(task, room.ledger, room.places.root / "texts" / "page.css"),
+        console,
+        "Written answers on a local page",
+        "Each mark is in the ledger as it is clicked.",
+        browser=not arguments.no_browser,
+    )
+    console.line(f"{len(room.ledger.prose())} marks in the ledger.", style="strong")
+    return 0
+
+
+def _asked(room: Classroom) -> "dict[str, Asked]":
+    """The course's questions, or the kit's own with their key."""
+    from labkit.classroom import marking
+    from labkit.classroom.marking_page import Asked
+    from labkit.course import answers
+
+    own = room.course.questions
+    keys = {} if own else marking.keys(room.places.root)
+    return {
+        q.id: Asked(q.id, q.title, q.text, keys.get(q.id, ""))
+        for q in (answers.questions(own) if own else answers.questions())
+    }
 
 
 def _questions(room: Classroom, wanted: Sequence[str]) -> Sequence[str]:
@@ -151,23 +188,16 @@ def _questions(room: Classroom, wanted: Sequence[str]) -> Sequence[str]:
 
 def _ask(room: Classroom, left: "Sequence[Answer]", by: str, console: Console) -> int:
     """One answer after the other; each mark is in the ledger before the next is shown."""
-    from labkit.classroom import marking
     from labkit.classroom.ledger import ProseMark
-    from labkit.course import answers
 
-    titles = {
-        q.id: q
-        for q in (answers.questions(room.course.questions) if room.course.questions else answers.questions())
-    }
-    shown = ""
-    keys = {} if room.course.questions else marking.keys(room.places.root)
+    asked, shown = _asked(room), ""
     for number, each in enumerate(left, 1):
         if each.question != shown:
             shown = each.question
             console.line()
-            console.line(f"Question {shown}. {titles[shown].title}", style="strong")
-            console.line(titles[shown].text)
-            for line in textwrap.wrap(f"Key: {keys[shown]}", 78) if shown in keys else ():
+            console.line(f"Question {shown}. {asked[shown].title}", style="strong")
+            console.line(asked[shown].text)
+            for line in textwrap.wrap(f"Key: {asked[shown].key}", 78) if asked[shown].key else ():
                 console.line(f"  {line}", style="good")
             console.line(
                 "0 missing or wrong · 1 right without a reason · 2 right with own numbers · s skip · q end",

@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import functools
 import os
-import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,7 +185,7 @@ def _forward(context: "Context", arguments: argparse.Namespace, console: Console
 
 
 def _open(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
-    from labkit.lesson.page import serving
+    from labkit.cli import browsing
     from labkit.lesson.page.site import LabSite
 
     if context.on_aws:
@@ -195,15 +194,13 @@ def _open(context: "Context", arguments: argparse.Namespace, console: Console) -
             hint="At home:  ./lab open --target local",
         )
     site = LabSite(context)
-    with contextlib.closing(site.runner), serving.serve(site) as url:
-        console.line(f"Your lab on one page: {url}", style="strong")
-        console.line("It shows what stands, by itself, and runs steps at a click. End it with Ctrl-C.")
-        if not arguments.no_browser:
-            import webbrowser
-
-            webbrowser.open(url)
-        console.result({"url": url})
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
+    with contextlib.closing(site.runner):
+        browsing.until_ctrl_c(
+            site,
+            console,
+            "Your lab on one page",
+            "It shows what stands, by itself, and runs steps at a click.",
+            browser=not arguments.no_browser,
+        )
     console.line("The page is closed. Next:  ./lab")
     return 0

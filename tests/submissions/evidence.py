@@ -19,6 +19,7 @@ _COUNT, _RATE, _INIT = 60, 2.0, 61.4
 #: an observation that shows each fault
 _SHOWN = {
     "rule-revoked": "describe-security-groups: no ingress rule is left", "route-gone": "no route to 0.0.0.0/0",
+    "answers-denied": "describe-network-acls: rule 50 denies tcp 1024 to 65535 coming in",
     "no-concurrency": "TooManyRequestsException", "service-stopped": "systemctl status flask-app: inactive (dead)",
     "not-enabled": "systemctl is-enabled flask-app: disabled", "table-renamed": "ResourceNotFoundException",
     "explicit-deny": "with an explicit deny in a resource-based policy", "key-type": "ValidationException",

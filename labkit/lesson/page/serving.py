@@ -1,4 +1,4 @@
-"""The small HTTP server of `./lab open`: loopback only, at an address that nobody can guess.
+"""The small HTTP server of `./lab open` and `./lab class mark --page`: loopback only, at an address that nobody can guess.
 
 What belongs here: who may ask, and which answer a path gets. What does not: what the page shows (view), how (rendering), what a
 click does (acting).
@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
+from labkit.base.errors import LabError
 from labkit.base.origins import foreign_page
 
 #: nothing runs on the page but its own file, which asks for the page again when something has changed
@@ -22,7 +23,7 @@ POLICY = (
 _HTML, _PLAIN = "text/html; charset=utf-8", "text/plain; charset=utf-8"
 #: seconds between looks at what could have changed, while a browser listens
 _PAUSE = 1.0
-_LONGEST_FORM = 1000
+_LONGEST_FORM = 20_000
 
 Answer = tuple[int, str, bytes]
 
@@ -42,8 +43,11 @@ class Site(Protocol):
         """Type and bytes of an object that is an image; None for any other."""
         ...
 
-    def run(self, step: str) -> bool:
-        """Start a step; False when it can't be started now."""
+    def post(self, name: str, form: Mapping[str, str]) -> str | None:
+        """Do what was clicked; where to go then, below the page. None: there is no such thing.
+
+        Raises LabError when it can't be done, which the reader is told.
+        """
         ...
 
     def stamp(self) -> str:
@@ -76,7 +80,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers for the page, its files, its images, its news, and a click that runs a step."""
+    """Answers for the page, its files, its images, its news, and a click."""
 
     server: _Server
     server_version = "lab"
@@ -91,19 +95,28 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*_get(self.server.site, name))
 
     def do_POST(self) -> None:
-        """Start a step, and lead back to the page."""
+        """Do what was clicked, and lead back to the page."""
         name = self._admitted()
         if name is None:
             return
-        self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _LONGEST_FORM))
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or int(length) > _LONGEST_FORM:
+            self.close_connection = True
+            self._send(413, _PLAIN, f"at most {_LONGEST_FORM} bytes: go back, and write less\n".encode())
+            return
+        form = dict(parse_qsl(self.rfile.read(int(length)).decode("utf-8", "replace")))
         if (self.headers.get("Origin") or "") != f"http://{self.server.host}":
-            self._send(403, _PLAIN, b"only a click on the page itself runs a step\n")
-        elif not name.startswith("run/"):
+            self._send(403, _PLAIN, b"only a click on the page itself does something\n")
+            return
+        try:
+            there = self.server.site.post(name, form)
+        except LabError as error:
+            self._send(409, _PLAIN, f"{error.message} Go back. {error.hint}\n".encode())
+            return
+        if there is None:
             self._send(404, _PLAIN, b"not found\n")
-        elif not self.server.site.run(name.removeprefix("run/")):
-            self._send(409, _PLAIN, b"another step is running, or there is no such step: go back\n")
         else:
-            self._send(303, _PLAIN, b"", {"Location": f"/{self.server.token}/#running"})
+            self._send(303, _PLAIN, b"", {"Location": f"/{self.server.token}/{there}"})
 
     def _admitted(self) -> str | None:
         """The path below the token; None when it was refused, which is answered."""

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from labkit.base.errors import LabError
+from labkit.base.errors import LabError, StateError
 from labkit.cloud.client.lifecycle import Endpoint
 from labkit.deploy.targets import Clients
 from labkit.lesson.context import Context
@@ -71,9 +71,13 @@ class LabSite:
             kind = "image/webp"
         return (kind, data) if kind else None
 
-    def run(self, step: str) -> bool:
-        """Start a step."""
-        return self.runner.start(step)
+    def post(self, name: str, form: Mapping[str, str]) -> str | None:
+        """Start a step. Raises StateError when it can't be started now."""
+        if not name.startswith("run/"):
+            return None
+        if not self.runner.start(name.removeprefix("run/")):
+            raise StateError("Another step is running, or there is no such step.", hint="Wait for its end.")
+        return "#running"
 
     def stamp(self) -> str:
         """The same as long as the page would be; what can't be read changes nothing."""

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -151,6 +152,29 @@ def test_written_answers_are_marked_in_the_terminal(
     assert "ada" not in out.lower()
     assert "2 marks in the ledger" in out
     assert "Nothing is left" in lab("class", "mark", "--by", "ta")[1]
+
+
+def test_written_answers_are_marked_on_a_local_page(
+    graded: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[str] = []
+
+    def reads(url: str) -> bool:
+        with urlopen(url) as answer:
+            pages.append(answer.read().decode())
+        return True
+
+    def ctrl_c() -> None:
+        raise KeyboardInterrupt
+
+    lab("class", "grade", "in", "--key", "key", "--look")
+    monkeypatch.setattr("webbrowser.open", reads)
+    monkeypatch.setattr("signal.pause", ctrl_c)
+    status, out = lab("class", "mark", "--by", "ta", "--page")
+    assert (status, "0 marks in the ledger" in out) == (0, True)
+    assert "the door, because of its port" in pages[0]
+    assert "The hop that the untouched files break first" in pages[0]
+    assert "ada" not in pages[0].lower()
 
 
 def test_a_code_leads_to_its_student(graded: Path, lab: Lab) -> None:

@@ -3,12 +3,13 @@
 import http.client
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from labkit.base.errors import StateError
 from labkit.lesson.page.acting import Runner
 from labkit.lesson.page.serving import serve
 
@@ -28,9 +29,11 @@ class Site:
     def image(self, key: str) -> tuple[str, bytes] | None:
         return ("image/png", key.encode()) if key == "p/1.png" else None
 
-    def run(self, step: str) -> bool:
-        self.ran.append(step)
-        return step == "wire"
+    def post(self, name: str, form: Mapping[str, str]) -> str | None:
+        self.ran.append("".join([name, *form.values()]))
+        if name == "run/other":
+            raise StateError("Another step is running.", hint="Wait for its end.")
+        return "#running" if name == "run/wire" else None
 
     def stamp(self) -> str:
         return self.version
@@ -43,10 +46,10 @@ class Browser:
         parts = urlsplit(url)
         self.host, self.base = parts.netloc, parts.path
 
-    def ask(self, method: str, name: str, **headers: str) -> http.client.HTTPResponse:
+    def ask(self, method: str, name: str, body: str = "", **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, timeout=10)
         given = {"Host": self.host, **{key.replace("_", "-"): value for key, value in headers.items()}}
-        connection.request(method, name if name.startswith("/") else self.base + name, headers=given)
+        connection.request(method, name if name.startswith("/") else self.base + name, body or None, given)
         return connection.getresponse()
 
 
@@ -72,9 +75,19 @@ def test_the_page_its_files_and_its_images_are_served(browser: Browser) -> None:
 
 def test_a_click_on_the_page_runs_a_step_and_leads_back(browser: Browser, site: Site) -> None:
     answer = browser.ask("POST", "run/wire", Origin=f"http://{browser.host}")
-    assert (answer.status, site.ran) == (303, ["wire"])
+    assert (answer.status, site.ran) == (303, ["run/wire"])
     assert answer.getheader("Location") == f"{browser.base}#running"
-    assert browser.ask("POST", "run/other", Origin=f"http://{browser.host}").status == 409
+    other = browser.ask("POST", "run/other", Origin=f"http://{browser.host}")
+    assert (other.status, other.read()) == (409, b"Another step is running. Go back. Wait for its end.\n")
+    assert browser.ask("POST", "no-such", Origin=f"http://{browser.host}").status == 404
+
+
+def test_a_form_is_taken_whole_or_not_at_all(browser: Browser, site: Site) -> None:
+    here = {"Origin": f"http://{browser.host}"}
+    assert browser.ask("POST", "run/wire", body="a=%C3%B6&b=2", **here).status == 303
+    assert browser.ask("POST", "run/wire", body="a=" + "x" * 20_000, **here).status == 413
+    assert browser.ask("POST", "run/wire", Content_Length="-1", **here).status == 413
+    assert site.ran == ["run/wireö2"]
 
 
 def test_no_other_page_reads_it_or_runs_a_step(browser: Browser, site: Site) -> None:
