@@ -4,6 +4,7 @@ What belongs here: putting an attack into a submission. What does not: the attac
 what must hold (tests/functional/test_hostile.py).
 """
 
+import ast
 import base64
 import json
 import zlib
@@ -36,9 +37,22 @@ attack()
 _CLAIM = '"processed_by": next((s.decode()[:200] for s in SAID if b\'"leaks": ["\' in s), "flask_ec2_server")'
 
 
+def _packed(name: str) -> str:
+    """The battery's program with this attack and what it needs alone: user data hold 16 KB."""
+    tree = ast.parse(BATTERY.read_text())
+    functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+    needed, found = {name}, set[str]()
+    while needed != found:
+        found = set(needed)
+        used = (n.id for each in found for n in ast.walk(functions[each]) if isinstance(n, ast.Name))
+        needed |= functions.keys() & set(used)
+    tree.body = [each for each in tree.body if not isinstance(each, ast.FunctionDef) or each.name in needed]
+    return base64.b64encode(zlib.compress(ast.unparse(tree).encode(), 9)).decode()
+
+
 def in_server(files: Mapping[str, str], name: str, targets: Mapping[str, Any]) -> dict[str, str]:
     """`files` with this attack started by the Flask application."""
-    code = base64.b64encode(zlib.compress(BATTERY.read_bytes(), 9)).decode()
+    code = _packed(name)
     planted = _SERVER.format(code=code, name=name, targets=json.dumps(targets))
     app = files["flask_app.py"].replace(_BEFORE, planted + _BEFORE, 1).replace(_HONEST, _CLAIM, 1)
     return {**files, "flask_app.py": app}
@@ -46,7 +60,7 @@ def in_server(files: Mapping[str, str], name: str, targets: Mapping[str, Any]) -
 
 def in_function(files: Mapping[str, str], name: str, targets: Mapping[str, Any]) -> dict[str, str]:
     """`files` with this attack started by the Lambda function, as a child of it."""
-    code = base64.b64encode(zlib.compress(BATTERY.read_bytes(), 9)).decode()
+    code = _packed(name)
     planted = (
         "import base64, subprocess, sys, zlib\n\n"
         f'CODE = zlib.decompress(base64.b64decode("{code}")).decode()\n'
