@@ -38,7 +38,7 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
     parser.add_argument(
         "--as-slow-as-aws",
         action="store_true",
-        help="with late answers, throttling, lost answers, a server and a console that take minutes",
+        help="with late answers, throttling, lost answers, and all that AWS does late: servers, consoles, IAM, functions, logs",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another course of these (0)")
     parser.add_argument("--factor", type=float, default=1.0, metavar="N", help="so many times quicker (1)")

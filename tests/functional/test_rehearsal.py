@@ -74,6 +74,10 @@ def test_a_local_lab_and_one_on_aws_stand_side_by_side(lab: Any) -> None:
     assert "also stands" not in after
 
 
+#: what every such rehearsal meets, whatever its seed
+MET = ("throttled", "lost", "boot late", "function pending", "interface lingers", "log lines late")
+
+
 @pytest.mark.verify
 @pytest.mark.parametrize(
     ("seed", "account", "engine"),
@@ -103,4 +107,4 @@ def test_the_steps_end_well_under_what_aws_does_in_time(
     run = rehearsed(lab, *words, "--json", timeout=400)
     assert run.status == 0, run
     weather = next(event["weather"] for event in run.events if "weather" in event)
-    assert min(weather[kind] for kind in ("throttled", "lost", "not yet")) > 0, weather
+    assert min(weather.get(kind, 0) for kind in MET) > 0, weather

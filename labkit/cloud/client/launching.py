@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 class Order:
     """What a server's process is started with: its folder and kind of account, and three descriptors.
 
-    kept: the folder of what lasts, "" for a cloud in memory; ready: where it says that it serves; leash: see LocalCloud; log: its standard output and error.
+    kept: the folder of what lasts, "" for a cloud in memory; pace: see labkit.cloud.pace.parse; ready: where it says that it serves; leash: see LocalCloud; log: its standard output and error.
     """
 
     folder: Path
@@ -28,6 +28,7 @@ class Order:
     ready: int
     leash: int
     log: int
+    pace: str = ""
 
 
 class Server(Protocol):
@@ -56,7 +57,7 @@ def execute(order: Order) -> Server:
     leash = [order.leash] if order.leash >= 0 else []
     command = [
         sys.executable, "-I", "-m", "labkit.cloud.server.server", str(order.folder), str(order.ready), order.account,
-        order.kept, *map(str, leash),
+        order.kept, order.pace, *map(str, leash),
     ]  # fmt: skip
     return _Program(
         command, stdin=subprocess.DEVNULL, stdout=order.log, stderr=order.log, pass_fds=[order.ready, *leash],

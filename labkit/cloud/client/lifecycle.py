@@ -92,13 +92,14 @@ class LocalCloud:
     `leash`: the reading end of a pipe; a server started here ends when the other end is closed, so it can't
     outlive its holder. -1: it outlives whoever starts it. `lasting`: one started here keeps what it has acknowledged
     in the folder, and goes on from what the last one has kept; else all is in memory and ends with it. `wanted`: the
-    kind of account asked for; "" is the one chosen last, or `full`. `read` gives the texts of /proc. `launch` starts the server's process.
+    kind of account asked for; "" is the one chosen last, or `full`. `pace`: that of one started here (labkit.cloud.pace). `read` gives the texts of /proc. `launch` starts the server's process.
     """
 
     folder: Path
     leash: int = -1
     lasting: bool = False
     wanted: str = ""
+    pace: str = ""
     read: Callable[[str], str] = wsl.read
     launch: Launch = execute
 
@@ -353,7 +354,9 @@ class LocalCloud:
         if self.wanted:  # it holds until another one is chosen
             write_json(self._choice, {"account": account.name})
         with pipe() as (reader, writer), open(self.log, "wb") as log:
-            order = Order(self.folder, account.name, kept, writer.fileno(), self.leash, log.fileno())
+            order = Order(
+                self.folder, account.name, kept, writer.fileno(), self.leash, log.fileno(), self.pace
+            )
             process = self.launch(order)
             writer.close()
             answer = read_line(reader.fileno(), START_SECONDS)
@@ -440,10 +443,10 @@ def _good_enough(endpoint: Endpoint, required: str, account: Account) -> Endpoin
 
 
 @contextlib.contextmanager
-def leashed(folder: Path, *, wanted: str = "") -> Iterator[LocalCloud]:
+def leashed(folder: Path, *, wanted: str = "", pace: str = "") -> Iterator[LocalCloud]:
     """A local cloud for the body, not started yet; it ends with the body, and with us however we end."""
     reader, writer = os.pipe()
-    cloud = LocalCloud(folder, leash=reader, wanted=wanted)
+    cloud = LocalCloud(folder, leash=reader, wanted=wanted, pace=pace)
     try:
         yield cloud
     finally:

@@ -39,9 +39,11 @@ class Engine:
         *,
         changed: Callable[[], None] = lambda: None,
         remember: Callable[[], None] = lambda: None,
+        patience: float = 0.0,
     ) -> None:
-        """`changed` is called when an operation has ended; `remember`: see Tools."""
+        """`changed` is called when an operation has ended; `remember` and `patience`: see Tools."""
         self._make_client, self._changed, self._remember = client, changed, remember
+        self._patience = patience
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
         self._running: dict[str, _Running] = {}
@@ -63,7 +65,14 @@ class Engine:
 
     def tools(self, stop: threading.Event | None = None) -> Tools:
         """What a worker needs; without `stop` for a look that starts nothing."""
-        return Tools(self.client, self._system_tags, stop or threading.Event(), self.signals, self._remember)
+        return Tools(
+            self.client,
+            self._system_tags,
+            stop or threading.Event(),
+            self.signals,
+            self._remember,
+            self._patience,
+        )
 
     def start(self, stack: StackRecord, work: Callable[[Tools], None]) -> None:
         """Run `work` in a thread of its own; an operation still under way on the stack ends first."""

@@ -5,6 +5,7 @@ does not: the order of resources, rollback (operations).
 """
 
 import json
+import re
 import sys
 import threading
 import time
@@ -31,6 +32,10 @@ WAIT_SECONDS = 600.0
 #: services that keep what they acknowledge at once
 _STORES = ("dynamodb", "s3")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
+#: refusals after which CloudFormation asks again
+_LATE = re.compile(
+    r"cannot be assumed by Lambda|does not have permissions to call|iamInstanceProfile.* is invalid|DependencyViolation"
+)
 _FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
 
 SystemTags = Callable[[str, Mapping[str, str]], None]
@@ -42,6 +47,7 @@ class Tools:
     """What operations work with; `stop` is set when the operation must end where it stands.
 
     `remember` returns when the stacks' records are where they outlive the cloud, if anything does.
+    `patience`: for so many seconds a call is made again whose refusal means that something is not there, or not gone, yet.
     """
 
     client: ClientFactory
@@ -49,6 +55,7 @@ class Tools:
     stop: threading.Event
     signals: Signals = field(default_factory=Signals)
     remember: Callable[[], None] = lambda: None
+    patience: float = 0.0
 
     def context(self, identity: Identity, logical_id: str) -> Context:
         """The context of one resource's handler."""
@@ -75,6 +82,18 @@ class Tools:
             if self.stop.wait(pause):
                 raise Stopped
             pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def patiently(self, act: Callable[[], Any]) -> Any:
+        """What `act` gives, called again while it is refused for what IAM, or a function's interface, does late."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                return act()
+            except CALL_ERRORS as error:
+                if time.monotonic() > deadline or not _LATE.search(str(error)):
+                    raise
+            if self.stop.wait(_LONGEST_PAUSE):
+                raise Stopped
 
 
 class Worker:
@@ -140,7 +159,7 @@ class Worker:
 
     def _make(self, resource: StackResource) -> None:
         handler, context = self._announced(resource), self._context(resource)
-        resource.physical_id = handler.create(context, resource.properties)
+        resource.physical_id = self._tools.patiently(lambda: handler.create(context, resource.properties))
         self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
         handler.settle(context, resource.physical_id, resource.properties)
         self._await_signals(resource)
@@ -218,7 +237,7 @@ class Worker:
         """Make the physical resource of `new`. Raises ResourceFailed after the event."""
         handler, context = self._announced(new), self._context(new)
         try:
-            new.physical_id = handler.create(context, new.properties)
+            new.physical_id = self._tools.patiently(lambda: handler.create(context, new.properties))
             self._event(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
             handler.settle(context, new.physical_id, new.properties)
         except _FAILURES as error:
@@ -242,7 +261,8 @@ class Worker:
             return
         handler = self._announced(resource)
         try:
-            handler.delete(self._context(resource), resource.physical_id, resource.properties)
+            context = self._context(resource)
+            self._tools.patiently(lambda: handler.delete(context, resource.physical_id, resource.properties))
         except CALL_ERRORS as error:
             if code_of(error) not in handler.gone:
                 raise

@@ -140,6 +140,12 @@ class Guest:
         with self._changed:
             return dict(self._units)
 
+    @property
+    def age(self) -> float:
+        """Seconds since this boot began."""
+        with self._changed:
+            return time.monotonic() - self._began
+
     def console(self) -> bytes:
         """The newest bytes of the console, at most 64 KB."""
         with self._changed:

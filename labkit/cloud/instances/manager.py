@@ -26,6 +26,7 @@ from labkit.cloud.instances.metadata import MetadataService, private_name
 from labkit.cloud.instances.system import messages
 from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.watching import Watcher
+from labkit.cloud.pace import AT_HOME, Pace
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
 from labkit.sandbox.spec import Limits, SandboxSpec
 
@@ -58,6 +59,8 @@ class _Machine:
     sandbox: Sandbox | None = None
     channel: socket.socket | None = None
     console: int = -1
+    #: who will boot it, where that is still to come
+    starting: threading.Thread | None = None
     busy: threading.RLock = field(default_factory=threading.RLock)
     #: what its metadata service was asked for
     metadata_requests: deque[str] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
@@ -78,6 +81,8 @@ class Surroundings:
     powered_off: Callable[[InstanceRecord], None] = lambda record: None
     #: where disks lie that are to outlive this manager; None: in memory
     disks: Disks | None = None
+    #: how late boots and consoles are
+    pace: Pace = AT_HOME
 
 
 class InstanceManager:
@@ -93,7 +98,7 @@ class InstanceManager:
     # -- life -------------------------------------------------------------------------------------------
 
     def start(self, record: InstanceRecord) -> None:
-        """Boot it: with its user data the first time, from its disk later. Nothing when it runs.
+        """Boot it: with its user data the first time, from its disk later; as late as the pace says. Nothing when it runs.
 
         Raises SandboxError where the machine refuses; the boot is then "failed" and says why.
         """
@@ -102,7 +107,7 @@ class InstanceManager:
         with machine.busy:
             if machine.sandbox is None:
                 machine.record = record
-                self._boot(machine)
+                self._boot_in_time(machine)
 
     def know(self, record: InstanceRecord) -> None:
         """An instance that is stopped, since before this manager was made."""
@@ -144,6 +149,8 @@ class InstanceManager:
         """Shut it down and boot it again with the same disk and addresses."""
         machine = self._machine(instance_id)
         with machine.busy:
+            if machine.starting is not None:
+                return  # it boots in any case
             self._has_booted(machine)
             self._shut_down(machine, STOP_SECONDS)
             self._run(machine)
@@ -185,7 +192,11 @@ class InstanceManager:
         AWS: EC2, GetConsoleOutput
         (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html).
         """
-        return self._machine(instance_id).guest.console()
+        guest, pace = self._machine(instance_id).guest, self._around.pace
+        if pace.console and guest.age < pace.console:
+            pace.counts.add("console not there yet")
+            return b""
+        return guest.console()
 
     def boot(self, instance_id: str) -> Boot:
         """How its boot stands; "pending" for an instance never heard of."""
@@ -254,6 +265,27 @@ class InstanceManager:
                 f"No instance {instance_id} runs in this cloud.", hint="List them: ./lab cloud status"
             )
         return machine
+
+    def _boot_in_time(self, machine: _Machine) -> None:
+        pace = self._around.pace
+        if not pace.boot:
+            self._boot(machine)
+            return
+        pace.counts.add("boot late")
+        machine.starting = threading.Timer(pace.boot, self._boot_late, (machine,))
+        machine.starting.daemon = True
+        machine.starting.start()
+
+    def _boot_late(self, machine: _Machine) -> None:
+        """Boot it, unless it was stopped or ended meanwhile. Why it could not, says its boot."""
+        with machine.busy:
+            if machine.starting is not threading.current_thread():
+                return
+            machine.starting = None
+            try:
+                self._boot(machine)
+            except LabError as error:
+                self._around.emit(Event("warning", f"{machine.record.instance_id}: {error.message}"))
 
     def _boot(self, machine: _Machine) -> None:
         record = machine.record
@@ -388,6 +420,9 @@ class InstanceManager:
 
     def _shut_down(self, machine: _Machine, grace: float) -> None:
         """End the process, kindly for `grace` seconds, and let go of what it was read from."""
+        if machine.starting is not None:
+            machine.starting = None
+            machine.guest.end()
         sandbox, channel = machine.sandbox, machine.channel
         if sandbox is None or channel is None:
             return

@@ -17,6 +17,7 @@ from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
 from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
 from labkit.cloud.moto_seam.ec2.ec2_words import correct_words
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
+from labkit.cloud.moto_seam.functions.interfaces import correct_interfaces
 from labkit.cloud.moto_seam.functions.lambda_functions import ReadObject, correct_functions, no_objects
 from labkit.cloud.moto_seam.functions.lambda_invoke import Invoke, correct_invoke
 from labkit.cloud.moto_seam.functions.lambda_requests import correct_requests
@@ -32,6 +33,7 @@ from labkit.cloud.moto_seam.speed import speed_up
 from labkit.cloud.moto_seam.ssm_commands import Commands, correct_commands
 from labkit.cloud.moto_seam.start_up import import_services, know_regions, make_backends
 from labkit.cloud.moto_seam.tagging import Tagged, correct_tagging, nothing_tagged
+from labkit.cloud.pace import AT_HOME, Pace
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Hooks:
     `instance_status` is "initializing", "ok" or "impaired", asked for running instances only.
     `role_allows(role ARN, action, resource ARN, region)` says whether the role's policies allow the action.
     `tagged(region)` tells the tags of the stores' things. `read_object(bucket, key, version)` is an object's bytes, or raises S3Error; the version may be "".
-    `settles`: seconds for which a new function is Pending. `policies` are what IAM's simulator reads; without them it answers nothing.
+    `pace`: how late things are. `policies` are what IAM's simulator reads; without them it answers nothing.
     """
 
     invoke: Invoke
@@ -55,7 +57,7 @@ class Hooks:
     #: Run Command, and whether an instance's agent reports; None leaves moto's pretence
     commands: Commands | None = None
     managed: Callable[[InstanceRecord], bool] = lambda record: False
-    settles: float = 0.0
+    pace: Pace = AT_HOME
 
 
 def install(hooks: Hooks, account: Account = FULL) -> Replacements:
@@ -74,7 +76,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     if hooks.policies is not None:
         correct_simulation(replacements, hooks.policies)
     correct_deleted_tags(replacements)
-    correct_run(replacements)
+    correct_run(replacements, hooks.pace)
     correct_launch_templates(replacements)
     correct_addresses(replacements)
     correct_prefix_lists(replacements)
@@ -83,9 +85,10 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_rules(replacements)
     correct_words(replacements)
     correct_dependencies(replacements)
-    correct_functions(replacements, hooks.role_allows, hooks.read_object, hooks.settles)
+    correct_functions(replacements, hooks.role_allows, hooks.read_object, hooks.pace)
     correct_invoke(replacements, hooks.invoke)
-    correct_requests(replacements, hooks.settles)
+    correct_requests(replacements, hooks.pace)
+    correct_interfaces(replacements, hooks.pace)
     correct_filters(replacements)
     if hooks.commands is not None:
         correct_commands(replacements, hooks.commands, hooks.managed)

@@ -9,12 +9,14 @@ AWS: Lambda developer guide, "Sending Lambda function logs to CloudWatch Logs".
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from labkit.aws.addresses import ACCOUNT_ID
 from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.pace import AT_HOME, Pace
 
 Allowed = Callable[[str, str, str], bool]
 
@@ -26,6 +28,7 @@ class _Batch:
     group: str
     stream: str
     lines: tuple[tuple[int, str], ...]
+    due: float
 
 
 class MotoLogs:
@@ -35,9 +38,12 @@ class MotoLogs:
     and a missing stream are created when the role may; otherwise the lines are dropped.
     """
 
-    def __init__(self, allowed: Allowed, changed: Callable[[], None] = lambda: None) -> None:
-        """`changed` is called after lines were written."""
-        self._allowed, self._changed = allowed, changed
+    def __init__(
+        self, allowed: Allowed, changed: Callable[[], None] = lambda: None, pace: Pace = AT_HOME
+    ) -> None:
+        """`changed` is called after lines were written, which they are as late as `pace` says."""
+        self._allowed, self._changed, self._pace = allowed, changed, pace
+        self._closing = threading.Event()
         self._queue: queue.SimpleQueue[_Batch | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
         self._thread.start()
@@ -47,7 +53,9 @@ class MotoLogs:
     ) -> None:
         """Queue the lines: (milliseconds since the epoch, text). Returns at once."""
         if lines:
-            self._queue.put(_Batch(role_arn, region, group, stream, tuple(lines)))
+            self._queue.put(
+                _Batch(role_arn, region, group, stream, tuple(lines), time.monotonic() + self._pace.lines)
+            )
 
     def flush(self, timeout: float = 10) -> bool:
         """Wait until all that was queued before is readable; False when `timeout` seconds were not enough."""
@@ -56,7 +64,8 @@ class MotoLogs:
         return written.wait(timeout)
 
     def close(self) -> None:
-        """Write what is queued and end the writer."""
+        """Write what is queued, now, and end the writer."""
+        self._closing.set()
         self._queue.put(None)
         self._thread.join()
 
@@ -65,9 +74,15 @@ class MotoLogs:
             if isinstance(item, threading.Event):
                 item.set()
             else:
+                self._await(item.due)
                 with contextlib.suppress(*_gone()):
                     self._put(item)
                 self._changed()
+
+    def _await(self, due: float) -> None:
+        if self._pace.lines:
+            self._pace.counts.add("log lines late")
+            self._closing.wait(max(0.0, due - time.monotonic()))
 
     def _put(self, batch: _Batch) -> None:
         service = backend("logs", batch.region)

@@ -92,10 +92,9 @@ class Exchange:
         """Until one side has ended, or an answer was lost. Raises OSError."""
         while (found := self._next()) is not None:
             request, data, waits = found
-            late = None if waits else self._weather.not_yet(request)
             fate = "passes" if waits else self._weather.fate(request.operation)
-            if late is not None or fate == "throttled":
-                self._secure.sendall(late or throttling(request.operation))
+            if fate == "throttled":
+                self._secure.sendall(throttling(request.operation))
                 continue
             time.sleep(self._weather.delay(request.operation))
             self._cloud.sendall(data)

@@ -47,7 +47,8 @@ def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int
         state.write_text(folder / REFUSED, f"the kernel refuses namespaces ({error.strerror})\n")
         return UNAVAILABLE
     namespaces.die_with_parent()
-    with leashed(folder / "cloud", wanted=account) as cloud:
+    pace = "" if forecast == FAIR else forecast
+    with leashed(folder / "cloud", wanted=account, pace=pace) as cloud:
         cloud.ensure()
         trust = folder / f"trust-{os.getpid()}"
         authority = Authority(trust)
@@ -60,7 +61,8 @@ def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int
         try:
             return _run(words, environment(os.environ, home))
         finally:
-            state.write_json(folder / WEATHER, dict(weather.counts) if weather else {})
+            late = cloud.ask("GET", "status")["late"] if cloud.running() else {}
+            state.write_json(folder / WEATHER, {**weather.counts, **late} if weather else {})
 
 
 def _weather(forecast: str) -> Weather | None:

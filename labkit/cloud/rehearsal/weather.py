@@ -1,6 +1,7 @@
-"""How AWS behaves in time, for a rehearsal: late answers, throttling, lost answers, a server and a console that are not ready.
+"""What befalls requests on their way to AWS, for a rehearsal: late answers, throttling, lost answers.
 
-What belongs here: what befalls which request, decided from a seed, and AWS's words for it. What does not: sockets (relay.py).
+What belongs here: what befalls which request, decided from a seed, and AWS's words for it. What does not: sockets (relay.py), what
+the cloud itself does late (labkit.cloud.pace).
 
 Durations are at AWS's pace, divided by a factor. They are declared, not measured. AWS: EC2 API reference, "Request throttling";
 Lambda, DynamoDB and S3 API references, common errors; what is lost is lost after AWS did it.
@@ -9,9 +10,8 @@ Lambda, DynamoDB and S3 API references, common errors; what is lost is lost afte
 import hashlib
 import json
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
@@ -21,8 +21,8 @@ Fate = Literal["passes", "throttled", "lost"]
 #: of each operation's requests so many are throttled, and of so many the answer is lost; never more than two in a row
 THROTTLED, LOST = 0.08, 0.04
 _IN_A_ROW = 2
-#: seconds: an answer's delay at the most, until a server answers, until its console can be read, until log lines are there
-DELAY, READY, CONSOLE, LOGS = 0.25, 150.0, 240.0, 30.0
+#: seconds: an answer's delay at the most
+DELAY = 0.25
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,9 @@ class Weather:
 
     seed: int
     factor: float = 1.0
-    clock: Callable[[], float] = time.monotonic
     counts: Counter[str] = field(default_factory=Counter)
     _asked: Counter[str] = field(default_factory=Counter)
     _row: Counter[str] = field(default_factory=Counter)
-    _first: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def delay(self, operation: str) -> float:
@@ -81,16 +79,6 @@ class Weather:
             self._row[operation] = 0 if found == "passes" else self._row[operation] + 1
             self.counts[found] += 1
         return found
-
-    def not_yet(self, request: Request) -> bytes | None:
-        """The answer while what is asked for is not there yet; None once it is, or for what is always there."""
-        for operation, (seconds, is_meant, answer) in _LATE.items():
-            if request.operation == operation and is_meant(request):
-                began = self._first.setdefault(operation, self.clock())
-                if self.clock() - began < seconds / self.factor:
-                    self.counts["not yet"] += 1
-                    return answer()
-        return None
 
     def _draw(self, operation: str, what: str) -> float:
         """From 0 to 1, by seed, operation and how often it was asked."""
@@ -132,30 +120,3 @@ def answer(status: int, kind: str, text: str, more: str = "") -> bytes:
     body = text.encode()
     head = f"HTTP/1.1 {status} Rehearsed\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
     return head.encode() + body
-
-
-def _silent_console() -> bytes:
-    return answer(
-        200, "text/xml", '<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"/>'
-    )
-
-
-def _no_lines() -> bytes:
-    return answer(200, "application/x-amz-json-1.1", '{"events": [], "searchedLogStreams": []}')
-
-
-def _nobody_home() -> bytes:
-    """What the lab's function answers while its server does not."""
-    body = json.dumps({"error": "the server did not answer: connect timed out"})
-    return answer(200, "application/json", json.dumps({"statusCode": 504, "body": body}))
-
-
-def _asks_for_health(request: Request) -> bool:
-    return b'"health"' in request.body
-
-
-_LATE: Mapping[str, tuple[float, Callable[[Request], bool], Callable[[], bytes]]] = {
-    "ec2 GetConsoleOutput": (CONSOLE, lambda _: True, _silent_console),
-    "logs FilterLogEvents": (LOGS, lambda _: True, _no_lines),
-    "lambda POST invocations": (READY, _asks_for_health, _nobody_home),
-}

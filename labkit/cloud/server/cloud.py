@@ -29,6 +29,7 @@ from labkit.aws.records import (
 )
 from labkit.base import descriptors, wsl
 from labkit.base.events import Emit
+from labkit.cloud.pace import AT_HOME, Pace
 from labkit.cloud.server.control import Actions, Control
 from labkit.cloud.server.keeper import Keeper
 from labkit.cloud.server.keeping import Loaded
@@ -69,8 +70,6 @@ CONCURRENCY = 100
 _STORES = ("dynamodb", "s3")
 #: theirs after which the rest is written nonetheless: then something of everything is kept
 _FOUND = ("CreateTable", "CreateBucket")
-#: seconds until a new function is Active; on AWS some more
-PENDING = 0.3
 
 
 def import_parts() -> None:
@@ -100,12 +99,15 @@ class Cloud:
         account: Account = FULL,
         owner: Owner | None = None,
         loaded: Loaded | None = None,
+        pace: Pace = AT_HOME,
     ) -> None:
         """`folder` holds pictures and the machine image; it is made empty by the caller.
 
         `owner`: whose requests are the account's own, and where they came to before, None for the first time.
         `loaded`: what is kept of this cloud, which goes on from there; None keeps everything in memory.
+        `pace`: how late things are.
         """
+        self._pace = pace
         self._account, self._owner, self._loaded = account, owner or Owner.make(), loaded
         self._kept = loaded.kept if loaded else None
         #: what could not come back as it was
@@ -132,7 +134,7 @@ class Cloud:
         self._buckets = self._make_buckets(folder)
         self._buckets_api = S3Api(self._buckets)
         self._identities = identities.MotoIdentities(
-            self._buckets_api, self._owner.keys, self._account.holder
+            self._buckets_api, self._owner.keys, self._account.holder, self._pace
         )
         self._credentials = sts_keys.MotoCredentials()
         self._tables = self._make_tables()
@@ -210,7 +212,7 @@ class Cloud:
     def _make_logs(self) -> "MotoLogs":
         from labkit.cloud.moto_seam.logs import MotoLogs
 
-        logs = MotoLogs(self._role_allows, self._save_soon)
+        logs = MotoLogs(self._role_allows, self._save_soon, self._pace)
         self._ending.callback(logs.close)
         return logs
 
@@ -240,7 +242,7 @@ class Cloud:
             Surroundings(
                 self._sandboxes, self._fabric, self._credentials, self._serving,
                 self._access, build(folder / "image", hides=hides), self._emit, self._powered_off,
-                self._make_disks(),
+                self._make_disks(), self._pace,
             )
         )  # fmt: skip
         self._ending.callback(manager.close)
@@ -284,14 +286,17 @@ class Cloud:
             read_object=self._buckets.read_object,
             tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
             policies=self._identities,
-            settles=PENDING,
+            pace=self._pace,
             commands=self._commands,
             managed=self._is_managed,
         )
         self._ending.callback(install(hooks, self._account).undo)
         if self._loaded is None or self._loaded.graph is None:
             furnish(self._account)
-        engine = Engine(self._own_client, changed=self._save_soon, remember=self._save_now)
+        self._identities.changed()
+        engine = Engine(
+            self._own_client, changed=self._save_soon, remember=self._save_now, patience=self._pace.patience
+        )
         self._ending.callback(engine.close)
         engine.use_system_tags(self._buckets.put_system_tags)
         self._ending.callback(cloudformation.install(engine))
@@ -349,6 +354,8 @@ class Cloud:
     def _changed(self, service: str, operation: str) -> None:
         if service in ("ec2", "lambda"):
             self._reconciler.wake()
+        if service == "iam":
+            self._identities.changed()
         if service not in _STORES or operation in _FOUND:
             self._save_soon()
 
@@ -476,6 +483,7 @@ class Cloud:
             "processes": processes,
             "seconds": round(time.monotonic() - self._started, 1),
             "troubles": list(self._troubles()),
+            "late": self._pace.counts.found,
             "not_kept": self._keeper.trouble if self._keeper else "",
         }
 

@@ -1,8 +1,8 @@
-"""The local cloud's process: python -m labkit.cloud.server.server FOLDER DESCRIPTOR ACCOUNT KEPT [LEASH].
+"""The local cloud's process: python -m labkit.cloud.server.server FOLDER DESCRIPTOR ACCOUNT KEPT PACE [LEASH].
 
 Started by labkit.cloud.client.lifecycle. Writes one JSON line to the descriptor when it is ready (or can't be),
 and ends on SIGTERM, leaving nothing behind but what lies in KEPT, the folder from which the next one goes on ("": this one
-keeps everything in memory). LEASH is the reading end of a pipe: when its other end is closed, by
+keeps everything in memory). PACE: see labkit.cloud.pace.parse. LEASH is the reading end of a pipe: when its other end is closed, by
 whatever end of its holder, the cloud ends too.
 
 What belongs here: lock, state file, signals. What does not: the cloud itself (labkit.cloud.server.cloud).
@@ -30,6 +30,7 @@ from labkit.base.errors import LabError, SandboxError
 from labkit.base.events import Event
 from labkit.base.leash import guard
 from labkit.base.state import write_json
+from labkit.cloud.pace import parse
 from labkit.cloud.server import keeping, owner
 from labkit.sandbox import tiers
 
@@ -43,7 +44,7 @@ _LOST = Event("warning", "The process of the sandboxes has ended, and all that r
 _COPIED = "LAB_READABLE_COPY"
 
 
-def main(folder: Path, ready: int, account: Account, kept: str = "", leash: int = -1) -> int:
+def main(folder: Path, ready: int, account: Account, kept: str = "", pace: str = "", leash: int = -1) -> int:
     """Serve until asked to stop."""
     stop = threading.Event()
     if leash >= 0:
@@ -57,7 +58,7 @@ def main(folder: Path, ready: int, account: Account, kept: str = "", leash: int 
             if not is_ours:
                 _say(ready, {"error": "Another local cloud runs here.", "hint": "Look:  ./lab cloud status"})
                 return 1
-            again = [str(folder), str(ready), account.name, kept, *([str(leash)] if leash >= 0 else [])]
+            again = [str(folder), str(ready), account.name, kept, pace, *([str(leash)] if leash >= 0 else [])]
             _serve(folder, ready, account, stop, again)
     except LabError as error:
         _say(ready, {"error": error.message, "hint": error.hint})
@@ -124,7 +125,7 @@ def _serve(folder: Path, ready: int, account: Account, stop: threading.Event, ag
         importing.join()
         before = owner.load(folder)
         loaded = keeping.load(Path(again[3]), account.name) if again[3] else None
-        with opened.host, Cloud(own, opened.host, _log, account, before, loaded) as cloud:
+        with opened.host, Cloud(own, opened.host, _log, account, before, loaded, parse(again[4])) as cloud:
             now = owner.Owner(before.access_key_id, before.secret_access_key, cloud.port)
             owner.save(folder, now)
             state = {
@@ -165,7 +166,7 @@ def _begin_again_where_others_can_read(opened: tiers.Opened, again: Sequence[str
             program = readable.copy()
             opened.host.close()
             os.environ[_COPIED] = "1"
-            for descriptor in (*again[1:2], *again[4:]):
+            for descriptor in (*again[1:2], *again[5:]):
                 os.set_inheritable(int(descriptor), True)
             os.execv(program, [program, "-I", "-m", "labkit.cloud.server.server", *again])
 
@@ -211,6 +212,5 @@ def _log(event: Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        main(Path(sys.argv[1]), int(sys.argv[2]), by_name(sys.argv[3]), sys.argv[4], *map(int, sys.argv[5:6]))
-    )
+    _, place, number, kind, kept, pace = sys.argv[:6]
+    sys.exit(main(Path(place), int(number), by_name(kind), kept, pace, *map(int, sys.argv[6:7])))

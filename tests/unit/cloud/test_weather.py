@@ -8,7 +8,7 @@ import pytest
 from botocore.parsers import create_parser
 
 from labkit.cloud.rehearsal.relay import Answer
-from labkit.cloud.rehearsal.weather import CONSOLE, Request, Weather, throttling
+from labkit.cloud.rehearsal.weather import Request, Weather, throttling
 
 
 def request(host: str, target: str, body: bytes = b"", **headers: str) -> Request:
@@ -18,9 +18,6 @@ def request(host: str, target: str, body: bytes = b"", **headers: str) -> Reques
 FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 DESCRIBE = Request(
     "ec2.us-east-1.amazonaws.com", "POST / HTTP/1.1", FORM, b"Action=DescribeVpcs&Version=2016-11-15"
-)
-CONSOLE_OF = Request(
-    "ec2.us-east-1.amazonaws.com", "POST / HTTP/1.1", FORM, b"Action=GetConsoleOutput&InstanceId=i-1"
 )
 INVOKE = "POST /2015-03-31/functions/f/invocations HTTP/1.1"
 
@@ -51,19 +48,6 @@ def test_the_same_seed_brings_the_same_and_no_more_than_two_troubles_in_a_row() 
     )
     assert 0.05 < text.count("t") / len(text) < 0.11
     assert 0.02 < text.count("l") / len(text) < 0.07
-
-
-def test_the_console_is_late_by_a_time_that_the_factor_divides() -> None:
-    now = [0.0]
-    weather = Weather(0, factor=10, clock=lambda: now[0])
-    silent = weather.not_yet(CONSOLE_OF)
-    assert silent is not None
-    assert b"GetConsoleOutputResponse" in silent
-    assert weather.not_yet(DESCRIBE) is None
-    now[0] = CONSOLE / 10 + 0.1
-    assert weather.not_yet(CONSOLE_OF) is None
-    assert weather.not_yet(request("lambda.us-east-1", INVOKE, b'{"image_url": "x"}')) is None
-    assert weather.not_yet(request("lambda.us-east-1", INVOKE, b'{"action": "health"}')) is not None
 
 
 class _Socket:

@@ -13,14 +13,16 @@ from typing import Any
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.ec2.ec2_records import user_data_of
 from labkit.cloud.moto_seam.errors import ec2_error
+from labkit.cloud.moto_seam.identity.trust import is_new
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.pace import Pace
 
 USER_DATA_LIMIT = 16_384
 USER_DATA_TOO_LONG = f"User data is limited to {USER_DATA_LIMIT} bytes"
 
 
-def correct_run(replacements: Replacements) -> None:
-    """Refuse what the account has not got; run in the default subnet when none is named."""
+def correct_run(replacements: Replacements, pace: Pace) -> None:
+    """Refuse what the account has not got, or not yet; run in the default subnet when none is named."""
     import moto.ec2.models as ec2
     import moto.ec2.models.amis as amis
     import moto.ec2.models.instances as instances
@@ -32,7 +34,7 @@ def correct_run(replacements: Replacements) -> None:
     replacements.around(instances.InstanceBackend, "run_instances")(_run_instances)
     replacements.around(instances.InstanceBackend, "modify_instance_attribute")(_modify_attribute)
     replacements.around(subnets.SubnetBackend, "create_subnet")(_create_subnet)
-    replacements.around(responses, "filter_iam_instance_profiles")(_find_profile)
+    replacements.around(responses, "filter_iam_instance_profiles")(functools.partial(_find_profile, pace))
     replacements.around(responses, "parse_user_data")(_parse_user_data)
 
 
@@ -160,6 +162,7 @@ def _name_profile(kwargs: dict[str, Any]) -> None:
 
 
 def _find_profile(
+    pace: Pace,
     original: Any,
     account_id: str,
     partition: str,
@@ -178,7 +181,7 @@ def _find_profile(
         profile = original(account_id, partition, iam_instance_profile_arn, iam_instance_profile_name)
     except NotFoundException:
         profile = None
-    if profile is None:
+    if profile is None or is_new(profile, pace):
         raise ec2_error("InvalidParameterValue", f"{begin}Invalid IAM Instance Profile {label}")
     if not profile.roles:
         raise ec2_error("InvalidParameterValue", f"{begin}IAM Instance Profile has no associated IAM Roles")

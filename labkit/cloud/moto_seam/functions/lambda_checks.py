@@ -48,6 +48,7 @@ RESERVED_VARIABLES = frozenset(
         "LAMBDA_RUNTIME_DIR",
     ]
 )
+NOT_ASSUMED = "The role defined for the function cannot be assumed by Lambda."
 #: what a role needs so that Lambda can put a function into a VPC
 INTERFACE_ACTIONS = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface")
 
@@ -149,7 +150,7 @@ def _check_environment(variables: Mapping[str, str]) -> None:
 def _check_role(role_arn: str) -> None:
     role = role_of(role_arn)
     if role is None or not trusts(role, "lambda.amazonaws.com"):
-        raise _invalid("The role defined for the function cannot be assumed by Lambda.")
+        raise _invalid(NOT_ASSUMED)
 
 
 def _check_vpc(region: str, vpc: Mapping[str, Any], role: str, allows: RoleAllows) -> None:

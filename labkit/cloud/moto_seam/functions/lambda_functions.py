@@ -14,10 +14,17 @@ from typing import Any
 
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.errors import lambda_error
-from labkit.cloud.moto_seam.functions.lambda_checks import RoleAllows, check_configuration, check_package
+from labkit.cloud.moto_seam.functions.lambda_checks import (
+    NOT_ASSUMED,
+    RoleAllows,
+    check_configuration,
+    check_package,
+)
 from labkit.cloud.moto_seam.functions.lambda_records import revision_of
 from labkit.cloud.moto_seam.functions.lambda_requests import pending
+from labkit.cloud.moto_seam.identity.trust import is_new, role_of
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.pace import Pace
 from labkit.cloud.stores.s3.errors import S3Error, no_bucket
 
 ReadObject = Callable[[str, str, str], bytes]
@@ -36,12 +43,14 @@ def no_objects(bucket: str, key: str, version: str) -> bytes:
 
 
 def correct_functions(
-    replacements: Replacements, allows: RoleAllows, read_object: ReadObject, settles: float = 0.0
+    replacements: Replacements, allows: RoleAllows, read_object: ReadObject, pace: Pace
 ) -> None:
-    """Check what is created and changed, and describe it as AWS does; see lambda_requests of `settles`."""
+    """Check what is created and changed, and describe it as AWS does; see lambda_requests of `pace`."""
     from moto.awslambda.models import LambdaBackend, LambdaFunction
 
     def create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
+        if is_new(role_of(spec["Role"]), pace):
+            raise lambda_error("InvalidParameterValueException", NOT_ASSUMED)
         check_configuration(self.region_name, {"Role": None, **spec}, spec["Role"], allows)
         code = _with_package(spec.get("Code") or {}, read_object)
         check_package(code.get("ZipFile"))
@@ -70,7 +79,7 @@ def correct_functions(
     @replacements.around(LambdaFunction, "get_configuration")
     def get_configuration(original: Any, self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         found = _configuration(original, self, *args, **kwargs)
-        return found | (_CREATING if pending(self, settles) else {})
+        return found | (_CREATING if pending(self, pace) else {})
 
 
 def _of_events(original: Any, self: Any, function_name: str, config: dict[str, Any]) -> Any:

@@ -19,6 +19,7 @@ from labkit.cloud.moto_seam.errors import lambda_error
 from labkit.cloud.moto_seam.functions.lambda_records import revision_of
 from labkit.cloud.moto_seam.identity.trust_policies import is_principal, is_service
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.pace import Pace
 
 #: operations that name a function in their path
 _NAMING = (
@@ -38,28 +39,31 @@ _STALE = (
 )
 
 
-def correct_requests(replacements: Replacements, settles: float) -> None:
-    """Check what every request says of a function; a new one is Pending for `settles` seconds."""
+def correct_requests(replacements: Replacements, pace: Pace) -> None:
+    """Check what every request says of a function; a new one is Pending for a while."""
     from moto.awslambda.responses import LambdaResponse
 
     for name in _NAMING:
-        _checked(replacements, LambdaResponse, name, settles)
+        _checked(replacements, LambdaResponse, name, pace)
     replacements.around(LambdaResponse, "create_function")(_create)
 
 
-def pending(function: Any, settles: float) -> bool:
+def pending(function: Any, pace: Pace) -> bool:
     """Whether a function has just been made."""
-    return 0 <= time.time() - getattr(function, "made_at", 0.0) < settles
+    found = 0 <= time.time() - getattr(function, "made_at", 0.0) < pace.pending
+    if found:
+        pace.counts.add("function pending")
+    return found
 
 
-def _checked(replacements: Replacements, owner: Any, name: str, settles: float) -> None:
+def _checked(replacements: Replacements, owner: Any, name: str, pace: Pace) -> None:
     @replacements.around(owner, name)
     def checked(original: Any, self: Any) -> Any:
         found = _NAME.search(self.path)
         function = unquote(found[1]) if found else ""
         _check_arn(function, self.region)
-        if name in _READY and settles:
-            _check_state(self.backend.get_function(function, None), settles)
+        if name in _READY and pace.pending:
+            _check_state(self.backend.get_function(function, None), pace)
         if name in _REVISED:
             _check_revision(self.backend.get_function(function, None), _body(self))
         if name in _MORE:
@@ -80,8 +84,8 @@ def _check_arn(name: str, region: str) -> None:
         raise lambda_error("AccessDeniedException", words, 403)
 
 
-def _check_state(function: Any, settles: float) -> None:
-    if pending(function, settles):
+def _check_state(function: Any, pace: Pace) -> None:
+    if pending(function, pace):
         words = "The operation cannot be performed at this time. The function is currently in the following state: Pending"
         raise lambda_error("ResourceConflictException", words, 409)
 

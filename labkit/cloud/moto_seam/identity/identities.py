@@ -13,8 +13,10 @@ from labkit.aws.accounts import FULL
 from labkit.aws.addresses import ACCOUNT_ID
 from labkit.aws.records import PolicyDocument, Principal, PublicAccessBlock
 from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.moto_seam.identity.late import Documents, Seen
 from labkit.cloud.moto_seam.identity.managed_policies import bring
 from labkit.cloud.moto_seam.identity.sts_keys import expires_at
+from labkit.cloud.pace import AT_HOME, Pace
 from labkit.cloud.ports import Buckets
 from labkit.deploy.targets import ANONYMOUS, Keys
 
@@ -26,8 +28,15 @@ class MotoIdentities:
     account was given to.
     """
 
-    def __init__(self, buckets: Buckets, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder) -> None:
+    def __init__(
+        self, buckets: Buckets, owner: Keys = ANONYMOUS, holder: Principal = FULL.holder, pace: Pace = AT_HOME
+    ) -> None:
         self._buckets, self._owner, self._holder = buckets, owner, holder
+        self._seen = Seen(pace, _all_policies, _policies_of)
+
+    def changed(self) -> None:
+        """Somebody's policies may have changed; the first time it says what the account begins with."""
+        self._seen.changed()
 
     def principal(self, access_key_id: str) -> Principal | None:
         """Who holds the key; None when it was never given out, is inactive, or has expired."""
@@ -63,7 +72,7 @@ class MotoIdentities:
         if holder is not None:
             groups = backend("iam").get_groups_for_user(holder.name) if principal.kind == "user" else ()
             for each in (holder, *groups):
-                yield from _policies_of(each)
+                yield from self._seen.of(each)
 
     def boundary(self, principal: Principal) -> PolicyDocument | None:
         """The permissions boundary of the user or of the session's role; one that is gone allows nothing."""
@@ -126,11 +135,18 @@ def _holder(principal: Principal) -> Any | None:
     return _role(principal.role_arn) if principal.kind == "session" else None
 
 
-def _policies_of(holder: Any) -> Iterator[PolicyDocument]:
-    for name, text in list(holder.policies.items()):
-        yield PolicyDocument(name, _parsed(text))
-    for arn, policy in list(holder.managed_policies.items()):
-        yield PolicyDocument(arn, _document_of(policy))
+def _policies_of(holder: Any) -> Documents:
+    inline = (PolicyDocument(name, _parsed(text)) for name, text in list(holder.policies.items()))
+    managed = (
+        PolicyDocument(arn, _document_of(policy)) for arn, policy in list(holder.managed_policies.items())
+    )
+    return (*inline, *managed)
+
+
+def _all_policies() -> Mapping[str, Documents]:
+    iam = backend("iam")
+    holders = [*iam.roles.values(), *iam.users.values(), *iam.groups.values()]
+    return {each.arn: _policies_of(each) for each in holders}
 
 
 def _document_of(policy: Any) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from labkit.aws.iam.matching import matches
 from labkit.cloud.moto_seam.backends import backend
+from labkit.cloud.pace import Pace
 
 _ACTION = "sts:assumerole"
 
@@ -15,6 +16,19 @@ _ACTION = "sts:assumerole"
 def role_of(arn: str) -> Any | None:
     """Moto's role with this ARN, None when there is none."""
     return next((role for role in list(backend("iam").roles.values()) if role.arn == arn), None)
+
+
+def is_new(made: Any, pace: Pace) -> bool:
+    """Whether a role or an instance profile was made so lately that services don't find it yet.
+
+    AWS: IAM user guide, "Changes that I make are not always immediately visible".
+    """
+    from moto.core.utils import utcnow
+
+    new = made is not None and (utcnow() - made.create_date).total_seconds() < pace.role
+    if new:
+        pace.counts.add("role not there yet")
+    return new
 
 
 def trusts(role: Any, service: str) -> bool:
