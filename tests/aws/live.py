@@ -219,11 +219,11 @@ def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
 
 @contextmanager
 def open_live(
-    folder: Any, account: str = "", region: str = REGION, *, lasting: bool = False
+    folder: Any, account: str = "", region: str = REGION, *, lasting: bool = False, pace: str = ""
 ) -> Iterator[Live]:
     """A cloud in `folder`, of this kind of account; it ends with this process, however that ends."""
     reader, writer = os.pipe()
-    local = LocalCloud(folder, leash=reader, lasting=lasting, wanted=account)
+    local = LocalCloud(folder, leash=reader, lasting=lasting, wanted=account, pace=pace)
     try:
         yield Live(local, Clients(local.ensure().target(region)))
     finally:

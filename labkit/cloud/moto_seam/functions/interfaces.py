@@ -9,6 +9,8 @@ delete one. A local cloud at home has none: there nothing waits.
 
 import threading
 import uuid
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from labkit.aws.network.pool import free_address
@@ -25,6 +27,9 @@ def correct_interfaces(replacements: Replacements, pace: Pace) -> None:
     if not pace.interface:
         return
     from moto.awslambda.models import LambdaBackend, LambdaFunction
+    from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+
+    replacements.around(NetworkInterface, "attachment")(_attachment)
 
     @replacements.around(LambdaBackend, "create_function")
     def create(original: Any, self: Any, spec: dict[str, Any]) -> Any:
@@ -48,6 +53,22 @@ def correct_interfaces(replacements: Replacements, pace: Pace) -> None:
             _release(self.region_name, name.rpartition(":")[2], pace)
 
 
+def _attachment(getter: Any, self: Any) -> Any:
+    """That of a function's interface is to no instance; plain moto knows no such."""
+    if self.interface_type != "lambda":
+        return getter(self)
+    return SimpleNamespace(
+        attach_time=self.attach_time,
+        attachment_id=self.attachment_id,
+        delete_on_termination=False,
+        device_index=1,
+        network_card_index=0,
+        instance_id=None,
+        instance_owner_id="amazon-aws",
+        status="attached",
+    )
+
+
 def _attach(function: Any) -> None:
     vpc = function.vpc_config or {}
     ec2 = backend("ec2", function.region)
@@ -59,6 +80,7 @@ def _attach(function: Any) -> None:
             subnet, address, group_ids=vpc["SecurityGroupIds"], description=words
         )
         made.status, made.interface_type, made.requester_managed = "in-use", "lambda", True
+        made.attach_time = datetime.now(UTC)
         made.attachment_id = f"ela-attach-{made.id.removeprefix('eni-')}"
         setattr(made, _HOLDER, function.function_name)
 
