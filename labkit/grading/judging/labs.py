@@ -54,7 +54,6 @@ class Labs:
 
     def _another(self, kind: Deployed, lab: Lab, undo: contextlib.ExitStack) -> System:
         """The system that the check asks for: this lab's own, where that is one of this kind. Raises Failed."""
-        task = self.deployments.sources.task
         match kind:
             case "other region":
                 return self._elsewhere(lab, undo)
@@ -62,7 +61,7 @@ class Labs:
                 return self.deployments.disposable(lab.system, undo)
             case "other engine":
                 engine = next(name for name in ENGINES if name != lab.engine)
-                return self.deployments.copy(lab.system, task.region, undo, engine)
+                return self.deployments.copy(lab.system, lab.region, undo, engine)
             case "given":
                 return self._given(lab)
 
