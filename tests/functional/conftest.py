@@ -56,7 +56,7 @@ def _commands() -> Commands:
 
 def _starts_otherwise(variable: str) -> bool:
     """Whether it says how Python starts, or which."""
-    return variable.startswith(("PYTHON", "LANG", "LC_")) or variable in ("PATH", "HOME")
+    return variable.startswith(("PYTHON", "LANG", "LC_")) or variable in ("PATH", "HOME", "TZ")
 
 
 @dataclass(frozen=True)

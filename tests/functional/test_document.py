@@ -60,7 +60,7 @@ def may_be_wide(line: str) -> bool:
 @pytest.fixture(scope="module")
 def screens(new_lab: Any, fill: Any) -> dict[str, str]:
     """A student's way with everything written at once after step 04: the screens by step."""
-    lab, shown = new_lab(), dict[str, str]()
+    lab, shown = new_lab().with_variables(TZ="CET-1"), dict[str, str]()
 
     def see(step: str, *arguments: str) -> str:
         output = str(lab.run(*arguments, timeout=400).output)

@@ -32,6 +32,7 @@ from labkit.cloud.instances import image
 from labkit.cloud.instances.guest import Boot
 from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
 from labkit.cloud.network.fabric import Fabric
+from labkit.cloud.portable.fabric import PortableFabric
 from labkit.cloud.server.fabrics import fabric_for
 from labkit.cloud.web.serving import Server
 from labkit.sandbox.tiers import AnyHost, open_best, wanted_here
@@ -132,10 +133,10 @@ def fabric(host: AnyHost) -> Iterator[Fabric]:
 
 
 @pytest.fixture(scope="module")
-def built_image() -> Iterator[image.Image]:
+def built_image(fabric: Fabric) -> Iterator[image.Image]:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        yield image.build(Path(folder))
+        yield image.build(Path(folder), hides=not isinstance(fabric, PortableFabric))
 
 
 def cloud(
