@@ -26,6 +26,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
                "help": "where: the local cloud, AWS, or a Learner Lab (default: where this lab was deployed last)"},
     "region": {"metavar": "NAME", "default": "", "help": "which region of AWS (default: where the lab stands, or its usual one)"},
     "yes": {"action": "store_true", "help": "for scripts: AWS may be charged; nobody is asked for the word"},
+    "cost-limit": {"type": float, "metavar": "USD", "help": "on AWS: what the lab may cost an hour (0: no limit)"},
     "forget": {"action": "store_true",
                "help": "of AWS: forget what stood in an account that is gone; deletes nothing"},
     "force": {"action": "store_true", "help": "replace files you changed; keeps a backup"},

@@ -64,7 +64,8 @@ class Gap:
 class Manifest:
     """All of lab.toml. `files` maps a template's path to the name of the student's file.
 
-    `texts` are the files with the lesson's texts, by what they hold: glossary, hints, cards.
+    `texts` are the files with the lesson's texts, by what they hold: glossary, hints, cards. `cost_limit_cents`: what a lab
+    may cost an hour on AWS (US cents; 0: no limit).
     """
 
     root: Path
@@ -76,6 +77,7 @@ class Manifest:
     gaps: tuple[Gap, ...]
     images: tuple[Path, ...]
     texts: Mapping[str, Path] = field(default_factory=dict)
+    cost_limit_cents: int = 0
 
     def step(self, name: str) -> Step:
         """The step of this name; raises KeyError for another."""
@@ -118,6 +120,7 @@ def _manifest(top: Table, root: Path) -> Manifest:
         images=tuple(root / image for image in top.texts("images")),
         gaps=tuple(_gap(table, order, set(files.values())) for order, table in enumerate(gaps, 1)),
         texts={name: root / path for name, path in top.mapping("texts", optional=True).items()},
+        cost_limit_cents=top.number("cost_limit_cents", default=0),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from labkit.base.errors import UsageError
 from labkit.deploy.planning import prices
-from labkit.lesson import aws, preflight
+from labkit.lesson import aws, limit, preflight
 from labkit.lesson.context import Context
 from labkit.lesson.steps.plan import instance_type
 
@@ -19,8 +19,9 @@ def agree(context: Context) -> None:
 
     What would fail there is said first.
 
-    Raises UsageError when another word is typed, or nobody is there.
+    Raises UsageError when it would cost more than the limit, another word is typed, or nobody is there.
     """
+    limit.refuse(context)
     arrival, workspace = context.arrival, context.workspace
     preflight.warn(context)
     if not (context.options.yes or aws.has_agreed(workspace, arrival.holder)):

@@ -4,6 +4,7 @@ What belongs here: what must be known before a step may go there. What does not:
 (labkit.lesson.place), credentials by themselves (labkit.deploy.credentials).
 """
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -136,8 +137,13 @@ def left(holder: Holder, now: float | None = None) -> str:
     """How long the session lasts, as far as anybody knows."""
     if holder.ends is None:
         return "no end is known"
-    minutes = (holder.ends - (time.time() if now is None else now)) / 60
+    minutes = seconds_left(holder, now) / 60
     return f"ends in {minutes / 60:.1f} h" if minutes >= 100 else f"ends in {minutes:.0f} min"
+
+
+def seconds_left(holder: Holder, now: float | None = None) -> float:
+    """Until the session ends; for ever where no end is known."""
+    return math.inf if holder.ends is None else holder.ends - (time.time() if now is None else now)
 
 
 def _short(arn: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from labkit.base.errors import SandboxUnavailable
 
-REFUSED, WEATHER, FAIR = "refused", "weather.json", "fair"
+REFUSED, WEATHER, NEEDED, FAIR = "refused", "weather.json", "needed.json", "fair"
 
 
 def run(
@@ -19,7 +19,8 @@ def run(
 ) -> int:
     """Run `words` on a stage of its own in `folder`, before an account of that kind; returns their exit status.
 
-    `forecast`: FAIR, or "SEED:FACTOR" for AWS's behaviour in time; what befell requests is then counted in WEATHER.
+    `forecast`: FAIR, or "SEED:FACTOR" for AWS's behaviour in time; what befell requests is then counted in WEATHER. What the command
+    needed to be allowed is in NEEDED.
     Raises SandboxUnavailable where this machine has no namespaces for it: nothing is run then.
     """
     if sys.platform != "linux":

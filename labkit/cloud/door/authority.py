@@ -79,6 +79,17 @@ class Authority:
     def __init__(self, identities: Identities, facts: Facts) -> None:
         self._identities = identities
         self._facts = facts
+        #: action and resource of what callers on this machine needed to be allowed, once for each operation
+        self.needed: set[tuple[str, str]] = set()
+        self._noted: set[tuple[str, str]] = set()
+
+    def note(self, asked: Asked) -> None:
+        """Remember what this call needs, where it is the first of its operation."""
+        key = asked.service, asked.operation
+        if key not in self._noted:
+            self._noted.add(key)
+            found = needs(_call_of(asked), self._facts)
+            self.needed |= {(need.action, resource) for need in found for resource in need.resources}
 
     def identify(self, signature: Signature | None, asked: Asked, environ: Environ, body: Body) -> Principal:
         """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for
@@ -149,9 +160,8 @@ class Authority:
         asked = source.asked
         if source.principal.kind == "root" and _roots_right(asked):
             return None
-        call = ApiCall(asked.service, asked.operation, asked.region, ACCOUNT_ID, asked.parameters)
         decision: Decision | None = None
-        for need in needs(call, self._facts):
+        for need in needs(_call_of(asked), self._facts):
             decision = self._evaluate(source, need)
             if not decision.allowed:
                 break
@@ -216,6 +226,10 @@ class Authority:
                 False, "explicit-deny", "resource", "BlockPublicPolicy", "", "s3:PutBucketPolicy", resource
             )
             raise refusals.Refused(403, "AccessDenied", message, decision)
+
+
+def _call_of(asked: Asked) -> ApiCall:
+    return ApiCall(asked.service, asked.operation, asked.region, ACCOUNT_ID, asked.parameters)
 
 
 def _allows_all_but(document: Mapping[str, object]) -> bool:

@@ -102,6 +102,11 @@ class Door:
         self._answered = Answered()
         self.writes: deque[Write] = deque(maxlen=WRITES_REMEMBERED)
 
+    @property
+    def needed(self) -> list[tuple[str, str]]:
+        """Actions and resources that calls from this machine needed, once for each operation."""
+        return sorted(self._authority.needed)
+
     def for_caller(self, caller: Caller, *, secure_transport: bool = True) -> "WSGIApplication":
         """The application for a socket on which only `caller` can speak.
 
@@ -134,6 +139,8 @@ class Door:
             constraints.check(asked)
             source = Source(environ, asked, principal, self._facts, secure, signature, overseen)
             self._authority.check(source)
+            if caller.place == "host" and not overseen:
+                self._authority.note(asked)
             emulated.check(asked)
             check_form(asked, environ)
             return self._pass(source, signature, caller, request_id, start)

@@ -21,7 +21,7 @@ from labkit.aws.network.names import GLOBAL_REGION
 from labkit.base import state
 from labkit.base.errors import LabError
 from labkit.cloud.client.lifecycle import LocalCloud, leashed
-from labkit.cloud.client.rehearsal import FAIR, REFUSED, WEATHER
+from labkit.cloud.client.rehearsal import FAIR, NEEDED, REFUSED, WEATHER
 from labkit.cloud.endpoints.authority import Authority
 from labkit.cloud.endpoints.dns import Resolver
 from labkit.cloud.rehearsal import relay
@@ -61,8 +61,16 @@ def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int
         try:
             return _run(words, environment(os.environ, home))
         finally:
-            late = cloud.ask("GET", "status")["late"] if cloud.running() else {}
-            state.write_json(folder / WEATHER, {**weather.counts, **late} if weather else {})
+            _write_records(folder, cloud, weather)
+
+
+def _write_records(folder: Path, cloud: LocalCloud, weather: Weather | None) -> None:
+    """What befell the requests, and what they needed to be allowed."""
+    if not cloud.running():
+        return
+    late = cloud.ask("GET", "status")["late"]
+    state.write_json(folder / WEATHER, {**weather.counts, **late} if weather else {})
+    state.write_json(folder / NEEDED, cloud.ask("GET", "needed"))
 
 
 def _weather(forecast: str) -> Weather | None:

@@ -347,6 +347,7 @@ class Cloud:
             lambda: self._door.faults,
             lambda: (self._door.overseer.access_key_id, self._door.overseer.secret_access_key),
             self._instances.metadata_requests,
+            lambda: self._door.needed,
         )
 
     # -- what the parts ask of each other -------------------------------------------------------------

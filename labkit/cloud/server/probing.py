@@ -57,18 +57,21 @@ class Probing:
         faults: Callable[[], Mapping[str, int]],
         overseer: Callable[[], tuple[str, str]],
         metadata_of: Callable[[str], Sequence[str]] = lambda _: (),
+        needed: Callable[[], Sequence[tuple[str, str]]] = lambda: (),
     ) -> None:
-        """`faults` counts our own failures. `overseer`: id and secret of the key that no policy binds. `metadata_of` tells what an instance's metadata service was asked for. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
+        """`needed`: actions and resources that calls from outside needed. `faults` counts our own failures. `overseer`: id and secret of the key that no policy binds. `metadata_of` tells what an instance's metadata service was asked for. `process_of` gives an instance's process 1 as this machine numbers it, 0 where it is down."""
         self._wires, self._images, self._credentials = wires, images, credentials
         self._calls, self._process_of, self._settle = calls, process_of, settle
         self._faults, self._overseer, self._numbers = faults, overseer, itertools.count(1)
-        self._metadata_of = metadata_of
+        self._metadata_of, self._needed = metadata_of, needed
 
     def answer(self, method: str, parts: list[str], request: Request) -> Any:
         """The JSON value that answers the request; None when it is none of these questions."""
         match method, parts:
             case "GET", ["calls"]:
                 return self._calls()
+            case "GET", ["needed"]:
+                return list(self._needed())
             case "GET", ["faults"]:
                 return dict(self._faults())
             case "POST", ["overseer"]:

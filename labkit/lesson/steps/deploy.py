@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.deploy.model import OUTPUTS, Deployment
-from labkit.lesson import agreeing, drift
+from labkit.lesson import agreeing, drift, limit
 from labkit.lesson.context import Context
 from labkit.lesson.help import byhand
 from labkit.lesson.model import CheckResult, Judged, StepResult
 from labkit.lesson.path import diagnosis, power
 from labkit.lesson.screens import mend
 
-OPTIONS = ("engine", "lab-role", "watch", "target", "region", "yes")
+OPTIONS = ("engine", "lab-role", "watch", "target", "region", "yes", limit.OPTION)
 JUDGES: Judged = "deployed, to check"
 
 #: what an engine knows when it finds nothing to do

@@ -1,13 +1,14 @@
-"""Step 00 among the other steps: the same look at the machine as steps/00_doctor.py, as checks.
+"""Step 00 among the other steps: the same look at the machine as steps/00_doctor.py, and with a target at the account.
 
-What belongs here: turning findings into checks. What does not: looking (labkit.lesson.doctor).
+What belongs here: turning findings into checks. What does not: looking (labkit.lesson.doctor, labkit.lesson.account).
 """
 
-from labkit.lesson import doctor
+from labkit.deploy.targets import ON_AWS
+from labkit.lesson import account, doctor, limit
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult, Judged, StepResult
 
-OPTIONS: tuple[str, ...] = ()
+OPTIONS: tuple[str, ...] = ("engine", "target", "region", limit.OPTION)
 JUDGES: Judged = "files"
 
 
@@ -15,7 +16,8 @@ def run(context: Context) -> StepResult:
     """Look, and remember what was seen."""
     findings = doctor.examine(str(context.places.root))
     doctor.remember(context.places.state, findings)
-    return StepResult(tuple(_check(finding) for finding in findings))
+    there = tuple(account.examine(context)) if context.options.target in ON_AWS else ()
+    return StepResult((*(_check(finding) for finding in findings), *there))
 
 
 check = run
