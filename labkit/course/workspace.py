@@ -1,6 +1,6 @@
 """The student's folders below work/: made, opened, listed, and never overwritten where the student wrote.
 
-What belongs here: files on disk and the record beside them. What does not: what is in the files
+What belongs here: files on disk. What does not: the record beside them (recording), what is in the files
 (labkit.course.rendering), what is built from them (labkit.course.build), what a step does.
 
 work/<student id>/ holds the student's files; work/<student id>.solution/ the reference; work/current names the
@@ -13,7 +13,7 @@ import hashlib
 import shlex
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -21,12 +21,12 @@ from typing import Any, Self
 import labkit
 from labkit.base import state
 from labkit.base.errors import StateError, UsageError, WorkspaceError
+from labkit.course import recording
 from labkit.course.build import FOLDER, Build, build, write_build
 from labkit.course.manifest import Manifest
+from labkit.course.recording import Record, Standing
 from labkit.course.variant import SOLUTION_SUFFIX, Variant, make_variant, student_id
 
-_FORMAT = 1
-_STANDING = "standing.json"
 _START = "Make your files first:  ./lab generate --student ada@uni.edu"
 
 Clock = Callable[[], datetime]
@@ -34,39 +34,6 @@ Clock = Callable[[], datetime]
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the kit remembers of a workspace; times are ISO 8601 in UTC.
-
-    `rendered`: SHA-256 of each file as the kit wrote it. `deployed`: engine, target, outputs, time and
-    fingerprint of the last deployment, and "of" which folder where it was the twin's; empty when there is none. `steps`: time and fingerprint by number.
-    """
-
-    student: str
-    code: str
-    solution: bool
-    kit: str
-    engine: str = "cloudformation"
-    rendered: Mapping[str, str] = field(default_factory=dict)
-    deployed: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What the kit remembers of one place: as in Record, and of AWS the region, the last four digits of the account
-    with what stands for its whole number, and whether somebody agreed to what that costs.
-    """
-
-    engine: str
-    deployed: Mapping[str, Any] = field(default_factory=dict)
-    steps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    region: str = ""
-    digits: str = ""
-    account: str = ""
-    agreed: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,18 +60,18 @@ class Workspace:
         record = self.record
         if not self.place:
             return Standing(record.engine, record.deployed, record.steps)
-        return _read_standing(self.kept, record.engine)
+        return recording.read_standing(self.kept, record.engine)
 
     def save_standing(self, **changes: Any) -> None:
         """Change what is remembered of this place, in one step."""
         if self.place:
-            _write_standing(self.kept, dataclasses.replace(self.standing, **changes))
+            recording.write_standing(self.kept, dataclasses.replace(self.standing, **changes))
         else:
             self.save_record(**changes)
 
     def places(self) -> tuple[str, ...]:
         """The places other than the local cloud of which anything is remembered."""
-        found = self.path.glob(f".lab/*/{_STANDING}")
+        found = self.path.glob(f".lab/*/{recording.STANDING}")
         return tuple(sorted(path.parent.name for path in found))
 
     @property
@@ -117,12 +84,12 @@ class Workspace:
         """The same student's other files, own or the reference's, which deploy under the same names; None: there are none."""
         name = folder_name(self.variant.student, solution=not self.solution)
         path = self.path.with_name(name)
-        return dataclasses.replace(self, path=path) if _record_path(path).exists() else None
+        return dataclasses.replace(self, path=path) if recording.record_path(path).exists() else None
 
     @property
     def record(self) -> Record:
         """The kit's record. Raises WorkspaceError when it is missing, broken or another's."""
-        record = _read_record(self.path, self.generate_command)
+        record = recording.read_record(self.path, self.generate_command)
         if (record.student, record.code, record.solution) != (
             self.variant.student,
             self.variant.code,
@@ -181,7 +148,7 @@ class Workspace:
     def save_record(self, **changes: Any) -> Record:
         """Change fields of the record on disk, in one step."""
         record = dataclasses.replace(self.record, **changes)
-        _write_record(self.path, record)
+        recording.write_record(self.path, record)
         return record
 
     def save_deployed(self, *, engine: str, target: str, outputs: Mapping[str, str]) -> None:
@@ -240,14 +207,16 @@ class Workspaces:
         WorkspaceError when the folder is another's or the reference solution is not here.
         """
         workspace = self._workspace(folder_name(student, solution=solution))
-        known = workspace.record if _record_path(workspace.path).exists() else None
+        known = workspace.record if recording.record_path(workspace.path).exists() else None
         rendered = self._render(workspace)
         made = _Writing(workspace, known.rendered if known else {}, force).write(rendered)
         record = known or Record(
             workspace.variant.student, workspace.variant.code, solution, labkit.__version__
         )
         hashes = {name: _sha256(data) for name, data in rendered.items()}
-        _write_record(workspace.path, dataclasses.replace(record, rendered=hashes, kit=labkit.__version__))
+        recording.write_record(
+            workspace.path, dataclasses.replace(record, rendered=hashes, kit=labkit.__version__)
+        )
         state.write_text(self._work / "current", workspace.path.name + "\n")
         return made
 
@@ -368,70 +337,6 @@ class _Writing:
                 hint=state.WRITABLE,
             ) from error
         return backup.name
-
-
-# ---- The record on disk ---------------------------------------------------------------------------
-
-
-def _record_path(path: Path) -> Path:
-    return path / ".lab" / "workspace.json"
-
-
-def _write_record(path: Path, record: Record) -> None:
-    state.write_json(_record_path(path), {"format": _FORMAT, **dataclasses.asdict(record)})
-
-
-def _read_record(path: Path, generate_command: str) -> Record:
-    try:
-        data = state.read_json(_record_path(path))
-    except StateError as error:
-        hint = "Move it aside and make it again; your files stay as they are:"
-        raise WorkspaceError(error.message, hint=f"{hint}\n{_aside(path)}\n  {generate_command}") from error
-    if data is None:
-        raise WorkspaceError(
-            f"{path} is no folder of this lab: it has no .lab/workspace.json.",
-            hint=f"Make it one; your files stay as they are:\n  {generate_command}",
-        )
-    known = {f.name: f for f in dataclasses.fields(Record)}
-    fitting = data.pop("format", None) == _FORMAT and set(data) == set(known) and _types_fit(data)
-    if not fitting:
-        raise WorkspaceError(
-            f"{_record_path(path)} was written by another version of the kit, or by hand.",
-            hint="Move it aside and make it again; your files stay as they are:"
-            f"\n{_aside(path)}\n  {generate_command}",
-        )
-    return Record(**data)
-
-
-def _write_standing(kept: Path, standing: Standing) -> None:
-    state.write_json(kept / _STANDING, {"format": _FORMAT, **dataclasses.asdict(standing)})
-
-
-def _read_standing(kept: Path, engine: str) -> Standing:
-    """What was remembered; nothing yet where there is no file. Raises WorkspaceError for a broken one."""
-    path = kept / _STANDING
-    try:
-        data = state.read_json(path)
-        if data is None:
-            return Standing(engine)
-        if data.pop("format", None) != _FORMAT:
-            raise TypeError("another format")
-        return Standing(**data)
-    except (StateError, TypeError) as error:
-        raise WorkspaceError(
-            f"{path} is damaged, or was written by another version of the kit.",
-            hint=f"Move it aside; what stands there is found again by name and tag:\n  {state.move_aside(path)}",
-        ) from error
-
-
-def _aside(path: Path) -> str:
-    return "  " + state.move_aside(_record_path(path))
-
-
-def _types_fit(data: Mapping[str, Any]) -> bool:
-    texts = all(isinstance(data[name], str) for name in ("student", "code", "kit", "engine"))
-    tables = all(isinstance(data[name], dict) for name in ("rendered", "deployed", "steps"))
-    return texts and tables and isinstance(data["solution"], bool)
 
 
 def _read(path: Path) -> bytes:
