@@ -83,6 +83,8 @@ class InstanceRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata_tags: bool = False  # InstanceMetadataTags is "enabled"
     image_name: str = ""
+    key_name: str = ""
+    public_key: str = ""  # of its key pair, as a line of authorized_keys
     starts: int = 0
 
 

@@ -5,14 +5,13 @@ What does not: the proxy (labkit.cloud.web.proxy).
 """
 
 import argparse
-import base64
 import contextlib
 import socket
 import threading
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from labkit.base.errors import CloudError, UsageError
+from labkit.cli import tunnel
 from labkit.cli.console import Console
 
 if TYPE_CHECKING:
@@ -68,30 +67,8 @@ def _listener(port: int) -> socket.socket:
 
 
 def _carry(client: socket.socket, proxy: str, address: str, port: int) -> None:
-    with client, contextlib.suppress(OSError), _through(proxy, address, port) as server:
-        back = threading.Thread(target=_copy, args=(server, client), daemon=True)
+    with client, contextlib.suppress(OSError), tunnel.through(proxy, address, port) as server:
+        back = threading.Thread(target=tunnel.copy, args=(server, client), daemon=True)
         back.start()
-        _copy(client, server)
+        tunnel.copy(client, server)
         back.join()
-
-
-def _through(proxy: str, address: str, port: int) -> socket.socket:
-    """A connection by the proxy. Raises ConnectionError where it says no."""
-    parts = urlsplit(proxy)
-    made = socket.create_connection(("127.0.0.1", parts.port or 0))
-    keys = base64.b64encode(f"{parts.username}:{parts.password}".encode()).decode()
-    made.sendall(f"CONNECT {address}:{port} HTTP/1.1\r\nProxy-Authorization: Basic {keys}\r\n\r\n".encode())
-    head = b""
-    while not head.endswith(b"\r\n\r\n") and (byte := made.recv(1)):
-        head += byte
-    if b" 200 " not in head.split(b"\r\n")[0]:
-        made.close()
-        raise ConnectionRefusedError(head.decode("latin-1"))
-    return made
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)

@@ -119,7 +119,7 @@ def _proxied(url: str) -> dict[str, str]:
 
 def local_shell(context: "Context", console: Console) -> int:
     """A shell in which the AWS CLI, boto3, curl and Terraform mean the target, and only that."""
-    from labkit.cli import aws_cli, terminal
+    from labkit.cli import aws_cli, ssh_client, terminal
 
     target = context.clients.target
     words = context.target_words if context.on_aws else "local cloud"
@@ -136,6 +136,8 @@ def local_shell(context: "Context", console: Console) -> int:
         "AWS_PAGER": "",
     }
     if target.is_local:
+        ssh_client.install(context.places.state / "bin" / "local")
+        environment["PATH"] = f"{context.places.state / 'bin' / 'local'}{os.pathsep}{path}"
         environment["AWS_CONFIG_FILE"] = str(
             _default_profile(context.places.state / "aws-config", environment)
         )

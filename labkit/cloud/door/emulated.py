@@ -33,8 +33,8 @@ _ONLY: Mapping[tuple[str, str, str], tuple[object, ...]] = {
 }
 #: what people look for that is done in another way here
 _WAYS_IN: Mapping[str, str] = {
-    "StartSession": "The way into an instance is ./lab shell INSTANCE; a port: ./lab forward INSTANCE PORT.",
-    "the service ec2-instance-connect": "The way into an instance is ./lab shell INSTANCE.",
+    "StartSession": "The way into an instance is ./lab shell INSTANCE, or ssh in ./lab shell; a port: ./lab forward INSTANCE PORT.",
+    "the service ec2-instance-connect": "The way into an instance is ./lab shell INSTANCE, or ssh in ./lab shell, with its key pair.",
 }
 _DOCUMENTED = re.compile(r"<li>\s*<p>\s*<code>([^<]+)</code>")
 _SENT = re.compile(r"Filters?\.\d+\.Name").fullmatch

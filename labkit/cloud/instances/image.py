@@ -109,6 +109,10 @@ systemd-network:x:192:192:systemd Network Management:/:/usr/sbin/nologin
 sshd:x:74:74:Privilege-separated SSH:/usr/share/empty.sshd:/sbin/nologin
 ec2-user:x:1000:1000:EC2 Default User:/home/ec2-user:/bin/bash
 """
+_NOT_ROOT = (
+    'no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo \'Please login as the user \\"ec2-user\\" '
+    'rather than the user \\"root\\".\';echo;sleep 10;exit 142"'
+)
 _GROUP = """root:x:0:
 bin:x:1:
 daemon:x:2:
@@ -265,4 +269,15 @@ def skeleton(record: InstanceRecord, hosts: str = "") -> Mapping[str, str]:
         "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "/etc/locale.conf": "LANG=C.UTF-8\n",
         "/root/.bashrc": "# .bashrc\n",
+        **_authorized(record),
+    }
+
+
+def _authorized(record: InstanceRecord) -> Mapping[str, str]:
+    """Who gets in by SSH: the key pair's owner as ec2-user, and root is told so (cloud-init, disable_root)."""
+    if not record.public_key:
+        return {}
+    return {
+        "/home/ec2-user/.ssh/authorized_keys": f"{record.public_key}\n",
+        "/root/.ssh/authorized_keys": f"{_NOT_ROOT} {record.public_key}\n",
     }

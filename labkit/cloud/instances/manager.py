@@ -23,6 +23,7 @@ from labkit.cloud.instances.disks import Disks
 from labkit.cloud.instances.guest import Boot, Guest
 from labkit.cloud.instances.image import Image, is_amazon_linux_2, skeleton
 from labkit.cloud.instances.metadata import MetadataService, private_name
+from labkit.cloud.instances.secure_shell import Inside, SecureShell, host_keys
 from labkit.cloud.instances.system import messages
 from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.watching import Watcher
@@ -35,6 +36,7 @@ ENTRY_MODULE = "labkit.cloud.instances.system.init"
 _ENTRY = f"{ENTRY_MODULE}:main"
 _DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv", "/usr/share/nginx/html")
 _METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)
+_SSH_PORT = 22
 _HOMES = ("/root", "/home/ec2-user")
 #: EC2 waits longer; a unit that needs more than this to stop is ended
 STOP_SECONDS = 10.0
@@ -93,6 +95,7 @@ class InstanceManager:
         self._machines: dict[str, _Machine] = {}
         self._lock = threading.Lock()
         self._watcher = Watcher()
+        self._ssh = SecureShell(Inside(self.run_inside, _connect_by(around.fabric)))
         self._closing = False
 
     # -- life -------------------------------------------------------------------------------------------
@@ -177,6 +180,7 @@ class InstanceManager:
         else:
             with ThreadPoolExecutor(_STOPPED_AT_ONCE) as stoppers:
                 list(stoppers.map(self._leave, list(self._machines.values())))
+        self._ssh.close()
         self._watcher.close()
 
     def _leave(self, machine: _Machine) -> None:
@@ -312,10 +316,10 @@ class InstanceManager:
         """Its interface, and on it the AWS API and the metadata service."""
         record, around = machine.record, self._around
         name = record.instance_id
-        metadata, *sockets = around.fabric.attach(
+        metadata, ssh, *sockets = around.fabric.attach(
             interface_of(record),
             loopback=(addresses.METADATA_ADDRESS, *around.access.loopback),
-            listen=(_METADATA, *around.access.listen),
+            listen=(_METADATA, (record.private_ip, _SSH_PORT), *around.access.listen),
             datagrams=around.access.datagrams,
         )
         around.access.open(name, Caller("instance", name), sockets)
@@ -323,11 +327,13 @@ class InstanceManager:
             lambda: machine.record, around.credentials, asked=machine.metadata_requests.append
         )
         around.serving.serve(metadata, service, name=f"{name}/metadata")
+        self._ssh.serve(name, ssh)
 
     def _disconnect(self, machine: _Machine) -> None:
         name = machine.record.instance_id
         self._around.access.close(name)
         self._around.serving.stop(f"{name}/metadata")
+        self._ssh.stop(name)
         self._around.fabric.detach(name)
 
     def _run(self, machine: _Machine) -> None:
@@ -458,6 +464,10 @@ class InstanceManager:
             return False
 
 
+def _connect_by(fabric: Fabric) -> Callable[[str, str, int, float], socket.socket]:
+    return lambda name, address, port, seconds: fabric.connect(name, address, port, timeout=seconds)
+
+
 def interface_of(record: InstanceRecord) -> InterfaceRecord:
     """The instance's one network interface; it is called as the instance."""
     return InterfaceRecord(
@@ -491,7 +501,7 @@ def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxS
         "hostname": private_name(record),
         "system": "Amazon Linux 2" if is_amazon_linux_2(record) else "Amazon Linux 2023",
         "user_data": base64.b64encode(record.user_data).decode(),
-        "skeleton": dict(skeleton(record, access.hosts)),
+        "skeleton": {**skeleton(record, access.hosts), **host_keys()},
         "links": image.links(record),
     }
     return SandboxSpec(

@@ -165,6 +165,7 @@ class MetadataService:
             "network": {"interfaces": {"macs": {record.mac: _interface(record)}}},
             "placement": _placement(record),
             "profile": "default-hvm",
+            **_keys(record),
             "reservation-id": "r-" + record.instance_id.removeprefix("i-"),
             "security-groups": "\n".join(record.security_group_ids),
             "services": {"domain": "amazonaws.com", "partition": "aws"},
@@ -260,6 +261,14 @@ class _Late(dict[str, Any]):
         return str(super().__getitem__(name)())
 
 
+class _Keys(dict[str, Any]):
+    """The folder of keys, which lists them by number and name."""
+
+    def __init__(self, keys: Mapping[str, Tree], name: str) -> None:
+        super().__init__(keys)
+        self.listing = "\n".join(f"{number}={name}" for number in keys)
+
+
 def _look_up(tree: Tree, parts: list[str]) -> str:
     """A value, or a listing with "/" behind folders."""
     node: str | Tree = tree
@@ -269,6 +278,8 @@ def _look_up(tree: Tree, parts: list[str]) -> str:
         node = node[part]
     if isinstance(node, str):
         return node
+    if isinstance(node, _Keys):
+        return node.listing
     if isinstance(node, _Late):
         return "\n".join(sorted(node))
     return "\n".join(f"{name}/" if isinstance(node[name], Mapping) else name for name in sorted(node))
@@ -296,6 +307,13 @@ def _placement(record: InstanceRecord) -> Tree:
         "availability-zone-id": record.region + "-az1",
         "region": record.region,
     }
+
+
+def _keys(record: InstanceRecord) -> Tree:
+    """The key pair. Its listing is the one that has "number=name" and no "/"."""
+    if not record.public_key:
+        return {}
+    return {"public-keys": _Keys({"0": {"openssh-key": f"{record.public_key}\n"}}, record.key_name)}
 
 
 def _public(record: InstanceRecord) -> Tree:

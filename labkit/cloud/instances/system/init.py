@@ -11,6 +11,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -35,6 +36,8 @@ from labkit.cloud.instances.system.userdata import BootLog, UserData, write
 CHANNEL = 3
 _BOOTS = "/var/lib/lab/boots"
 _TAIL_LINES = 40
+#: files that are their owner's alone
+_SECRET = re.compile(r"/\.ssh/|/ssh_host_")
 
 
 def main(arguments: Mapping[str, Any]) -> None:
@@ -63,8 +66,9 @@ def _count_boots() -> int:
 def _lay_out(arguments: Mapping[str, Any], *, first: bool) -> None:
     """What the image puts on the disk before the first boot, and into memory before each."""
     for path, text in arguments["skeleton"].items() if first else ():
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        write(path, text.encode(), 0o644)
+        private = not path.endswith(".pub") and _SECRET.search(path)
+        os.makedirs(os.path.dirname(path), 0o700 if "/.ssh/" in path else 0o755, exist_ok=True)
+        write(path, text.encode(), 0o600 if private else 0o644)
     wants = f"{ETC}/multi-user.target.wants"  # units that the image enables stand in it on AWS
     for path in ("/run/lab", wants, "/var/log", "/var/tmp", cloudinit.FOLDER):
         os.makedirs(path, exist_ok=True)

@@ -50,6 +50,8 @@ def _record(region: str, instance: Any) -> InstanceRecord:
         role_arn=_role_arn(profile),
         imds_tokens=_tokens(instance),
         tags={tag["key"]: tag["value"] for tag in instance.get_tags()},
+        key_name=instance.key_name or "",
+        public_key=_public_key(region, instance.key_name),
         starts=starts_of(instance),
     )
 
@@ -57,6 +59,12 @@ def _record(region: str, instance: Any) -> InstanceRecord:
 def _image_name(region: str, image_id: str) -> str:
     image = backend("ec2", region).amis.get(image_id)
     return str(image.name or "") if image else ""
+
+
+def _public_key(region: str, name: str | None) -> str:
+    """As cloud-init writes it: the key, called as its pair."""
+    pair = backend("ec2", region).key_pairs.get(name)
+    return " ".join([*pair.public_key.split()[:2], str(name)]) if pair else ""
 
 
 def _tokens(instance: Any) -> Literal["optional", "required"]:
