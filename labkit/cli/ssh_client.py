@@ -44,4 +44,4 @@ def install(folder: Path) -> None:
 def _can_do_without_sftp(scp: str) -> bool:
     """Whether it has to be told to (OpenSSH 9): instances have no server of SFTP. Older ones know no other way."""
     said = subprocess.run([scp, "-O"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    return "option" not in said.stderr
+    return "option --" not in said.stderr
