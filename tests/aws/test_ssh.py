@@ -120,7 +120,7 @@ def test_files_are_copied_both_ways(way: Way) -> None:
     (way.folder / "file").write_text("text")
     there = way.ssh(str(way.folder / "file"), "PLACE:there", program="scp")
     back = way.ssh("PLACE:there", str(way.folder / "back"), program="scp")
-    assert (there.stderr, back.stderr) == ("", "")
+    assert (there.returncode, back.returncode) == (0, 0), (there.stderr, back.stderr)
     assert (way.folder / "back").read_text() == "text"
 
 
