@@ -6,6 +6,8 @@ import os
 
 from boto3.session import Session
 
+from labkit.aws.images import HERE
+
 
 def test_unknown_image_is_refused(moto, refusal):
     """EC2 API reference, error codes: InvalidAMIID.NotFound."""
@@ -15,7 +17,7 @@ def test_unknown_image_is_refused(moto, refusal):
 
     assert moto.compare(scenario) == (
         "",
-        "InvalidAMIID.NotFound: The image id '[ami-00000000000000000]' does not exist",
+        f"InvalidAMIID.NotFound: The image id '[ami-00000000000000000]' does not exist. {HERE}",
     )
 
 

@@ -1,5 +1,8 @@
 """Lists in pages: a limit is kept to and a token leads on, in every protocol."""
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.aws.test_every_operation import client_of
 
 
@@ -45,3 +48,18 @@ def test_a_token_that_nobody_gave_and_a_limit_that_can_not_be_are_refused(live, 
     assert aids.refused(live.iam.list_roles, Marker="x") == ("ValidationError", "Invalid Marker.")
     code, words = aids.refused(client_of(live, "ec2").describe_vpcs, MaxResults=1)
     assert (code, "Expecting a value greater than or equal to 5" in words) == ("InvalidParameterValue", True)
+
+
+def test_instance_types_come_a_hundred_at_a_time_and_are_the_regions(aws):
+    """EC2 API reference, DescribeInstanceTypes: MaxResults up to 100; the types that the region offers."""
+    first = aws.ec2.describe_instance_types()
+    assert len(first["InstanceTypes"]) == 100
+    second = aws.ec2.describe_instance_types(NextToken=first["NextToken"], MaxResults=5)["InstanceTypes"]
+    seen = {each["InstanceType"] for each in first["InstanceTypes"]}
+    assert len(second) == 5
+    assert not seen & {each["InstanceType"] for each in second}
+    offered = aws.ec2.get_paginator("describe_instance_type_offerings").paginate().build_full_result()
+    assert seen <= {each["InstanceType"] for each in offered["InstanceTypeOfferings"]}
+    for wrong in ({"MaxResults": 4}, {"MaxResults": 101}, {"NextToken": "none"}):
+        with pytest.raises(ClientError, match="InvalidParameterValue"):
+            aws.ec2.describe_instance_types(**wrong)

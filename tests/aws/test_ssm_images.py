@@ -1,6 +1,11 @@
 """SSM: AWS's public parameters name the newest Amazon Linux images of the region."""
 
+import re
+
 import pytest
+from botocore.exceptions import ClientError
+
+from labkit.aws.images import HERE
 
 
 @pytest.mark.parametrize("region", ["ap-south-1", "us-east-1", "eu-central-1"])
@@ -19,6 +24,16 @@ def test_parameter_names_an_image_of_the_region(aws, region, name, begin):
     (image,) = aws.client("ec2", region).describe_images(ImageIds=[parameter["Value"]])["Images"]
     assert image["Name"].startswith(begin)
     assert (image["ImageOwnerAlias"], image["RootDeviceName"]) == ("amazon", "/dev/xvda")
+
+
+def test_other_images_are_refused_with_what_is_here(aws):
+    """Systems Manager user guide, "Calling AMI public parameters": Canonical's and Windows'."""
+    for path in (
+        "canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
+        "ami-windows-latest/Windows_Server-2022-English-Full-Base",
+    ):
+        with pytest.raises(ClientError, match=re.escape(HERE)):
+            aws.client("ssm", "eu-central-1").get_parameter(Name=f"/aws/service/{path}")
 
 
 def test_image_is_found_by_owner_and_name(aws):

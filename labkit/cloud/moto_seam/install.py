@@ -15,6 +15,7 @@ from labkit.cloud.moto_seam.ec2.ec2_lifecycle import correct_lifecycle, correct_
 from labkit.cloud.moto_seam.ec2.ec2_rules import correct_rules
 from labkit.cloud.moto_seam.ec2.ec2_run import correct_run
 from labkit.cloud.moto_seam.ec2.ec2_templates import correct_launch_templates
+from labkit.cloud.moto_seam.ec2.ec2_types import correct_types
 from labkit.cloud.moto_seam.ec2.ec2_words import correct_words
 from labkit.cloud.moto_seam.ec2.prefix_lists import correct_prefix_lists
 from labkit.cloud.moto_seam.functions.interfaces import correct_interfaces
@@ -27,6 +28,7 @@ from labkit.cloud.moto_seam.identity.sts_keys import correct_sts
 from labkit.cloud.moto_seam.identity.trust_policies import correct_trust_policies
 from labkit.cloud.moto_seam.log_filters import correct_filters
 from labkit.cloud.moto_seam.one_at_a_time import correct_threads
+from labkit.cloud.moto_seam.public_parameters import correct_public_parameters
 from labkit.cloud.moto_seam.quotas import correct_quotas
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.moto_seam.speed import speed_up
@@ -77,6 +79,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
         correct_simulation(replacements, hooks.policies)
     correct_deleted_tags(replacements)
     correct_run(replacements, hooks.pace)
+    correct_types(replacements)
     correct_launch_templates(replacements)
     correct_addresses(replacements)
     correct_prefix_lists(replacements)
@@ -92,6 +95,7 @@ def install(hooks: Hooks, account: Account = FULL) -> Replacements:
     correct_filters(replacements)
     if hooks.commands is not None:
         correct_commands(replacements, hooks.commands, hooks.managed)
+    correct_public_parameters(replacements)
     correct_quotas(replacements, account)
     correct_tagging(replacements, hooks.tagged)
     return replacements

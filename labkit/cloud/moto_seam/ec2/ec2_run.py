@@ -10,6 +10,7 @@ import base64
 import functools
 from typing import Any
 
+from labkit.aws.images import HERE
 from labkit.cloud.moto_seam.backends import backend
 from labkit.cloud.moto_seam.ec2.ec2_records import user_data_of
 from labkit.cloud.moto_seam.errors import ec2_error
@@ -92,14 +93,14 @@ def _check_image(ec2: Any, image_id: str | None) -> None:
     if not image_id.startswith("ami-"):
         raise ec2_error("InvalidAMIID.Malformed", f'Invalid id: "{image_id}" (expecting "ami-...")')
     if image_id not in ec2.amis:
-        raise ec2_error("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+        raise ec2_error("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist. {HERE}")
 
 
 def _check_type(ec2: Any, kwargs: dict[str, Any], image_id: str) -> None:
     name = kwargs["instance_type"]
     if kwargs.get("is_instance_type_default"):
         return
-    architectures = _types_offered(ec2.region_name).get(name)
+    architectures = types_offered(ec2.region_name).get(name)
     if architectures is None:
         raise ec2_error("InvalidParameterValue", f"Invalid value '{name}' for InstanceType.")
     image = ec2.amis[image_id].architecture
@@ -114,7 +115,8 @@ def _check_type(ec2: Any, kwargs: dict[str, Any], image_id: str) -> None:
 
 
 @functools.cache
-def _types_offered(region: str) -> dict[str, list[str]]:
+def types_offered(region: str) -> dict[str, list[str]]:
+    """The instance types of a region, and the architectures of each."""
     from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 
     offered = INSTANCE_TYPE_OFFERINGS["region"].get(region, [])
