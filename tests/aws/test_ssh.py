@@ -95,7 +95,7 @@ def test_authorized_keys_is_the_servers_own_file(way: Way) -> None:
 
 
 def test_a_private_server_is_reached_through_the_public_one(way: Way) -> None:
-    """AWS: "Linux bastion hosts"; ssh(1), -W, which -J stands for."""
+    """EC2 user guide, "Connect to your Linux instance using an SSH client"; ssh(1), -W, which -J stands for."""
     hop = f"ProxyCommand ssh -i {way.folder / way.key} -W %h:%p PLACE"
     done = way.ssh("-o", hop, f"ec2-user@{way.private['PrivateIpAddress']}", "hostname")
     assert done.stdout.startswith(way.private["PrivateDnsName"].partition(".")[0])
