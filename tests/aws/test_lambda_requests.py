@@ -1,6 +1,10 @@
 """Lambda: what a request says of a function is looked at before anything is done."""
 
+import base64
 import datetime
+import io
+import json
+import zipfile
 
 import pytest
 
@@ -9,11 +13,48 @@ from labkit.aws import runtimes
 SOURCE = "def lambda_handler(event, context): return 1\n"
 
 
-@pytest.mark.parametrize("runtime", ["nodejs22.x", "java21", "ruby3.4", "provided.al2023"])
+@pytest.mark.parametrize("runtime", ["nodejs22.x", "java21", "ruby3.4"])
 def test_a_runtime_that_is_not_pythons_is_refused_by_name(live, aids, runtime):
     """AWS Lambda, "Lambda runtimes": the local cloud never runs another language's code by Python."""
-    words = f"The local cloud does not emulate the runtime {runtime}: functions run in Python here."
+    words = f"The local cloud does not emulate the runtime {runtime}: functions run in Python here, or by a bootstrap of their own (provided.al2023)."
     assert aids.refused(live.function, source=SOURCE, Runtime=runtime) == ("UnsupportedOperation", words)
+
+
+BOOTSTRAP = """#!/bin/sh
+api=http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation
+while :; do
+    event=$(curl -sS -D /tmp/headers $api/next)
+    id=$(tr -d '\\r' < /tmp/headers | sed -n 's/^Lambda-Runtime-Aws-Request-Id: //Ip')
+    echo "got $event"
+    curl -sS $api/$id/response -d "{\\"event\\": $event, \\"handler\\": \\"$_HANDLER\\"}"
+done
+"""
+
+
+def with_bootstrap(mode):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = mode << 16
+        archive.writestr(entry, BOOTSTRAP)
+    return {"Runtime": "provided.al2023", "Handler": "mine", "Code": {"ZipFile": data.getvalue()}}
+
+
+def test_a_package_brings_its_own_runtime(live):
+    """Lambda developer guide, "Building a custom runtime for AWS Lambda": the executable file bootstrap."""
+    name = live.function("", **with_bootstrap(0o755))
+    assert live.call(name, [1]) == {"event": [1], "handler": "mine"}
+    assert live.call(name, [2])["event"] == [2]
+    answer = live.lambda_.invoke(FunctionName=name, LogType="Tail", Payload=b"[3]")
+    assert "got [3]" in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_a_bootstrap_that_can_not_be_run_is_said(live):
+    """Lambda developer guide, "Troubleshoot deployment issues": Runtime.InvalidEntrypoint."""
+    answer = live.lambda_.invoke(FunctionName=live.function("", **with_bootstrap(0o644)))
+    error = json.loads(answer["Payload"].read())
+    assert (answer["FunctionError"], error["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
+    assert "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]" in error["errorMessage"]
 
 
 def test_days_of_creation_and_update_are_apart():

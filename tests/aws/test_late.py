@@ -52,3 +52,18 @@ def test_an_instance_that_is_ended_before_it_boots_never_does(late) -> None:
     made = late.ec2.run_instances(InstanceType="t3.micro", **one)["Instances"][0]["InstanceId"]
     late.ec2.terminate_instances(InstanceIds=[made])
     assert late.local.ask("GET", f"instances/{made}")["state"] in ("pending", "stopped")
+
+
+def test_a_functions_interface_goes_with_it_where_nothing_is_late(live) -> None:
+    """Lambda developer guide, "Understanding Hyperplane elastic network interfaces (ENIs)"."""
+    vpc = live.vpc()
+    name = live.function(
+        "def lambda_handler(event, context):\n    return 1\n",
+        VpcConfig={"SubnetIds": [vpc.private], "SecurityGroupIds": [vpc.group]},
+    )
+    mine = {"Filters": [{"Name": "group-id", "Values": [vpc.group]}]}
+    (held,) = live.ec2.describe_network_interfaces(**mine)["NetworkInterfaces"]
+    assert (held["InterfaceType"], held["Status"], held["SubnetId"]) == ("lambda", "in-use", vpc.private)
+    live.lambda_.delete_function(FunctionName=name)
+    assert not live.ec2.describe_network_interfaces(**mine)["NetworkInterfaces"]
+    live.ec2.delete_security_group(GroupId=vpc.group)

@@ -28,7 +28,13 @@ class TimedOut:
     """The time was over before anything else happened."""
 
 
-Ending = Message | Exited | TimedOut
+@dataclass(frozen=True)
+class NoEntry:
+    """The package has no program of its own that could be started."""
+
+
+Ending = Message | Exited | TimedOut | NoEntry
+_NO_BOOTSTRAP = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ def outcome(ending: Ending, *, request_id: str, timeout_seconds: int) -> Outcome
             return _platform_error("Function.ResponseSizeTooLarge", text)
         case Exited():
             return _exited(ending, request_id)
+        case NoEntry():
+            return _ended(request_id, _NO_BOOTSTRAP, "Runtime.InvalidEntrypoint")
         case TimedOut():
             return _timed_out(request_id, timeout_seconds)
 
@@ -72,6 +80,8 @@ def init_error_type(ending: Ending) -> str:
             return ending.error_type or "Runtime.Unknown"
         case Exited():
             return _exit_type(ending)
+        case NoEntry():
+            return "Runtime.InvalidEntrypoint"
         case TimedOut():
             return ""
 
@@ -89,10 +99,13 @@ def _timed_out(request_id: str, seconds: int) -> Outcome:
 
 def _exited(ending: Exited, request_id: str) -> Outcome:
     """AWS calls it Runtime.ExitError in the answer even when REPORT says Runtime.OutOfMemory."""
-    text = f"RequestId: {request_id} Error: {_exit_text(ending.code)}"
-    payload = json.dumps({"errorType": "Runtime.ExitError", "errorMessage": text}).encode()
-    note = f"{text}\nRuntime.ExitError\n"
-    return Outcome(payload, "Unhandled", "error", _exit_type(ending), note, reusable=False)
+    return _ended(request_id, _exit_text(ending.code), "Runtime.ExitError", _exit_type(ending))
+
+
+def _ended(request_id: str, words: str, kind: str, reported: str = "") -> Outcome:
+    text = f"RequestId: {request_id} Error: {words}"
+    payload = json.dumps({"errorType": kind, "errorMessage": text}).encode()
+    return Outcome(payload, "Unhandled", "error", reported or kind, f"{text}\n{kind}\n", reusable=False)
 
 
 def _exit_type(ending: Exited) -> str:

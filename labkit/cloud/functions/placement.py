@@ -5,6 +5,7 @@ process that runs there (see process) and what it is told (see variables).
 """
 
 import contextlib
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from labkit.aws.records import Caller, Credentials, FunctionRecord, InterfaceRec
 from labkit.cloud.functions.code import CodeStore
 from labkit.cloud.functions.environment import Environment
 from labkit.cloud.functions.process import RuntimeProcess
-from labkit.cloud.functions.variables import sandbox_spec
+from labkit.cloud.functions.variables import BOOTSTRAP, has_own_runtime, sandbox_spec
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandboxes
 
 #: how long a role's credentials in an environment are good
@@ -55,6 +56,11 @@ class Placement:
     def expires_at(self) -> float:
         """When its credentials end (seconds since the epoch)."""
         return self._credentials.expires_at
+
+    def has_entry(self) -> bool:
+        """Whether there is a program to start: a package's own must be executable."""
+        own = self._code / Path(BOOTSTRAP).name
+        return not has_own_runtime(self._environment.function) or (own.is_file() and os.access(own, os.X_OK))
 
     def start(self) -> RuntimeProcess:
         """Start a runtime here; a second one only after the first has been closed."""

@@ -8,6 +8,7 @@ Lambda functions". Since August 2025 the billed duration has the init in it.
 
 import hashlib
 import math
+import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ def stream_name(version: str, *, now: float) -> str:
 
 def init_start(region: str, runtime: str) -> str:
     """The first line of a stream: "python3.13" is shown as "python:3.13.v1", with an ARN to match."""
-    version = f"{runtime.rstrip('.0123456789')}:{runtime.lstrip('abcdefghijklmnopqrstuvwxyz')}.v1"
+    version = re.sub(r"^([a-z]+)\.?", r"\1:", runtime) + ".v1"
     digest = hashlib.sha256(version.encode()).hexdigest()
     return f"INIT_START Runtime Version: {version}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{digest}\n"
 

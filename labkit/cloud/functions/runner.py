@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from labkit.cloud.functions import report
 from labkit.cloud.functions.environment import Environment
 from labkit.cloud.functions.logs import Line
-from labkit.cloud.functions.outcomes import Ending, Exited, Outcome, TimedOut, init_error_type, outcome
+from labkit.cloud.functions.outcomes import (
+    Ending,
+    Exited,
+    NoEntry,
+    Outcome,
+    TimedOut,
+    init_error_type,
+    outcome,
+)
 from labkit.cloud.functions.placement import Placement, Surroundings
 from labkit.cloud.functions.process import RuntimeProcess
 from labkit.cloud.functions.report import Usage
@@ -115,16 +123,21 @@ class Runner:
             return Exited(0)
         began = time.monotonic()
         self._before_init()
+        if not self._placement.has_entry():
+            return self._init_failed(NoEntry(), began, phase)
         self._process = self._placement.start()
         if self._killed:
             self._process.kill()
         ending = self._process.wait_ready(deadline)
-        init_ms = (time.monotonic() - began) * 1000
         self._take_lines()
         if ending == Message("ready"):
-            self._init_ms = init_ms if phase == "init" else None
+            self._init_ms = (time.monotonic() - began) * 1000 if phase == "init" else None
             return None
+        return self._init_failed(ending, began, phase)
+
+    def _init_failed(self, ending: Ending, began: float, phase: str) -> Ending:
         self._end_process()
+        init_ms = (time.monotonic() - began) * 1000
         status = "timeout" if isinstance(ending, TimedOut) else "error"
         self._say(report.init_report(init_ms, phase=phase, status=status, error_type=init_error_type(ending)))
         return ending

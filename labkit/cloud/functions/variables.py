@@ -15,6 +15,9 @@ from labkit.cloud.ports import AwsAccess
 from labkit.sandbox.spec import Bind, Limits, SandboxSpec
 
 TASK_ROOT = "/var/task"
+#: the program that is the runtime where the package brings its own
+BOOTSTRAP = f"{TASK_ROOT}/bootstrap"
+_ENTRY = "labkit.cloud.functions.runtime.bootstrap:main"
 HOME = "/home/sbx_user1051"
 USER_ID = 993
 _PASSWD = (
@@ -39,10 +42,14 @@ def sandbox_spec(
     access: AwsAccess,
 ) -> SandboxSpec:
     """The sandbox of the environment `name`, which joins the interface of the same name."""
+    arguments = {"handler": function.handler, "task_root": TASK_ROOT, "python": _python(function.runtime)}
     return SandboxSpec(
         name=name,
-        entry="labkit.cloud.functions.runtime.bootstrap:main",
-        arguments={"handler": function.handler, "task_root": TASK_ROOT, "python": _python(function.runtime)},
+        **(
+            {"command": (BOOTSTRAP,)}
+            if has_own_runtime(function)
+            else {"entry": _ENTRY, "arguments": arguments}
+        ),
         env=variables(function, log_stream=log_stream, credentials=credentials),
         cwd=TASK_ROOT,
         hostname="169-254-100-6",
@@ -52,6 +59,11 @@ def sandbox_spec(
         uid=USER_ID,
         limits=_limits(function),
     )
+
+
+def has_own_runtime(function: FunctionRecord) -> bool:
+    """Whether the package brings the runtime (Lambda developer guide, "Building a custom runtime")."""
+    return function.runtime.startswith("provided")
 
 
 def _python(runtime: str) -> str:

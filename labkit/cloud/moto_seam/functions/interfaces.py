@@ -1,10 +1,10 @@
-"""The network interfaces that Lambda keeps in a VPC for its functions, and lets go of late.
+"""The network interfaces that Lambda keeps in a VPC for its functions, and may let go of late.
 
-What belongs here: making them with a function, and removing them so long after it. What does not: the addresses from which
+What belongs here: making them with a function, and removing them with it, or so long after it. What does not: the addresses from which
 environments really speak (labkit.cloud.functions), what an interface keeps from being deleted (ec2_dependencies).
 
 AWS: Lambda developer guide, "Understanding Hyperplane elastic network interfaces (ENIs)": it can take up to 20 minutes to
-delete one. A local cloud at home has none: there nothing waits.
+delete one. In a local cloud at home they go with the function: there nothing waits.
 """
 
 import threading
@@ -23,9 +23,7 @@ _HOLDER = "lambda_function"
 
 
 def correct_interfaces(replacements: Replacements, pace: Pace) -> None:
-    """Functions in a VPC have interfaces there that outlive them, where `pace` has them do so."""
-    if not pace.interface:
-        return
+    """Functions in a VPC have interfaces there, which outlive them where `pace` has them do so."""
     from moto.awslambda.models import LambdaBackend, LambdaFunction
     from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 
@@ -88,6 +86,9 @@ def _attach(function: Any) -> None:
 def _release(region: str, name: str, pace: Pace) -> None:
     ec2 = backend("ec2", region)
     for held in [each for each in ec2.enis.values() if getattr(each, _HOLDER, "") == name]:
+        if not pace.interface:
+            ec2.enis.pop(held.id, None)
+            continue
         pace.counts.add("interface lingers")
         setattr(held, _HOLDER, "")
         timer = threading.Timer(pace.interface, ec2.enis.pop, (held.id, None))

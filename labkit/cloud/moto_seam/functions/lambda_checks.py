@@ -103,7 +103,7 @@ def _check_range(values: Mapping[str, Any], name: str, limits: tuple[int, int]) 
 
 
 def _check_runtime(values: Mapping[str, Any], *, update: bool) -> None:
-    """A runtime that AWS takes today, and that can be run here: Python's."""
+    """A runtime that AWS takes today, and that can be run here: Python's, or the package's own."""
     runtime = values.get("Runtime")
     if runtime is None:
         return
@@ -118,8 +118,10 @@ def _check_runtime(values: Mapping[str, Any], *, update: bool) -> None:
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."
         )
-    if not runtime.startswith("python"):
-        raise not_emulated(f"the runtime {runtime}: functions run in Python here")
+    if not runtime.startswith(("python", "provided")):
+        raise not_emulated(
+            f"the runtime {runtime}: functions run in Python here, or by a bootstrap of their own (provided.al2023)"
+        )
 
 
 def _check_logging(values: Mapping[str, Any]) -> None:
