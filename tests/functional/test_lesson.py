@@ -313,7 +313,8 @@ def test_everything_that_is_looked_up_fits_80_columns(lab: Any) -> None:
     for words in asked:
         run = lab.run(*words, "--plain")
         assert run.status == 0, run
-        wide = [line for line in run.output.splitlines() if len(line) > 80 and "https://" not in line]
+        copied_whole = ("https://", str(lab.base))  # an address, a folder
+        wide = [n for n in run.output.splitlines() if len(n) > 80 and not any(w in n for w in copied_whole)]
         assert wide == [], words
 
 
@@ -538,6 +539,7 @@ def test_measuring_and_packing(deployed_solution: Any, mine: Path, tmp_path: Pat
 def test_as_far_away_as_aws_and_cold(deployed_solution: Any, mine: Path) -> None:
     """Declared delays show where they belong, end with the run, and another run is laid beside."""
     kept = mine / "measurements"
+    judged = (kept / "measurement.json").read_text()
     like = ("measure", *SOLUTION, "--rate", "10", "--seconds", "1.5", "--like", "AWS", "--json")
     slow = deployed_solution.run(*like)
     assert slow.status == 0, slow
@@ -552,7 +554,7 @@ def test_as_far_away_as_aws_and_cold(deployed_solution: Any, mine: Path) -> None
     value = json.loads((kept / "cold.json").read_text())
     assert value["cold_starts"]["count"] == len(value["requests"])
     assert value["layers"]["server"]["minimum"] < 150, "the delays are over"
-    assert json.loads((kept / "measurement.json").read_text())["plan"]["rate"] == 10
+    assert (kept / "measurement.json").read_text() == judged, "the mark is about what was measured here and warm"
     assert "like AWS" in cold.result["facts"]["beside it"]
     assert deployed_solution.run("deploy", *SOLUTION, "--check").status == 0
     assert "drift" not in json.dumps(deployed_solution.run("plan", *SOLUTION, "--json").events)
