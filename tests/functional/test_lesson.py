@@ -554,7 +554,9 @@ def test_as_far_away_as_aws_and_cold(deployed_solution: Any, mine: Path) -> None
     value = json.loads((kept / "cold.json").read_text())
     assert value["cold_starts"]["count"] == len(value["requests"])
     assert value["layers"]["server"]["minimum"] < 150, "the delays are over"
-    assert (kept / "measurement.json").read_text() == judged, "the mark is about what was measured here and warm"
+    assert (kept / "measurement.json").read_text() == judged, (
+        "the mark is about what was measured here and warm"
+    )
     assert "like AWS" in cold.result["facts"]["beside it"]
     assert deployed_solution.run("deploy", *SOLUTION, "--check").status == 0
     assert "drift" not in json.dumps(deployed_solution.run("plan", *SOLUTION, "--json").events)
