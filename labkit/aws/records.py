@@ -218,7 +218,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class PolicyDocument:
-    """A policy in force: where it hangs (for messages) and its parsed JSON document."""
+    """A policy in force: what it is attached to (for messages) and its parsed JSON document."""
 
     name: str
     document: Mapping[str, object]

@@ -24,7 +24,7 @@ Verdicts
     returns None or 1.0            passed
     returns 0.0 < x < 1.0          passed in part; better say why: raise Failed(..., fraction=x)
     raises Failed(reason, …)       failed (with fraction=x: that part of the points is earned all the same)
-    raises Untried(…)      failed too: something else stood in the way of what the line is about
+    raises Untried(…)              failed too: something else stood in the way of what the line is about
     raises anything else           see labkit.grading.judging.blame: what AWS refuses is failed; the rest is not judged, unless
                                    the same check comes to a verdict on the reference system
 
@@ -37,7 +37,7 @@ Where it runs. The same function runs on the submission as it is and, when that 
 with the student's gap texts in it (the `alone` of the line). Never assume which; look only at `lab`. Objects, rows
 and logs of other checks are there too: look for what your own requests made (`answer.image_id`, unique names).
 What a check changes it puts back: `lab.cleanup(function, *arguments)` runs after the check, last one first.
-What it sees and can't hold against the line it notes: `lab.note(text)`.
+What it sees that must not cost the line points it notes: `lab.note(text)`.
 
 Inputs come from `lab.random` (seeded by grader key, submission and line: the same submission always gets the
 same), `lab.unique("picture")` and `lab.images.make("png", size)`, so that answers can't be known beforehand.
@@ -189,7 +189,7 @@ class Lab:
 
     @property
     def clients(self) -> Clients:
-        """AWS clients that no policy binds, as AWS itself looks: `lab.clients.client("ec2")` is boto3's.
+        """AWS clients that no policy limits, so that a check sees everything: `lab.clients.client("ec2")` is boto3's.
 
         What a role may do is tried by `as_role`, what the world may by `anonymous`.
         """
@@ -356,7 +356,7 @@ class Lab:
 
 
 def undeployed(deployment: Deployment) -> Failed:
-    """That there is nothing to look at, said wherever nobody asked for the line that says it."""
+    """The failure of a check that needs a deployment where there is none."""
     why = deployment.reason or deployment.status
     return Failed(
         f"it can't be tried: your files are not deployed: {why}",

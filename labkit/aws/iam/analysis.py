@@ -22,7 +22,7 @@ from labkit.aws.records import PolicyDocument, Principal
 
 @dataclass(frozen=True)
 class Policies:
-    """All that applies to a role's session: its own policies, its boundary, what hangs on resources.
+    """All that applies to a role's session: its own policies, its boundary, the policies of resources.
 
     `on_resources`: ARN of a bucket or role → its policy (of a role: the trust policy). `tags`: the role's.
     """
@@ -95,7 +95,7 @@ def granted(policies: Policies, action: str) -> list[str]:
 
 
 def decide(policies: Policies, action: str, resource: str, context: Context | None = None) -> Decision:
-    """The one evaluator's word on a request of the role's session."""
+    """What the evaluator decides about a request of the role's session."""
     hanging = [policy for arn, policy in policies.on_resources.items() if _hangs_on(arn, resource)]
     request = Request(policies.principal, action, (resource,), context or {})
     return evaluate(request, policies.identity, hanging, boundary=policies.boundary)

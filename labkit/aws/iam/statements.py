@@ -53,7 +53,7 @@ _read: OrderedDict[int, tuple[Mapping[str, object], tuple[Statement, ...]]] = Or
 
 
 def statements(document: Mapping[str, object]) -> tuple[Statement, ...]:
-    """The statements of a policy document, which must not change once it was given here."""
+    """The statements of a policy document, which must not be changed after it was given to this function."""
     entry = _read.get(id(document))
     if entry is not None and entry[0] is document:
         return entry[1]

@@ -88,7 +88,7 @@ class Comparison:
     value: Value
 
     def holds(self, found: Found) -> bool:
-        """Whether it is so of a value of an event."""
+        """Whether the comparison holds for a value of an event."""
         if self.operator in ("=", "!="):
             return self.value.equals(found) == (self.operator == "=")
         one, other = _as_number(found), self.value.number

@@ -29,5 +29,5 @@ def gateway_of(cidr: str) -> str:
 
 
 def prefix_length_of(cidr: str) -> int:
-    """The number behind the stroke."""
+    """The number after the slash of a CIDR block."""
     return ipaddress.IPv4Network(cidr).prefixlen

@@ -28,7 +28,7 @@ class Cost:
 
     @property
     def week(self) -> float:
-        """Dollars for a week in which it was forgotten."""
+        """Dollars for a week, if nobody deletes it."""
         return WEEK * self.hour
 
 

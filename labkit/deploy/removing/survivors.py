@@ -67,7 +67,7 @@ def buckets_named(clients: Clients, prefix: str) -> list[str]:
 
 
 def region_of(clients: Clients, bucket: str) -> str:
-    """The region in which a bucket lies, "" where nobody says so (it is gone, or another account's).
+    """The region in which a bucket lies, "" where AWS does not tell (it is gone, or another account's).
 
     S3 API reference, GetBucketLocation: none is us-east-1, EU is eu-west-1.
     """

@@ -230,7 +230,7 @@ def log_group(place: Place, name: str, days: Any, tags: Mapping[str, str]) -> Fo
 
 
 def other(kind: str, name: str) -> Found:
-    """Something that no lab of ours has: it is there, on one side at least."""
+    """A kind of resource that the lab does not use: only that it exists is recorded."""
     return Found(f"{kind} {name}", (), {})
 
 
