@@ -13,7 +13,7 @@ from pathlib import Path as File
 from typing import Any
 
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid
-from labkit.cloud.stores.dynamodb.syntax import Path, Placeholder
+from labkit.cloud.stores.dynamodb.trees import Path, Placeholder
 from labkit.cloud.stores.dynamodb.values import Value, normal_value
 
 #: where something lies in an item, names put in

@@ -14,7 +14,8 @@ from labkit.cloud.stores.dynamodb import values
 from labkit.cloud.stores.dynamodb.binding import Binding, Place
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid
 from labkit.cloud.stores.dynamodb.paths import find, text_of
-from labkit.cloud.stores.dynamodb.syntax import (
+from labkit.cloud.stores.dynamodb.syntax import parse_condition
+from labkit.cloud.stores.dynamodb.trees import (
     Call,
     Comparison,
     Condition,
@@ -22,7 +23,6 @@ from labkit.cloud.stores.dynamodb.syntax import (
     Operand,
     Path,
     Placeholder,
-    parse_condition,
 )
 from labkit.cloud.stores.dynamodb.values import Item, Value, kind_of
 

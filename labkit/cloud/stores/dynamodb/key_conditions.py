@@ -15,15 +15,8 @@ from labkit.cloud.stores.dynamodb.binding import Binding
 from labkit.cloud.stores.dynamodb.conditions import check_bounds
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, invalid_parameter
 from labkit.cloud.stores.dynamodb.keys import KeyAttribute, KeySchema, sortable
-from labkit.cloud.stores.dynamodb.syntax import (
-    Call,
-    Comparison,
-    Condition,
-    Logical,
-    Path,
-    Placeholder,
-    parse_condition,
-)
+from labkit.cloud.stores.dynamodb.syntax import parse_condition
+from labkit.cloud.stores.dynamodb.trees import Call, Comparison, Condition, Logical, Path, Placeholder
 from labkit.cloud.stores.dynamodb.values import Value, kind_of
 
 KIND = "KeyConditionExpression"

@@ -1,7 +1,7 @@
-"""The expressions of DynamoDB, as text and as trees: one grammar for all five kinds, each text parsed once and kept.
+"""The expressions of DynamoDB, read into trees: one grammar for all five kinds, each text parsed once and kept.
 
-What belongs here: tokens, grammar, trees. What does not: what #names and :values stand for (binding), and what a tree
-means for an item (conditions, updates, projections).
+What belongs here: tokens and grammar. What does not: the trees (trees), what #names and :values stand for (binding),
+and what a tree means for an item (conditions, updates, projections).
 
 AWS: developer guide, "Expressions in DynamoDB"; "Service quotas" (4 KB, 300 operators, 100 members of IN).
 """
@@ -9,10 +9,20 @@ AWS: developer guide, "Expressions in DynamoDB"; "Service quotas" (4 KB, 300 ope
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid
+from labkit.cloud.stores.dynamodb.trees import (
+    Call,
+    Clause,
+    Comparison,
+    Condition,
+    Logical,
+    Operand,
+    Path,
+    Placeholder,
+    Sum,
+)
 
 LONGEST = 4096
 _OPERATORS, _MEMBERS, _DEPTH, _LEVELS = 300, 100, 160, 32
@@ -29,68 +39,6 @@ PREDICATES = {
 }
 VALUES = {"size": 1}
 UPDATES = {"if_not_exists": 2, "list_append": 2}
-
-
-@dataclass(frozen=True)
-class Path:
-    """A document path: names (or their placeholders, with #) and list indexes; the first is a name."""
-
-    elements: tuple[str | int, ...]
-
-
-@dataclass(frozen=True)
-class Placeholder:
-    """A value's placeholder, with its colon."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function and its operands."""
-
-    function: str
-    operands: tuple["Operand", ...]
-
-
-@dataclass(frozen=True)
-class Sum:
-    """The addition (+) or subtraction (-) of two operands."""
-
-    operator: str
-    left: "Operand"
-    right: "Operand"
-
-
-Operand = Path | Placeholder | Call | Sum
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Operands with a comparator, BETWEEN or IN between the first and the rest."""
-
-    operator: str
-    operands: tuple[Operand, ...]
-
-
-@dataclass(frozen=True)
-class Logical:
-    """AND, OR of several conditions, NOT of one."""
-
-    operator: str
-    conditions: tuple["Condition", ...]
-
-
-Condition = Comparison | Logical | Call
-
-
-@dataclass(frozen=True)
-class Clause:
-    """One action of an update expression; REMOVE has no operand."""
-
-    section: str
-    path: Path
-    operand: Operand | None = None
 
 
 Tree = TypeVar("Tree")

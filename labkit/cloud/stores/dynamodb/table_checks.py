@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.stores.dynamodb.errors import invalid, invalid_parameter
+from labkit.cloud.stores.dynamodb.errors import invalid, invalid_parameter, not_emulated
 from labkit.cloud.stores.dynamodb.schema import GLOBAL, LOCAL
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]+").fullmatch
@@ -19,6 +19,10 @@ _PROJECTED = 100
 _TAGS = 50
 #: partition or sort key attributes of a global index
 _COMPOSITE = 4
+_NOT_HERE = (
+    "ReplicaUpdates", "MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode",
+    "ResourcePolicy", "GlobalTableSourceArn", "VectorIndexes", "VectorIndexUpdates",
+)  # fmt: skip
 
 
 def check_name(name: str, what: str = "tableName") -> None:
@@ -34,6 +38,13 @@ def check_name(name: str, what: str = "tableName") -> None:
     if mistakes:
         plural = "s" if len(mistakes) > 1 else ""
         raise invalid(f"{len(mistakes)} validation error{plural} detected: {'; '.join(mistakes)}")
+
+
+def check_emulated(request: Mapping[str, Any]) -> None:
+    """Raise DynamoError for parameters that nothing here stands behind."""
+    for name in _NOT_HERE:
+        if request.get(name):
+            raise not_emulated(f"{name} of DynamoDB's tables")
 
 
 def check_new_table(request: Mapping[str, Any]) -> None:

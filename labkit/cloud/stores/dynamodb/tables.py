@@ -18,7 +18,6 @@ from labkit.cloud.stores.dynamodb.errors import (
     invalid,
     invalid_parameter,
     no_table,
-    not_emulated,
     not_found,
 )
 from labkit.cloud.stores.dynamodb.schema import GLOBAL, LOCAL, Index, Table
@@ -30,10 +29,6 @@ _WARM = {"ReadUnitsPerSecond": 12000, "WriteUnitsPerSecond": 4000, "Status": "AC
 _UPDATES = (
     "ProvisionedThroughput", "BillingMode", "StreamSpecification", "GlobalSecondaryIndexUpdates", "SSESpecification",
     "TableClass", "DeletionProtectionEnabled", "OnDemandThroughput", "WarmThroughput", "AttributeDefinitions",
-)  # fmt: skip
-_NOT_HERE = (
-    "ReplicaUpdates", "MultiRegionConsistency", "GlobalTableWitnessUpdates", "GlobalTableSettingsReplicationMode",
-    "ResourcePolicy", "GlobalTableSourceArn", "VectorIndexes", "VectorIndexUpdates",
 )  # fmt: skip
 _BACKFILLED_AT_ONCE = 400
 #: what is told of a table that goes
@@ -138,7 +133,7 @@ class Tables:
 
     def create(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """CreateTable; the answer says CREATING, the table is ACTIVE when it is asked for."""
-        _refuse(request)
+        table_checks.check_emulated(request)
         name = request["TableName"]
         table_checks.check_name(name)
         table_checks.check_new_table(request)
@@ -251,7 +246,7 @@ class Tables:
 
     def update(self, region: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """UpdateTable; the answer says UPDATING, the change is made when it comes."""
-        _refuse(request)
+        table_checks.check_emulated(request)
         if not any(request.get(name) is not None for name in _UPDATES):
             raise invalid(
                 "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, "
@@ -365,12 +360,7 @@ class Tables:
             known[each["AttributeName"]] = each
         new = [each["AttributeName"] for each in asked["KeySchema"]]
         table_checks.check_definitions(given or [], new, all_used=False)
-        schemas = [table.description["KeySchema"], asked["KeySchema"]]
-        schemas += [
-            each["KeySchema"] for group in (LOCAL, GLOBAL) for each in table.description.get(group, ())
-        ]
-        used = [each["AttributeName"] for schema in schemas for each in schema]
-        table_checks.check_definitions(list(known.values()), used)
+        table_checks.check_definitions(list(known.values()), [*_key_names(table), *new])
         return list(known.values())
 
     def _backfill(self, table: Table, index: Index) -> None:
@@ -392,11 +382,7 @@ class Tables:
         table.description[GLOBAL] = left
         if not left:
             del table.description[GLOBAL]
-        schemas = [table.description["KeySchema"]]
-        schemas += [
-            each["KeySchema"] for group in (LOCAL, GLOBAL) for each in table.description.get(group, ())
-        ]
-        used = {each["AttributeName"] for schema in schemas for each in schema}
+        used = _key_names(table)
         table.description["AttributeDefinitions"] = [
             each for each in table.description["AttributeDefinitions"] if each["AttributeName"] in used
         ]
@@ -404,8 +390,7 @@ class Tables:
         self._storage.drop_index(number)
 
 
-def _refuse(request: Mapping[str, Any]) -> None:
-    """Nothing here stands behind these parameters."""
-    for name in _NOT_HERE:
-        if request.get(name):
-            raise not_emulated(f"{name} of DynamoDB's tables")
+def _key_names(table: Table) -> list[str]:
+    """The attributes that are in the keys of a table and its indexes."""
+    indexes = [each for group in (LOCAL, GLOBAL) for each in table.description.get(group, ())]
+    return [part["AttributeName"] for each in (table.description, *indexes) for part in each["KeySchema"]]

@@ -12,7 +12,8 @@ from labkit.cloud.stores.dynamodb.binding import Binding, Place
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, invalid_parameter
 from labkit.cloud.stores.dynamodb.keys import KeySchema
 from labkit.cloud.stores.dynamodb.paths import REMOVED, changed, check_overlaps, find
-from labkit.cloud.stores.dynamodb.syntax import Call, Clause, Operand, Path, Placeholder, Sum, parse_update
+from labkit.cloud.stores.dynamodb.syntax import parse_update
+from labkit.cloud.stores.dynamodb.trees import Call, Clause, Operand, Path, Placeholder, Sum
 from labkit.cloud.stores.dynamodb.values import SETS, Item, Value, add, joined, kind_of
 
 KIND = "UpdateExpression"
