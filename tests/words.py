@@ -15,7 +15,17 @@ INNER_WORDS = re.compile(
     re.IGNORECASE,
 )
 #: the modules whose words only instructors and those who change the kit read
-_INSTRUCTORS = ("class_command.py", "course.py", "course_file.py", "course_words.py", "handout.py")
+_INSTRUCTORS = (
+    "class_command.py",
+    "class_folder.py",
+    "class_grading.py",
+    "class_looks.py",
+    "class_people.py",
+    "course.py",
+    "course_file.py",
+    "course_words.py",
+    "handout.py",
+)
 _SPEAKING = (
     "labkit/lesson/**/*.py",
     "labkit/deploy/*.py",

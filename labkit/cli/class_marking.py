@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from labkit.base import state
 from labkit.base.errors import UsageError
 from labkit.base.text import printable
-from labkit.cli.classroom import Classroom
+from labkit.cli.classroom import Classroom, shown
 from labkit.cli.console import Console
 
 if TYPE_CHECKING:
@@ -104,16 +104,12 @@ def _override(room: Classroom, arguments: argparse.Namespace, console: Console) 
     for each in room.standings():
         if each.mark.final != before[each.person.id]:
             console.line(
-                f"✓ {printable(each.person.id)}: {_shown(before[each.person.id])} → {_shown(each.mark.final)}",
+                f"✓ {printable(each.person.id)}: {shown(before[each.person.id])} → {shown(each.mark.final)}",
                 style="good",
             )
     console.line(f"{len(words)} words were added; the verdicts stay beside them.")
     console.result({"added": len(words)})
     return 0
-
-
-def _shown(mark: float | None) -> str:
-    return "–" if mark is None else f"{mark:g}"
 
 
 def _mark(room: Classroom, arguments: argparse.Namespace, console: Console) -> int:

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
     from labkit.course.course import Course
     from labkit.course.manifest import Manifest
 
+#: the exit status when all is done and nobody is needed
+DONE = 0
+#: so many people are listed on the terminal
+MOST_SHOWN = 40
+
+
+def shown(mark: float | None) -> str:
+    """A mark on the terminal; none is no 0."""
+    return "–" if mark is None else f"{mark:g}"
+
 
 @dataclass(frozen=True)
 class Classroom:
