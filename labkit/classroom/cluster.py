@@ -32,6 +32,8 @@ _LEFT_OUT = {"__pycache__", "dev"}
 _PATIENCE = "30s"
 #: a worker may be lost in the middle of so many gradings of one submission before that one is given up
 _TRIES = 3
+#: seconds after which a grading on a worker has come to a stand: it is given up there, and begun again
+GRADING_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,17 @@ class ClusterLost(LabError):
 
 @contextlib.contextmanager
 def open_cluster(
-    address: str, workers: int, count: int, emit: Emit, kit: bytes | None = None, patience: str = _PATIENCE
+    address: str,
+    workers: int,
+    count: int,
+    emit: Emit,
+    kit: bytes | None = None,
+    patience: str = _PATIENCE,
+    longest: float = GRADING_SECONDS,
 ) -> Iterator[Cluster]:
     """The cluster at `address`, or ("") one of `workers` processes on this machine with `count` gradings at once in all.
 
-    `kit`: what travels (None: this kit).
+    `kit`: what travels (None: this kit). `patience`: for a scheduler to answer; `longest`: seconds for one grading.
     Raises ClusterLost when nobody answers, or when no worker has the versions that verdicts here hang on.
     """
     from distributed import Client, LocalCluster
@@ -82,7 +90,6 @@ def open_cluster(
         }
         kit = kit or packed_kit(_root())
         name = hashlib.sha256(kit).hexdigest()[:16]
-        scattered = client.scatter(kit, broadcast=True, hash=True)
         ahead = sum(threads.get(worker, 1) for worker in fit)
         emit(
             Event(
@@ -93,13 +100,27 @@ def open_cluster(
         )
         if own:
             stack.callback(lambda: client.run(there.leave))
-        yield Cluster(_submit(client, there.deliver, fit, name, scattered), ahead)
+        chosen = fit if len(fit) < len(threads) else None
+        yield Cluster(
+            _submit(client, there.deliver, chosen, (name, kit, courier.circumstances()), longest), ahead
+        )
 
 
-def _submit(client: Any, deliver: Any, fit: list[str], name: str, kit: Any) -> Submit:
+def _submit(
+    client: Any,
+    deliver: Any,
+    fit: list[str] | None,
+    kit: tuple[str, bytes, Mapping[str, str]],
+    longest: float,
+) -> Submit:
+    """`fit`: who gets work; None: everybody, also those that come later and take a lost one's place.
+
+    The kit goes with each work (2 MB, and few are under way): what lay with one worker would be lost with it.
+    """
+
     def submit(work: Work) -> "Future[Done]":
         parcel = packed(work.request)
-        asked = client.submit(deliver, name, kit, parcel, workers=fit, pure=False, retries=_TRIES)
+        asked = client.submit(deliver, *kit, parcel, longest, workers=fit, pure=False, retries=_TRIES)
         done: Future[Done] = Future()
         asked.add_done_callback(lambda ended: _settle(done, ended, work))
         return done

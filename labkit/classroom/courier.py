@@ -5,6 +5,7 @@ parcels. Only the standard library is imported: this module travels by its text.
 (porter), the asking side (cluster).
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -24,6 +25,8 @@ from typing import Any
 _porters: "dict[str, Porter]" = {}
 _lock = threading.Lock()
 _PREFIX = "lab-kit-"
+#: what a porter has to end in by itself
+_LAST_SECONDS = 10.0
 
 
 class Porter:
@@ -50,8 +53,11 @@ class Porter:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, parcel: dict[str, Any]) -> dict[str, Any]:
-        """What the porter says of the parcel. Raises RuntimeError when it has ended."""
+    def ask(self, parcel: dict[str, Any], patience: float) -> dict[str, Any]:
+        """What the porter says of the parcel.
+
+        Raises RuntimeError when it has ended, or says nothing for `patience` seconds: then it is ended.
+        """
         future: Future[dict[str, Any]] = Future()
         with self._lock:
             number = next(self._numbers)
@@ -62,14 +68,19 @@ class Porter:
                 self._process.stdin.flush()
             except OSError as error:
                 raise RuntimeError("the porter has ended") from error
-        return future.result()
+        try:
+            return future.result(patience)
+        except TimeoutError as error:
+            self.end()
+            raise RuntimeError(f"the porter said nothing for {patience:g} s") from error
 
     def end(self) -> None:
         """Let it end, and take its folder away."""
         assert self._process.stdin
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # it ended while it was told something
+            self._process.stdin.close()
         try:
-            self._process.wait(10)
+            self._process.wait(_LAST_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -114,13 +125,23 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def deliver(name: str, kit: bytes, parcel: dict[str, Any]) -> dict[str, Any]:
-    """Grade the parcel with the kit `name`, whose content is `kit`; the porter of an earlier parcel is kept."""
+def deliver(
+    name: str, kit: bytes, wanted: dict[str, str], parcel: dict[str, Any], patience: float
+) -> dict[str, Any]:
+    """Grade the parcel with the kit `name`, whose content is `kit`; the porter of an earlier parcel is kept while it lives.
+
+    `wanted`: the circumstances that are asked for. Raises RuntimeError where others hold (a worker that came later), and
+    as `Porter.ask` does.
+    """
+    if wanted != circumstances():
+        raise RuntimeError("this worker has other versions of what judges")
     with _lock:
-        if name not in _porters or not _porters[name].lives():
+        if name in _porters and not _porters[name].lives():
+            _porters.pop(name).end()
+        if name not in _porters:
             _porters[name] = Porter(kit)
         porter = _porters[name]
-    return porter.ask(parcel)
+    return porter.ask(parcel, patience)
 
 
 def leave() -> None:

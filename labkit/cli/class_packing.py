@@ -106,11 +106,9 @@ def _rehearse(
         console.line(f"The rehearsal of {submission.name}, as {platform.name} runs it …", style="dim")
         done = rehearsing.rehearse(platform, files, submission)
     held = "; ".join(done.limited) or "no limits"
-    console.line(
-        f"It took {done.seconds:.0f} s with {held}, at most {done.peak_mb or '?'} MB.", style="strong"
-    )
+    console.line(f"It took {done.seconds:.0f} s with {held}, at most {done.peak_mb} MB.", style="strong")
     for each in done.unlimited:
-        console.line(f"! This machine does not set: {each}", style="warn")
+        console.line(f"! Not as there: {each}", style="warn")
     console.line(
         "The packages came from here: what the platform downloads for its image was not tried.", style="dim"
     )

@@ -4,6 +4,7 @@ What belongs here: control groups of both versions (kernel documentation: cgroup
 """
 
 import contextlib
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -16,9 +17,10 @@ _PERIOD = 100_000
 
 @dataclass
 class Group:
-    """What was set. `folders`: of the groups; `kept`: what holds, in words; `not_kept`: what does not."""
+    """What was set. `folders`: of the groups; `cores`: where there are none, the ones that it may use; `kept`: what holds, in words; `not_kept`: what does not."""
 
     folders: list[Path] = field(default_factory=list)
+    cores: frozenset[int] = frozenset()
     kept: list[str] = field(default_factory=list)
     not_kept: list[str] = field(default_factory=list)
 
@@ -26,6 +28,8 @@ class Group:
         """Called in the process that is to be limited, before it becomes what it will run."""
         for folder in self.folders:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
 
     def peak_mb(self) -> int | None:
         """The most memory that there was; None where nobody counted."""
@@ -38,7 +42,7 @@ class Group:
 
 @contextlib.contextmanager
 def group(memory_mb: int, cores: float) -> Iterator[Group]:
-    """Groups with these limits; where the machine lets nobody make them, nothing holds, and that is said."""
+    """Groups with these limits; where the machine lets nobody make them, whole processors are all that holds, and that is said."""
     name = f"lab-rehearsal-{os.getpid()}"
     made = Group()
     quota = int(_PERIOD * cores)
@@ -50,23 +54,30 @@ def group(memory_mb: int, cores: float) -> Iterator[Group]:
             "cpu": {"cpu.cfs_period_us": f"{_PERIOD}", "cpu.cfs_quota_us": f"{quota}"},
         }
     try:
-        for place, values in wanted.items():
-            _make(_ROOT / place / name, values, made)
-        (made.kept if made.folders else made.not_kept).append(f"{memory_mb} MB, {cores:g} processors")
+        why = [_make(_ROOT / place / name, values, made) for place, values in wanted.items()]
+        limited = f"{memory_mb} MB, {cores:g} processors"
+        if any(why):
+            made.not_kept.append(f"{limited} (control groups: {next(filter(None, why))})")
+            made.cores = frozenset(sorted(os.sched_getaffinity(0))[: math.ceil(cores)])
+            made.kept.append(f"{len(made.cores)} of this machine's processors")
+        else:
+            made.kept.append(limited)
         yield made
     finally:
         for folder in made.folders:
             _remove(folder)
 
 
-def _make(folder: Path, values: dict[str, str], made: Group) -> None:
+def _make(folder: Path, values: dict[str, str], made: Group) -> str:
+    """Why the machine refuses it; "" when it is made."""
     try:
         folder.mkdir()
         made.folders.append(folder)
         for name, value in values.items():
             (folder / name).write_text(value)
     except OSError as error:
-        made.not_kept.append(f"{folder.name}: {error.strerror}")
+        return str(error.strerror)
+    return ""
 
 
 def _remove(folder: Path) -> None:

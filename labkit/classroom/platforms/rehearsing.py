@@ -6,6 +6,7 @@ package (packing), what runs in it (running).
 Not tried: what a platform downloads when it makes its image. The packages come from this kit's own environment.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -26,11 +27,13 @@ from labkit.classroom import courier
 from labkit.classroom.platforms import limits
 from labkit.classroom.platforms.packing import Platform
 from labkit.grading.intake import identity, intake
-from labkit.sandbox import tiers
+from labkit.sandbox import memory, tiers
 
 #: Gradescope's defaults; the others give more
 _MEMORY, _CORES = 768, 0.5
 _SECONDS = 1200
+#: seconds between looks at how much memory is held
+_LOOK = 0.5
 _CHECK50 = Path(__file__).with_name("files") / "check50" / "stand_in.py.txt"
 
 
@@ -54,7 +57,7 @@ class Rehearsed:
     view: tuple[str, ...]
     document: Mapping[str, Any]
     errors: str
-    peak_mb: int | None
+    peak_mb: int
     limited: tuple[str, ...]
     unlimited: tuple[str, ...]
 
@@ -65,11 +68,11 @@ def rehearse(platform: Platform, files: Mapping[str, bytes], submission: Path) -
         layout = _LAYOUTS[platform.name](base, files, submission)
         _unzip(files[next(name for name in files if name.endswith("kit.zip"))], layout.kit)
         python = courier.python_with(layout.kit, base / "python")
-        memory, cores = (_MEMORY, _CORES) if platform.marks else (16 << 10, 4.0)
-        with limits.group(memory, cores) as group:
+        memory_mb, cores = (_MEMORY, _CORES) if platform.marks else (16 << 10, 4.0)
+        with limits.group(memory_mb, cores) as group:
             began = time.monotonic()
-            done = _run(layout, _environment(platform, layout, python, base), group)
-            seconds, peak = time.monotonic() - began, group.peak_mb()
+            done, seen = _run(layout, _environment(platform, layout, python, base), group)
+            seconds, peak = time.monotonic() - began, group.peak_mb() or seen
         document = _read(layout.document)
         view = tuple(_VIEWS[platform.name](document, done.stdout))
         return Rehearsed(
@@ -80,8 +83,13 @@ def rehearse(platform: Platform, files: Mapping[str, bytes], submission: Path) -
             done.stderr[-4000:],
             peak,
             tuple(group.kept),
-            tuple(group.not_kept),
+            (*group.not_kept, *_too_much(peak, memory_mb)),
         )
+
+
+def _too_much(peak: int, allowed: int) -> Iterator[str]:
+    if peak > allowed:
+        yield f"{peak} MB were held, and the platform gives {allowed}: it would be killed there"
 
 
 @contextmanager
@@ -109,17 +117,30 @@ def _environment(platform: Platform, layout: Layout, python: str, base: Path) ->
 
 def _run(
     layout: Layout, variables: Mapping[str, str], group: limits.Group
-) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            layout.command, cwd=layout.folder, env=dict(variables), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=_SECONDS, check=False, preexec_fn=group.enter,
+) -> "tuple[subprocess.CompletedProcess[str], int]":
+    """How it ended, and the most MB that its processes held, as far as looks twice a second see it."""
+    peak = 0
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            layout.command, cwd=layout.folder, env=dict(variables), stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+            preexec_fn=group.enter,
         )  # fmt: skip
-    except subprocess.TimeoutExpired as error:
-        raise LabError(
-            f"The rehearsal did not end within {_SECONDS // 60} minutes.",
-            hint="Try it on a machine with less to do.",
-        ) from error
+        last = time.monotonic() + _SECONDS
+        while process.poll() is None:
+            if time.monotonic() > last:
+                process.kill()
+                process.wait()
+                raise LabError(
+                    f"The rehearsal did not end within {_SECONDS // 60} minutes.",
+                    hint="Try it on a machine with less to do.",
+                )
+            peak = max(peak, memory.exact(process.pid))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK)
+        out.seek(0)
+        errors.seek(0)
+        done = subprocess.CompletedProcess(layout.command, process.returncode, out.read(), errors.read())
+    return done, peak >> 20
 
 
 def _put(folder: Path, files: Mapping[str, bytes], programs: tuple[str, ...] = ()) -> None:

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -242,8 +244,6 @@ def test_check50_gets_a_check_for_each_line() -> None:
 
 @pytest.mark.processes
 def test_the_autograder_that_can_not_start_leaves_a_result_without_a_mark(tmp_path: Path) -> None:
-    import subprocess
-
     files = packing.package(PLATFORMS["gradescope"], content())
     (tmp_path / "run_autograder").write_bytes(files["run_autograder"])
     done = subprocess.run(
@@ -258,12 +258,16 @@ def test_the_autograder_that_can_not_start_leaves_a_result_without_a_mark(tmp_pa
     assert "score" not in told
 
 
-def test_limits_that_nobody_may_set_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_that_nobody_may_set_are_said_and_whole_processors_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limits, "_ROOT", tmp_path / "none")
     with limits.group(768, 0.5) as group:
-        group.enter()
-        assert (group.kept, group.peak_mb()) == ([], None)
-        assert group.not_kept
+        assert (group.kept, group.peak_mb()) == (["1 of this machine's processors"], None)
+        assert group.not_kept == ["768 MB, 0.5 processors (control groups: No such file or directory)"]
+        said = [sys.executable, "-c", "import os; print(len(os.sched_getaffinity(0)))"]
+        done = subprocess.run(said, preexec_fn=group.enter, capture_output=True, check=True)
+    assert done.stdout.strip() == b"1"
 
 
 @pytest.mark.verify
