@@ -258,6 +258,7 @@ def test_the_autograder_that_can_not_start_leaves_a_result_without_a_mark(tmp_pa
     assert "score" not in told
 
 
+@pytest.mark.processes
 def test_limits_that_nobody_may_set_are_said_and_whole_processors_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
