@@ -63,24 +63,9 @@ def open_cluster(
     `kit`: what travels (None: this kit). `patience`: for a scheduler to answer; `longest`: seconds for one grading.
     Raises ClusterLost when nobody answers, or when no worker has the versions that verdicts here hang on.
     """
-    from distributed import Client, LocalCluster
-
     with contextlib.ExitStack() as stack:
-        if own := not address:
-            local = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=max(1, count // workers),
-                dashboard_address=None,
-                memory_limit=0,
-            )
-            address = stack.enter_context(local).scheduler_address
-        try:
-            client = stack.enter_context(Client(address, timeout=patience))
-        except (OSError, ValueError) as error:
-            raise ClusterLost(
-                f"No Dask scheduler answers at {address}: {error}.",
-                hint="Begin one:  dask scheduler   and workers:  dask worker ADDRESS",
-            ) from error
+        own = not address
+        client = stack.enter_context(_client(address, workers, count, patience, stack))
         there = _courier(
             client, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-courier-")))
         )
@@ -88,22 +73,39 @@ def open_cluster(
         threads = {
             name: info["nthreads"] for name, info in client.scheduler_info(n_workers=-1)["workers"].items()
         }
-        kit = kit or packed_kit(_root())
-        name = hashlib.sha256(kit).hexdigest()[:16]
         ahead = sum(threads.get(worker, 1) for worker in fit)
+        told = {"workers": len(fit), "at_once": ahead}
         emit(
             Event(
-                "note",
-                f"{len(fit)} workers at {address}, {ahead} gradings at once.",
-                {"workers": len(fit), "at_once": ahead},
+                "note", f"{len(fit)} workers at {client.scheduler.address}, {ahead} gradings at once.", told
             )
         )
         if own:
             stack.callback(lambda: client.run(there.leave))
-        chosen = fit if len(fit) < len(threads) else None
+        kit = kit or packed_kit(_root())
+        what = (hashlib.sha256(kit).hexdigest()[:16], kit, courier.circumstances())
         yield Cluster(
-            _submit(client, there.deliver, chosen, (name, kit, courier.circumstances()), longest), ahead
+            _submit(client, there.deliver, fit if len(fit) < len(threads) else None, what, longest), ahead
         )
+
+
+def _client(address: str, workers: int, count: int, patience: str, stack: contextlib.ExitStack) -> Any:
+    """A client of the scheduler at `address`, or ("") of one that ends with `stack`. Raises ClusterLost."""
+    from distributed import Client, LocalCluster
+
+    if not address:
+        threads = max(1, count // workers)
+        local = LocalCluster(
+            n_workers=workers, threads_per_worker=threads, dashboard_address=None, memory_limit=0
+        )
+        address = stack.enter_context(local).scheduler_address
+    try:
+        return Client(address, timeout=patience)
+    except (OSError, ValueError) as error:
+        raise ClusterLost(
+            f"No Dask scheduler answers at {address}: {error}.",
+            hint="Begin one:  dask scheduler   and workers:  dask worker ADDRESS",
+        ) from error
 
 
 def _submit(
