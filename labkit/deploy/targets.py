@@ -90,6 +90,26 @@ def aws(region: str, name: str = "aws") -> Target:
 _PATIENT: Final[Any] = {"mode": "standard", "max_attempts": 6}
 
 
+#: a session makes one client at a time
+_MAKING: Final = threading.RLock()
+
+
+@functools.cache
+def _bare_session() -> Any:
+    """One session for all whose keys are given; it knows no keys, no settings and no profile of this machine.
+
+    To make one costs as much as many clients; what is registered with a client stays with that client.
+    """
+    import boto3
+    import botocore.session
+
+    core = botocore.session.Session(
+        {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
+    )
+    core.register_component("data_loader", ClientsLoader())
+    return boto3.session.Session(botocore_session=core)
+
+
 @dataclass(frozen=True)
 class Clients:
     """boto3 clients of a target, each made once, at first use. For any thread.
@@ -99,7 +119,6 @@ class Clients:
 
     target: Target
     keys: Keys | None = None
-    _making: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def _signer(self) -> Keys | None:
@@ -107,24 +126,19 @@ class Clients:
         return self.keys or (self.target.owner if self.target.is_local else None)
 
     @functools.cached_property
-    def _session(self) -> Any:
-        import boto3
-
+    def _make(self) -> Any:
+        """Makes a client, signed for whoever these are."""
         keys = self._signer
         if keys is None:
-            return boto3.session.Session(region_name=self.target.region)
-        import botocore.session
+            import boto3
 
-        core = botocore.session.Session(
-            {"config_file": (None, None, None, None), "profile": (None, None, None, None)}
-        )
-        core.register_component("data_loader", ClientsLoader())
-        return boto3.session.Session(
+            return boto3.session.Session(region_name=self.target.region).client
+        return functools.partial(
+            _bare_session().client,
+            region_name=self.target.region,
             aws_access_key_id=keys.access_key_id or None,
             aws_secret_access_key=keys.secret_access_key or None,
             aws_session_token=keys.token or None,
-            region_name=self.target.region,
-            botocore_session=core,
         )
 
     @functools.cached_property
@@ -134,9 +148,9 @@ class Clients:
     def client(self, service: str, *, read_timeout: float = 60) -> Any:
         """The client of one AWS service; `read_timeout` in seconds."""
         key = (service, read_timeout)
-        with self._making:
+        with _MAKING:
             if key not in self._made:
-                self._made[key] = self._session.client(
+                self._made[key] = self._make(
                     service, endpoint_url=self.target.endpoint_url or None, config=self._config(read_timeout)
                 )
             return self._made[key]
@@ -150,7 +164,8 @@ class Clients:
 
         config = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
         where = self.target.endpoint_url or f"https://s3.{self.target.region}.amazonaws.com"
-        return self._session.client("s3", endpoint_url=where, config=config)
+        with _MAKING:
+            return self._make("s3", endpoint_url=where, config=config)
 
     def _config(self, read_timeout: float) -> Any:
         from botocore import UNSIGNED
