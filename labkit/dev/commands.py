@@ -4,9 +4,11 @@ What belongs here: their command line and how their results are shown. What does
 """
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.base.errors import UsageError
@@ -57,6 +59,25 @@ def register(
     )
     common(emulated)
     emulated.set_defaults(command=lambda arguments, console: _emulated(console, places()))
+    allowed = parsers.add_parser(
+        "allowances", help="write docs/aws-policy.json anew, of rehearsals' needed.json"
+    )
+    common(allowed)
+    allowed.add_argument(
+        "records", nargs="+", metavar="FILE", help="of a rehearsal with each engine, --account full"
+    )
+    allowed.set_defaults(command=lambda arguments, console: _allowances(arguments, console, places()))
+
+
+def _allowances(arguments: argparse.Namespace, console: Console, places: Places) -> int:
+    from labkit.base import state
+    from labkit.dev.allowances import template
+
+    records = [json.loads(Path(name).read_text(encoding="utf-8")) for name in arguments.records]
+    needed = {(str(action), str(resource)) for record in records for action, resource in record}
+    state.write_text(places.root / "docs" / "aws-policy.json", template(needed))
+    console.line("docs/aws-policy.json is written.")
+    return 0
 
 
 def _emulated(console: Console, places: Places) -> int:

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from labkit.dev.allowances import actions
+from tests.functional.conftest import ROOT
+
 pytestmark = pytest.mark.slow
 
 
@@ -33,6 +36,9 @@ def test_the_steps_go_through_as_in_a_learner_lab_and_leave_nothing(lab: Any) ->
     )
     assert json.loads(kept.read_text())["about"]["rehearsal"] is True
     assert not (lab.base / "work" / "ada@uni.edu.solution" / ".lab" / "learner-lab").exists()
+    needed = json.loads((lab.base / ".lab" / "rehearsal" / "stage" / "needed.json").read_text())
+    allowed = actions((ROOT / "docs" / "aws-policy.json").read_text())
+    assert {action for action, _ in needed} <= allowed, "./lab dev allowances"
 
 
 SIDE_BY_SIDE = """
@@ -57,8 +63,6 @@ lab destroy > /dev/null
 def test_a_local_lab_and_one_on_aws_stand_side_by_side(lab: Any) -> None:
     if shutil.which("terraform") is None:
         pytest.skip("Terraform is not installed here")
-    from tests.functional.conftest import ROOT
-
     made = lab.with_variables(KIT=str(ROOT))
     run = rehearsed(made, "--account", "full", "--", "sh", "-c", SIDE_BY_SIDE, timeout=400)
     assert run.status == 0, run
