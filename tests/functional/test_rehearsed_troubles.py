@@ -42,7 +42,7 @@ MEANS = {
     "far": "opens us-east-1 and us-west-2 only",
     "kind": "are a Learner Lab's",
     "dear": "the limit is 0.01",
-    "nobody": "Nobody is here to type the word AWS",
+    "nobody": "Nobody is here to type the word",
     "elsewhere": "AWS_ENDPOINT_URL is set here",
 }
 
