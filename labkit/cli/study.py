@@ -174,8 +174,9 @@ def _what(context: "Context", arguments: argparse.Namespace, console: Console) -
     term = texts.term(" ".join(arguments.term))
     values = own_values(context)
     console.line(term.name, style="strong")
-    label_own = "Yours: " if "<" not in fill(term.own, values) else "Yours, once it is deployed: "
-    for label, text in (("", term.says), (label_own, term.own), ("Not the same: ", term.unlike)):
+    own = fill(term.own, values)
+    own = own and ("Yours is known once it is deployed." if "<" in own else f"Yours: {own}")
+    for label, text in (("", term.says), ("", own), ("Not the same: ", term.unlike)):
         for line in wrapped(label + fill(text, values)) if text else ():
             console.line(line)
     console.result({"term": term.name, "says": term.says, "own": fill(term.own, values)})

@@ -16,7 +16,7 @@ from labkit.base.text import span
 from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.course import course
 from labkit.course.manifest import Step
-from labkit.lesson import aws
+from labkit.lesson import aws, freshness
 from labkit.lesson.context import Context
 from labkit.lesson.help.trouble import Trouble
 
@@ -26,6 +26,8 @@ DOCTOR = "doctor"
 _CHANGING = ("deploy", "destroy")
 #: steps that are done at one target, and not at another by that; the rest is about files, and done everywhere
 AT_A_TARGET = ("plan", "deploy", "wire", "process", "break", "measure", "destroy")
+#: steps about what runs: files that are newer are deployed first
+_JUDGING = ("wire", "process", "break", "measure")
 #: steps that only look: whoever has gone on without them need not go back
 _LOOKING = (DOCTOR, "plan")
 
@@ -91,7 +93,8 @@ def next_step(context: Context) -> Step | None:
         due = next((s for s in steps if s.number == stuck.step and s.name not in _LOOKING), due)
     deploy = context.manifest.step("deploy")
     stands = bool(context.workspace.standing.deployed) or deploy.number not in done
-    return due if due is None or stands or deploy.number not in due.needs else deploy
+    stale = due is not None and due.name in _JUDGING and freshness.undeployed(context.workspace)
+    return deploy if due and (stale or (not stands and deploy.number in due.needs)) else due
 
 
 def following(context: Context, step: Step) -> list[Step]:

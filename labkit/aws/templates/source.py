@@ -100,6 +100,10 @@ def _read_json(text: str) -> Any:
         raise invalid("Template format error: JSON is nested too deeply.") from error
 
 
+def _is_tab(text: str, line: int, column: int) -> bool:
+    return text.splitlines()[line : line + 1] != [] and text.splitlines()[line][column : column + 1] == "\t"
+
+
 def _read_yaml(text: str) -> Source:
     try:
         reader = _Reader(yaml.parse(text, Loader=_Loader))
@@ -108,7 +112,8 @@ def _read_yaml(text: str) -> Source:
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         problem = f": {error.problem}" if error.problem else ""
-        raise invalid(f"Template format error: YAML not well-formed.{where}{problem}") from error
+        tab = ". It is a tab: YAML takes spaces only" if mark and _is_tab(text, mark.line, mark.column) else ""
+        raise invalid(f"Template format error: YAML not well-formed.{where}{problem}{tab}") from error
     except yaml.YAMLError as error:
         raise invalid(f"Template format error: YAML not well-formed. {error}") from error
 

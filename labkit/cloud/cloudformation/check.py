@@ -5,7 +5,7 @@ giving values the schema's types. What does not: references (references), AWS's 
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,9 @@ def _custom(declaration: ResourceDeclaration) -> bool:
 def _problems(declaration: ResourceDeclaration, region: str, handler: Handler) -> Iterator[Problem]:
     document = schema.load(declaration.type_name, region).document
     path = (*declaration.path, "Properties")
-    yield from _Checker(document).value(declaration.properties, document, path, "#")
+    against = list(_Checker(document).value(declaration.properties, document, path, "#"))
+    yield from against
+    unknown = {problem.path for problem in against}  # what AWS does not have can't be lacking here
     read_only = schema.load(declaration.type_name, region).read_only
     for name, value in declaration.properties.items():
         if name in read_only:
@@ -85,7 +87,8 @@ def _problems(declaration: ResourceDeclaration, region: str, handler: Handler) -
         elif name in document["properties"] and name not in handler.emulated:
             yield Problem(_refusal(name, declaration), (*path, name))
         elif name in handler.inside:
-            yield from _inside(declaration, name, value, handler.inside, (*path, name))
+            inside = _inside(declaration, name, value, handler.inside, (*path, name))
+            yield from (problem for problem in inside if problem.path not in unknown)
 
 
 def resolved_problems(
@@ -155,9 +158,15 @@ class _Checker:
             if key in declared:
                 yield from self.value(item, declared[key], (*path, key), f"{where}/{key}")
             elif rule.get("additionalProperties") is False and not rule.get("patternProperties"):
-                near = difflib.get_close_matches(key, declared, n=1)
-                hint = f". Did you mean {near[0]}?" if near else ""
+                hint = _did_you_mean(key, declared)
                 yield Problem(f"{where}: extraneous key [{key}] is not permitted{hint}", (*path, key))
+
+
+def _did_you_mean(key: str, declared: Collection[str]) -> str:
+    """The properties that `key` is a part of (Port: FromPort, ToPort), else the one most like it; "" for none."""
+    around = [name for name in sorted(declared) if len(key) > 3 and name.endswith(key)]
+    near = around[:3] or difflib.get_close_matches(key, declared, n=1)
+    return f". Did you mean {' or '.join(near)}?" if near else ""
 
 
 def resolved_rule(rule: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -37,14 +37,15 @@ _KEPT_OPEN = ("The connection of before is open still, and outlives the rule; a 
 def run(context: Context) -> StepResult:
     """Call /health through the function, read every hop, draw the path; then try the gaps that are met so far."""
     prediction.recall(context)
-    seen = check(context)
+    seen = look(context, context.deployed().outputs)
     tried = proving.prove(context, "wire") if seen.passed else ()
     return replace(seen, checks=(*seen.checks, *tried))
 
 
 def check(context: Context) -> StepResult:
-    """The same, without trying the gaps as the grade does."""
-    return look(context, context.deployed().outputs)
+    """The same, without trying the gaps as the grade does: what is known of them counts."""
+    seen = look(context, context.deployed().outputs)
+    return replace(seen, checks=(*seen.checks, *(proving.known(context, "wire") if seen.passed else ())))
 
 
 def look(context: Context, outputs: Mapping[str, str]) -> StepResult:

@@ -119,6 +119,17 @@ def test_the_status_tells_a_refusal_from_a_fault_of_the_kit(capsys: pytest.Captu
 
 
 @pytest.mark.processes
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [((), "usage: lab [-h]"), (("deploy",), "usage: lab deploy"), (("doctor",), "usage: ")],
+)
+def test_help_is_a_command_too(words: tuple[str, ...], usage: str) -> None:
+    lab = Path(cli.__file__).parents[2] / "lab"
+    done = subprocess.run([str(lab), "help", *words], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(usage)
+
+
+@pytest.mark.processes
 def test_help_is_quick_to_load() -> None:
     """Rich and boto3 are imported by the commands that need them."""
     code = "import sys, labkit.cli.main as c\ntry: c.main(['deploy', '--help'])\nexcept SystemExit: pass\n"

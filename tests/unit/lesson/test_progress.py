@@ -77,3 +77,10 @@ def test_a_step_that_was_interrupted_is_next_until_it_comes_to_its_end(context: 
     with progress.under_way(context, MANIFEST.step(name)):
         assert progress.interrupted(context) == name
     assert progress.interrupted(context) == ""
+
+
+def test_what_was_saved_since_is_deployed_before_it_is_judged(context: Context) -> None:
+    do(context.workspace, "01", "03")
+    with (context.workspace.path / "flask_app.py").open("a") as file:
+        file.write("# changed\n")
+    assert [step.name for step in progress.following(context, MANIFEST.step("plan"))] == ["deploy"]

@@ -10,6 +10,10 @@ VPC = "Resources:\n  Vpc:\n    Type: AWS::EC2::VPC\n    Properties: {CidrBlock: 
 
 REFUSED = {
     "not yaml": ("Resources:\n  Vpc: [", "YAML not well-formed. (line 3"),
+    "a tab": (
+        "Resources:\n  Vpc:\n\tType: AWS::EC2::VPC\n",
+        "(line 3, column 1): found character that cannot start any token. It is a tab: YAML takes spaces only",
+    ),
     "not json": ('{"Resources": {\n  "Vpc": }\n}', "JSON not well-formed. (line 2, column 10)"),
     "a duplicate key": (VPC + "  Vpc: {}\n", "duplicate key Vpc (line 5)"),
     "an alias": (
@@ -54,6 +58,11 @@ REFUSED = {
         "Resources:\n  V:\n    Type: AWS::EC2::VPC\n    Properties:\n      CidrBlock: 10.0.0.0/16\n"
         "      Tags:\n        - Key: a\n          Valu: b\n",
         "#/Tags/0: extraneous key [Valu] is not permitted. Did you mean Value? (line 8)",
+    ),
+    "half a name, told once": (
+        "Resources:\n  G:\n    Type: AWS::EC2::SecurityGroup\n    Properties:\n      GroupDescription: x\n"
+        "      SecurityGroupIngress:\n        - {IpProtocol: tcp, Port: 80}\n",
+        "#/SecurityGroupIngress/0: extraneous key [Port] is not permitted. Did you mean FromPort or ToPort? (line 7)",
     ),
     "a missing property": (
         "Resources:\n  Sub:\n    Type: AWS::EC2::Subnet\n    Properties: {CidrBlock: 10.0.0.0/24}\n",
@@ -140,6 +149,10 @@ def test_refused(cloud: Any, case: str) -> None:
     assert refusal.startswith("ValidationError: ")
     assert words in refusal
     assert cloud.cloudformation.describe_stacks()["Stacks"] == []
+
+
+def test_what_aws_does_not_have_is_not_called_lacking_here(cloud: Any) -> None:
+    assert "not emulated" not in cloud.refusal(REFUSED["half a name, told once"][0])
 
 
 def test_circular_dependencies_are_named(cloud: Any) -> None:

@@ -87,3 +87,14 @@ def test_a_step_tries_the_lines_of_the_gaps_that_are_met_and_written(context: Co
     assert due("06") > {"answer-ok", "dead-server-504", "bad-request"}
     hidden = {line.id for line in Verdicts(context).lines if line.hidden}
     assert not hidden & due("06"), "what is hidden is tried where one hands in"
+
+
+def test_a_step_that_only_checks_keeps_what_is_known_not_to_hold(context: Context) -> None:
+    context = cast(Context, SimpleNamespace(**vars(context), on_aws=False))
+    write(context, "server-door", "      # mine")
+    Verdicts(context).note([said(context, "door-open", earned=3), said(context, "door-narrow", earned=1)])
+    (lost,) = proving.known(context, "wire")
+    assert (lost.passed, lost.gap) == (False, "server-door")
+    assert lost.name.startswith("door-narrow: ")
+    write(context, "server-door", "      # mine, otherwise")
+    assert proving.known(context, "wire") == (), "nothing is known of this text"
