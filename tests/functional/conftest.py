@@ -229,7 +229,7 @@ def fill() -> Callable[[str, Path, Path], None]:
 
     def write(gap: str, mine: Path, solution: Path) -> None:
         between = re.compile(rf"(?s)(?<=>>> gap {gap}\n).*?(?=[ \t]*# <<< gap {gap}\n)")
-        for path in (path for path in mine.iterdir() if path.is_file()):
+        for path in (path for path in mine.iterdir() if (solution / path.name).is_file()):
             found = between.search((solution / path.name).read_text())
             if found:
                 path.write_text(between.sub(lambda _, text=found[0]: text, path.read_text()))
