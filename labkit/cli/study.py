@@ -72,7 +72,7 @@ def _register_looking_up(add: Add) -> None:
         )
     add(
         "what",
-        "what a word means, with your own value; the properties of a type such as AWS::S3::Bucket",
+        "what a word means, with your own value; the properties of a type: AWS::S3::Bucket, aws_s3_bucket",
         _what,
     ).add_argument("term", nargs="*")
     add("card", "a resource on one card", _card).add_argument("resource", nargs="?")
@@ -156,11 +156,14 @@ def _gap(context: "Context", arguments: argparse.Namespace, console: Console) ->
 
 
 def _what(context: "Context", arguments: argparse.Namespace, console: Console) -> int:
+    from labkit.lesson.help import arguments as terraform
     from labkit.lesson.help import properties
     from labkit.lesson.help.texts import Texts, fill, own_values
 
-    if arguments.term and properties.is_asked_for(arguments.term[0]):
-        lines = properties.card(arguments.term[0], context.region)
+    asked = arguments.term[0] if arguments.term else ""
+    if properties.is_asked_for(asked) or terraform.is_asked_for(asked):
+        of_terraform = terraform.is_asked_for(asked)
+        lines = terraform.card(context, asked) if of_terraform else properties.card(asked, context.region)
         for text, style in lines:
             console.line(text, style=style)
         console.result({"term": arguments.term[0], "lines": [text for text, _ in lines]})

@@ -192,6 +192,10 @@ class Setup:
             **({} if target.is_local else {"TF_WORKSPACE": target.name}),
         }
 
+    def offline(self) -> dict[str, str]:
+        """The environment of a run that asks no cloud."""
+        return _plain(self.environment) | {"TF_CLI_CONFIG_FILE": str(self.write_configuration())}
+
     def _version(self, program: str) -> tuple[int, int]:
         done = run([program, "version", "-json"], env=_plain(self.environment), timeout=60)
         return version_of(done, program)

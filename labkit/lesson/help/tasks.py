@@ -81,10 +81,15 @@ def task(context: Context, name: str) -> tuple[Lines, Mapping[str, Any]]:
         (f"  The step {_step(context, gap)} tries it, and then the grade.", "dim"),
         ("  ".join(f"./lab card {card}" for card in gap.cards), "dim"),
         (f"Begin it anew:  ./lab reset {gap.name}", "dim"),
-        (f"Stuck:          ./lab hint {gap.name}", "dim"),
-        (f"Stuck for good: ./lab skip {gap.name}   (the reference stands in, its points are gone)", "dim"),
+        (f"Stuck:          ./lab hint {gap.name}{_of_engine(context)}", "dim"),
+        (f"Stuck for good: ./lab skip {gap.name}   (the reference instead, no points)", "dim"),
     ]
     return lines, {"gap": gap.name, "file": place.file, "line": place.line, "holds": list(gap.holds)}
+
+
+def _of_engine(context: Context) -> str:
+    """The option that was given here, for the next command as well."""
+    return f" --engine {context.options.engine}" if context.options.engine else ""
 
 
 def _step(context: Context, gap: Gap) -> str:

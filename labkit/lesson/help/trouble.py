@@ -109,7 +109,7 @@ class Trouble:
             return ""
         more = TIER3_TRIES - stuck.tries
         tries = "try" if more == 1 else "tries"
-        return f"The example comes after {more} more {tries} (each run of the step is one), or in {left:.0f} minutes."
+        return f"The example comes after {more} more {tries} (runs of the step), or in {left:.0f} minutes."
 
     def _now(self) -> datetime:
         return self._workspace.clock()
