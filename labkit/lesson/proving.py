@@ -6,6 +6,7 @@ What belongs here: which lines are due at which step, and their verdicts as a st
 Lines whose inputs are hidden are tried where one hands in, and named here as not tried.
 """
 
+import textwrap
 from collections.abc import Sequence
 
 from labkit.base.events import Event
@@ -128,5 +129,10 @@ def _check(context: Context, line: LineResult) -> CheckResult:
     pairs = (("expected", verdict.expected), ("found", verdict.found), ("try", verdict.hint))
     return CheckResult(
         name, False, verdict.reason, where(context, line.gap), verdict.expected, verdict.found, line.gap,
-        details=tuple(f"{label:<9}{text}"[:76] for label, text in pairs if text),
+        details=tuple(line for label, text in pairs if text for line in _labelled(label, text)),
     )  # fmt: skip
+
+
+def _labelled(label: str, text: str) -> list[str]:
+    """`text` after its label, in full: lines that fit beneath a check."""
+    return textwrap.wrap(f"{label:<9}{text}", 76, subsequent_indent=" " * 9, break_on_hyphens=False)

@@ -54,7 +54,8 @@ def in_texts(outputs: dict[str, str]) -> set[str]:
     said = [tier for hint in texts.hints for tier in hint.tiers[:2]]
     said += [text for card in texts.cards for text in (card.says, *card.arguments.values())]
     said += [f"{term.says} {term.own} {term.unlike}" for term in texts.terms]
-    return {found for text in said for found in _AWS.findall(fill(text, values))}
+    lines = (re.sub(r"\\\n\s*", "", fill(text, values)) for text in said)
+    return {found for line in lines for found in _AWS.findall(line)}
 
 
 @pytest.mark.parametrize("engine", ["cloudformation", "terraform"])

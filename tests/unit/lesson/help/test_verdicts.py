@@ -98,3 +98,12 @@ def test_a_step_that_only_checks_keeps_what_is_known_not_to_hold(context: Contex
     assert lost.name.startswith("door-narrow: ")
     write(context, "server-door", "      # mine, otherwise")
     assert proving.known(context, "wire") == (), "nothing is known of this text"
+
+
+def test_what_a_check_advises_is_told_in_full(context: Context) -> None:
+    advice = "gap server-door: name the function's group as source, not an address range, and one port"
+    verdict = Verdict("failed", 0.0, "too wide", found="tcp 5000-5760", hint=advice)
+    line = LineResult("door-narrow", "t", 3, "04", "server-door", False, verdict)
+    details = proving._check(context, line).details
+    assert max(map(len, details)) <= 76
+    assert " ".join(" ".join(details).split()).endswith(f"try {advice}")
