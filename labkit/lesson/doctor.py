@@ -318,6 +318,12 @@ _LESSER = {
 
 def _sandbox(machine: Machine) -> Finding:
     """Which kind of sandbox the local cloud will have: the lessons are the same in each."""
+    asked = machine.environment.get("LAB_TIER", "")
+    if asked not in ("", "namespaces"):
+        better = "landlock" if machine.landlock >= _LANDLOCK_WITH_PORTS else "posix"
+        tier = better if asked == "portable" else asked
+        lacks = f"Same lessons; {_LESSER[tier]}." if tier in _LESSER else "There is no such tier."
+        return Finding("sandbox", "warn", f"{tier}: LAB_TIER asks for it. {lacks}", "unset LAB_TIER")
     if machine.system != "macos" and not machine.namespaces:
         return Finding("sandbox", "ok", "namespaces: own processes, own network, real addresses and groups")
     tier = "landlock" if machine.landlock >= _LANDLOCK_WITH_PORTS else "posix"
@@ -382,7 +388,9 @@ def read_machine(
         },
         namespaces=_namespaces() if system not in ("macos", "windows") else "",
         environment={
-            n: v for n, v in os.environ.items() if n.lower() in ("http_proxy", "no_proxy", "https_proxy")
+            n: v
+            for n, v in os.environ.items()
+            if n.lower() in ("http_proxy", "no_proxy", "https_proxy", "lab_tier")
         },
         cores=os.cpu_count() or 1,
         on_windows_disk=wsl.on_windows_disk(os.path.realpath(root), read("/proc/mounts")),

@@ -55,6 +55,8 @@ def test_a_fit_machine_has_nothing_to_mend() -> None:
         (replace(FIT, memory=GB // 2), "memory", "warn", "close"),
         (replace(FIT, memory=GB // 2, system="wsl2"), "memory", "warn", ".wslconfig"),
         (replace(FIT, disk_free=1000), "disk", "bad", "free"),
+        (replace(FIT, environment={"LAB_TIER": "posix"}), "sandbox", "warn", "unset LAB_TIER"),
+        (replace(FIT, environment={"LAB_TIER": "none"}), "sandbox", "warn", "unset LAB_TIER"),
         (replace(FIT, namespaces="apparmor: restricted"), "sandbox", "warn", "apparmor_restrict"),
         (replace(FIT, namespaces="a container: refused"), "sandbox", "warn", "docker run"),
         (replace(FIT, namespaces="the kernel: No space left"), "sandbox", "warn", "max_user_namespaces"),
