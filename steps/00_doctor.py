@@ -23,6 +23,11 @@ def main():
             + sys.version.split()[0]
             + "\n  Do:  install Python 3.11 or newer, then:  ./lab doctor"
         )
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        say(
+            "usage: lab doctor [-h] [--json] [--target TARGET]\n\nLooks whether this machine is fit for the lab.\n"
+        )
+        return 0
     sys.path.insert(0, ROOT)
     sys.dont_write_bytecode = True
     from pathlib import Path
