@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -165,6 +166,9 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     parser.set_defaults(command=_where)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="name")
     _step_commands(commands, given)
+    helping = commands.add_parser("help", help="all commands; one command's options")
+    helping.add_argument("about", nargs="*", metavar="COMMAND")
+    helping.set_defaults(command=lambda arguments, _: _help(arguments.about))
     _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
     study.register(commands, _common, _own_context)
     watch.register(commands, _common, _watched_context, main)
@@ -182,6 +186,15 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
         dev.register(commands, _common, _places)
     return parser
+
+
+def _help(about: Sequence[str]) -> int:
+    """As --help behind these words. Step 00 answers for itself."""
+    if list(about) == ["doctor"]:
+        script = _places().root / "steps" / "00_doctor.py"
+        return subprocess.run([sys.executable, str(script), "--help"], check=False).returncode
+    _parser(about).parse_args([*about, "--help"])
+    return 0
 
 
 def _step_commands(commands: Any, given: Sequence[str] | None) -> None:

@@ -322,7 +322,7 @@ def _sandbox(machine: Machine) -> Finding:
     if asked not in ("", "namespaces"):
         better = "landlock" if machine.landlock >= _LANDLOCK_WITH_PORTS else "posix"
         tier = better if asked == "portable" else asked
-        lacks = f"Same lessons; {_LESSER[tier]}." if tier in _LESSER else "There is no such tier."
+        lacks = f"Same lessons; {_LESSER[tier]}." if tier in _LESSER else "There is no such kind of sandbox."
         return Finding("sandbox", "warn", f"{tier}: LAB_TIER asks for it. {lacks}", "unset LAB_TIER")
     if machine.system != "macos" and not machine.namespaces:
         return Finding("sandbox", "ok", "namespaces: own processes, own network, real addresses and groups")
