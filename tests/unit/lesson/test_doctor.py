@@ -12,7 +12,7 @@ import pytest
 
 import labkit
 from labkit.lesson import doctor
-from labkit.lesson.doctor import Machine
+from labkit.lesson.machine import Machine, read_machine
 
 ROOT = Path(labkit.__file__).parent.parent
 GB = 1 << 30
@@ -93,7 +93,7 @@ def test_wsl_is_read_from_proc_and_a_folder_on_the_windows_disk_is_refused(tmp_p
     (tmp_path / "lab").write_bytes(b"#!/bin/sh\r\n")
     mounts = f"/dev/sdc / ext4 rw 0 0\nC:\\134 {tmp_path.parent} 9p rw,aname=drvfs;path=C: 0 0\n"
     texts = {"/proc/version": WSL2, "/proc/mounts": mounts, "/proc/meminfo": "MemAvailable: 524288 kB\n"}
-    machine = doctor.read_machine(str(tmp_path), read=lambda path: texts[path])
+    machine = read_machine(str(tmp_path), read=lambda path: texts[path])
     assert (machine.system, machine.memory, machine.windows_lines) == ("wsl2", 1 << 29, "lab")
     states = {f.name: f.state for f in doctor.judge(machine)}
     assert (states["place"], states["lines"], states["memory"]) == ("bad", "bad", "warn")
@@ -101,7 +101,7 @@ def test_wsl_is_read_from_proc_and_a_folder_on_the_windows_disk_is_refused(tmp_p
 
 @pytest.mark.processes
 def test_a_hidden_proc_and_missing_programs_are_told_not_tripped_over() -> None:
-    machine = doctor.read_machine(str(ROOT), read=lambda _: "", which=lambda _: None)
+    machine = read_machine(str(ROOT), read=lambda _: "", which=lambda _: None)
     found = {f.name: f for f in doctor.judge(machine)}
     assert {found[name].state for name in ("bash", "curl")} == {"bad"}
     assert found["place"].state == "ok"
@@ -130,7 +130,13 @@ def test_a_proxy_that_leaves_this_machine_alone_is_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["labkit/__init__.py", "labkit/lesson/__init__.py", "labkit/lesson/doctor.py"]
+    "file",
+    [
+        "labkit/__init__.py",
+        "labkit/lesson/__init__.py",
+        "labkit/lesson/doctor.py",
+        "labkit/lesson/machine.py",
+    ],
 )
 def test_it_parses_on_python_3_8(file: str) -> None:
     ast.parse((ROOT / file).read_text(), feature_version=(3, 8))
@@ -181,7 +187,7 @@ def test_who_reads_no_further_changes_nothing_about_an_unfit_machine(
 
 @pytest.mark.processes
 def test_this_machine_is_read() -> None:
-    machine = doctor.read_machine(str(ROOT))
+    machine = read_machine(str(ROOT))
     assert machine.pythons
     assert machine.disk_free > 0
 
