@@ -92,7 +92,7 @@ def judge(machine: Machine) -> Iterator[Finding]:
     yield _memory(machine)
     yield _disk(machine)
     yield _sandbox(machine)
-    if machine.environment:
+    if any(name.lower().endswith("_proxy") for name in machine.environment):
         yield _proxy(machine)
 
 

@@ -125,6 +125,13 @@ def test_cmd_and_powershell_are_told_the_same() -> None:
     assert "WSL" in (ROOT / "lab.cmd").read_text()
 
 
+def test_a_tier_that_is_asked_for_is_no_proxy() -> None:
+    asked = replace(FIT, environment={"LAB_TIER": "posix"})
+    assert [f.name for f in doctor.judge(asked)] == [
+        f.name for f in doctor.judge(replace(FIT, environment={}))
+    ]
+
+
 def test_a_proxy_that_leaves_this_machine_alone_is_fine() -> None:
     assert finding(replace(FIT, environment={"no_proxy": "127.0.0.1"}), "proxy").state == "ok"
 
