@@ -172,10 +172,10 @@ def _new(engine: Engine, call: Call) -> Grants:
 
 def _check_harmless(engine: Engine, policy: Mapping[str, Any]) -> None:
     """With ACLs off, only what holds anyway is taken: full control for the owner."""
-    for grant in policy.get("Grants", []):
-        grantee = grant.get("Grantee") or {}
-        if grantee.get("ID") != engine.owner["ID"] or grant.get("Permission") != "FULL_CONTROL":
-            raise S3Error("AccessControlListNotSupported")
+    grants = policy.get("Grants", [])
+    held = [((each.get("Grantee") or {}).get("ID"), each.get("Permission")) for each in grants]
+    if not held or any(each != (engine.owner["ID"], "FULL_CONTROL") for each in held):
+        raise S3Error("AccessControlListNotSupported")
 
 
 def put_bucket_acl(engine: Engine, call: Call) -> Reply:

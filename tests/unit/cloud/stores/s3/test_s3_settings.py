@@ -149,3 +149,18 @@ def test_policies_that_are_none(s3, bucket, change, words):
     document["Statement"] = [statement | change]
     with pytest.raises(s3.exceptions.ClientError, match=words):
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
+
+
+def test_with_acls_off_only_full_control_for_the_owner_is_taken(s3, bucket, refusal):
+    """S3 user guide, "Troubleshooting" of Object Ownership: AccessControlListNotSupported."""
+    held = s3.get_bucket_acl(Bucket=bucket)
+    owner, grants = held["Owner"], held["Grants"]
+    reading = [{**grants[0], "Permission": "READ"}]
+    for wanted, answer in (
+        (grants, ""),
+        ([], "AccessControlListNotSupported 400"),
+        (reading, "AccessControlListNotSupported 400"),
+        (grants + reading, "AccessControlListNotSupported 400"),
+    ):
+        policy = {"Owner": owner, "Grants": wanted}
+        assert refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=policy) == answer
