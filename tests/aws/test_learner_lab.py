@@ -1,5 +1,6 @@
 """An account that is an AWS Academy Learner Lab: what its student may, and in which words the rest is refused."""
 
+import boto3
 import pytest
 from botocore.config import Config
 
@@ -74,19 +75,28 @@ def test_only_labrole_can_be_passed_on(lab, aids) -> None:
     assert lab.run(source, Role=ROLE) == 1
 
 
+def client(lab, service: str, **settings):
+    """A client of the student's with settings of its own."""
+    keys = lab.clients.keys or lab.clients.target.owner
+    return boto3.client(
+        service,
+        endpoint_url=lab.clients.target.endpoint_url,
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        aws_session_token=keys.token or None,
+        **settings,
+    )
+
+
 def test_two_regions_only(lab, aids) -> None:
     """IAM user guide, "AWS: Denies access to AWS based on the requested Region"."""
-    far = lab.clients._session.client(
-        "ec2", region_name="eu-west-1", endpoint_url=lab.clients.target.endpoint_url
-    )
+    far = client(lab, "ec2", region_name="eu-west-1")
     code, message = aids.refused(far.create_vpc, CidrBlock="10.0.0.0/16")
     assert code == "UnauthorizedOperation"
     assert "ec2:CreateVpc on resource" in message
     assert "with an explicit deny in an identity-based policy" in message
     assert aids.refused(far.describe_vpcs)[0] == "UnauthorizedOperation"
-    west = lab.clients._session.client(
-        "ec2", region_name="us-west-2", endpoint_url=lab.clients.target.endpoint_url
-    )
+    west = client(lab, "ec2", region_name="us-west-2")
     assert west.describe_vpcs()["Vpcs"]
     assert not west.describe_key_pairs()["KeyPairs"], "vockey is in us-east-1 only"
 
@@ -149,10 +159,8 @@ def test_ten_executions_at_once_and_none_to_reserve(lab, aids) -> None:
     assert code == "InvalidParameterValueException"
     assert message.endswith("below its minimum value of [10].")
 
-    once = lab.clients._session.client(
-        "lambda", endpoint_url=lab.clients.target.endpoint_url,
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=12),
-    )  # fmt: skip
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=12)
+    once = client(lab, "lambda", region_name=lab.clients.target.region, config=config)
 
     def invoke(_: int) -> str:
         try:

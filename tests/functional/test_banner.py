@@ -42,7 +42,7 @@ SAYS = {
 #: commands that take long, or wait for Ctrl-C: tested below and elsewhere
 LONG = {"grade", "demo", "parity", "open", "shell", "rehearse", "forward"}
 #: what is about the kit's files alone
-NOWHERE = {"handout", "course", "class", "dev", "ta", "help-me", "watch", "skip", "unlock"}
+NOWHERE = {"help", "handout", "course", "class", "dev", "ta", "help-me", "watch", "skip", "unlock"}
 
 
 def commands() -> set[str]:

@@ -41,6 +41,8 @@ LINUX_ONLY = {
 }  # fmt: skip
 #: calls outside the Linux tier, each where the other systems go another way
 GUARDED = {
+    ("labkit.classroom.platforms.limits", "sched_getaffinity"),  # hasattr
+    ("labkit.classroom.platforms.limits", "sched_setaffinity"),
     ("labkit.cloud.client.lifecycle", "pidfd_open"),  # hasattr
     ("labkit.cloud.endpoints.authority", "memfd_create"),  # sys.platform
     ("labkit.cloud.instances.system.notices", "SCM_CREDENTIALS"),  # hasattr

@@ -34,6 +34,7 @@ MADE = {
     "labkit/sandbox/portable/inside/translation.py": "pieces of this file; tried in the sandbox's own process",
     "grader/checks/check_own_variant.py": "names of ours, a port, a token",
     "grader/support/evidence.py": "labels of ours",
+    "grader/support/user_data.py": "names of ours",
     "labkit/course/written.py": "labels of ours, and pieces of this file",
     "labkit/course/toml_file.py": "keys, escaped",
     "labkit/cloud/functions/runtime/runtime_client.py": "a mark of ours; runs in the function's own process",

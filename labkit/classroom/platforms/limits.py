@@ -58,8 +58,9 @@ def group(memory_mb: int, cores: float) -> Iterator[Group]:
         limited = f"{memory_mb} MB, {cores:g} processors"
         if any(why):
             made.not_kept.append(f"{limited} (control groups: {next(filter(None, why))})")
-            made.cores = frozenset(sorted(os.sched_getaffinity(0))[: math.ceil(cores)])
-            made.kept.append(f"{len(made.cores)} of this machine's processors")
+            if hasattr(os, "sched_getaffinity"):  # Linux
+                made.cores = frozenset(sorted(os.sched_getaffinity(0))[: math.ceil(cores)])
+                made.kept.append(f"{len(made.cores)} of this machine's processors")
         else:
             made.kept.append(limited)
         yield made
