@@ -56,4 +56,4 @@ def main(host: str, port: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:3]) or None)  # an empty word would be a line, and a failure
