@@ -135,10 +135,20 @@ class SecureShell:
 
     async def _session(self, name: str, process: "Process") -> None:
         """A shell, or a command, with a terminal where one was asked for."""
-        terminal = process.get_terminal_type()
+        terminal = (
+            process.get_terminal_type()
+        )  # "" of a client that has no TERM; None where none was asked for
         user = str(process.get_extra_info("username"))
-        words = ["/bin/sh", "-c", _LOG_IN, "sh", user, terminal or "", process.command or ""]
-        ours, theirs = _terminal() if terminal else _pipes()
+        words = [
+            "/bin/sh",
+            "-c",
+            _LOG_IN,
+            "sh",
+            user,
+            "" if terminal is None else terminal or "dumb",
+            process.command or "",
+        ]
+        ours, theirs = _pipes() if terminal is None else _terminal()
         try:
             await process.redirect(*ours)
             status = await self._loop.run_in_executor(None, self._inside.run, name, words, theirs)
