@@ -7,6 +7,7 @@ its path, in any folder: standard library only.
 import base64
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -42,8 +43,9 @@ def _typed(target: socket.socket) -> None:
     target.shutdown(socket.SHUT_WR)
 
 
-def main(host: str, port: str) -> str:
-    """Join standard input and output to host and port; what went wrong, or nothing."""
+def main(host: str, port: str) -> str | None:
+    """Join standard input and output to host and port; what went wrong, or None."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # so ssh ends it, also where nohup began all this
     try:
         server = through(os.environ["http_proxy"], host, int(port))
     except (OSError, KeyError) as error:
@@ -52,8 +54,8 @@ def main(host: str, port: str) -> str:
     while data := server.recv(65536):
         while data:
             data = data[os.write(1, data) :]
-    return ""
+    return None
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]) or None)  # an empty word would be a line, and a failure
+    sys.exit(main(*sys.argv[1:3]))
