@@ -6,8 +6,6 @@ emulated.toml names those that are cut here).
 AWS: each API reference's MaxResults and NextToken, MaxItems and Marker; botocore's paginators say which is which.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
+from labkit.aws import page_tokens
 from labkit.aws.services import descriptions
 from labkit.cloud.door import emulated, inputs
 from labkit.cloud.door.reading import Asked
@@ -22,7 +21,7 @@ from labkit.cloud.door.refusals import Refused
 from labkit.cloud.door.routes import botocore_name
 
 _NO_TOKEN: Mapping[str, tuple[str, str]] = {
-    "ec2": ("InvalidParameterValue", "Unable to parse pagination token"),
+    "ec2": ("InvalidParameterValue", page_tokens.UNKNOWN_TO_EC2),
     "iam": ("ValidationError", "Invalid Marker."),
     "ssm": ("InvalidNextToken", "The specified token is not valid."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
@@ -75,7 +74,7 @@ def cut(asked: Asked, page: Page, body: bytes) -> bytes:
     shown, following = _items(items, page)
     answer[page.result] = shown
     if following:
-        answer[page.token] = _token(asked, following)
+        answer[page.token] = page_tokens.token(asked.operation, following)
     return json.dumps(answer).encode()
 
 
@@ -92,7 +91,8 @@ def _cut_xml(asked: Asked, page: Page, body: bytes) -> bytes:
         if item not in shown:
             found.remove(item)
     if following:
-        ElementTree.SubElement(holder, space + _wire(output, page.token)).text = _token(asked, following)
+        token = page_tokens.token(asked.operation, following)
+        ElementTree.SubElement(holder, space + _wire(output, page.token)).text = token
     truncated = holder.find(space + page.more) if page.more else None
     if truncated is not None:
         truncated.text = str(bool(following)).lower()
@@ -106,18 +106,11 @@ def _items(items: list[Any], page: Page) -> tuple[list[Any], int]:
     return items[page.start : end], end if end < len(items) else 0
 
 
-def _token(asked: Asked, start: int) -> str:
-    return base64.urlsafe_b64encode(f"{asked.operation}:{start}".encode()).decode()
-
-
 def _start_of(asked: Asked, token: str) -> int:
-    try:
-        operation, _, start = base64.urlsafe_b64decode(token).decode().partition(":")
-    except (binascii.Error, ValueError):
-        operation, start = "", ""
-    if operation != asked.operation or not start.isdecimal():
+    start = page_tokens.start_of(asked.operation, token)
+    if start is None:
         raise no_token(asked.service)
-    return int(start)
+    return start
 
 
 def _check_limit(asked: Asked, name: str, most: int) -> None:
@@ -126,11 +119,8 @@ def _check_limit(asked: Asked, name: str, most: int) -> None:
         return
     known = inputs.operation("ec2", asked.operation)
     shape = known.shapes[known.shape["members"][name]["shape"]]
-    low, high = shape.get("min", 5), shape.get("max", 1000)
-    if not low <= most <= high:
-        relation, bound = ("greater", low) if most < low else ("less", high)
-        words = f"Value ( {most} ) for parameter maxResults is invalid. Expecting a value {relation} than or equal to {bound}."
-        raise Refused(400, "InvalidParameterValue", words)
+    if wrong := page_tokens.ec2_limit(most, shape.get("min", 5), shape.get("max", 1000)):
+        raise Refused(400, "InvalidParameterValue", wrong)
 
 
 @lru_cache(maxsize=256)
