@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
-
 from labkit.base.errors import UsageError
+from labkit.base.html import template_beside
 from labkit.classroom import marking
 from labkit.classroom.ledger import Ledger, Override, ProseMark
 from labkit.classroom.marking import Answer
@@ -21,7 +20,6 @@ from labkit.classroom.roster import Roster
 
 _HERE = Path(__file__).parent
 _HTML = "text/html; charset=utf-8"
-_MEANS = {0: "missing or wrong", 1: "right without a reason", 2: "right with own numbers"}
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,7 @@ class MarkingSite:
         self._task, self._ledger, self._style = task, ledger, style
         self._of_code = {each.code: each for each in task.answers}
         self._lock = threading.Lock()  # requests come in threads, and the ledger is one connection
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._template = environment.get_template("marking.html.jinja")
+        self._template = template_beside(__file__, "marking.html.jinja")
 
     def page(self) -> tuple[int, str]:
         """The first answer that this person has not marked."""
@@ -155,7 +146,7 @@ class MarkingSite:
             "done": len(set(marked)),
             "total": len(task.answers),
             "last": marked[-1] if marked else "",
-            "keys": _MEANS,
+            "keys": marking.KEYS,
             "lines": marking.most(task.rules),
         }
         nothing = {

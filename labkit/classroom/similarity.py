@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from labkit.base.errors import LabError
+from labkit.base.html import template_beside
 from labkit.classroom.handins import HandIn
 from labkit.course.manifest import Manifest
 from labkit.course.markers import bodies
@@ -196,13 +196,4 @@ def _cut(text: str, slices: Any) -> str:
 
 def page(pairs: Sequence[Pair], foreign: Sequence[Foreign]) -> str:
     """Both as one HTML page, passages side by side."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("similarity.html.jinja").render(pairs=pairs, foreign=foreign)
+    return template_beside(__file__, "similarity.html.jinja").render(pairs=pairs, foreign=foreign)

@@ -4,8 +4,8 @@ What belongs here: filling in the template. What does not: what is shown (labkit
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from labkit.base.html import template_beside
 from labkit.lesson.page.acting import Job
 from labkit.lesson.page.view import View
 from labkit.lesson.path import path
@@ -19,16 +19,7 @@ _STATES: Mapping[path.State, str] = {"ok": "passes", "bad": "stops here", "unkno
 
 def render(view: View, *, stamp: str = "", job: Job | None = None, may_run: Sequence[str] = ()) -> str:
     """The page. `stamp`: what it is the picture of; `job`: what was started from it; `may_run`: names of the steps that can be."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.jinja")
+    template = template_beside(__file__, "page.html.jinja")
     return template.render(
         view=view, columns=_COLUMNS, states=_STATES, marks=path.MARKS, job=job, may_run=may_run, stamp=stamp
     )
