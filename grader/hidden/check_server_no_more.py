@@ -1,12 +1,12 @@
 """Line server-no-more."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from grader.support import user_data
 from grader.support.rights import Attempt, beyond, note_undecided, shown, told
-from labkit.aws.iam.analysis import Needed, Policies, allows
+from labkit.aws.iam.analysis import Policies, allows
 from labkit.aws.iam.role_policies import policies_of
 from labkit.grading.api import Failed, Lab, lost
 from labkit.lesson.path import privileges
@@ -26,8 +26,12 @@ def check(lab: Lab) -> None:
             hint="give your server its IamInstanceProfile (Terraform: iam_instance_profile)",
             expected="an instance profile with the server's role", found="none",
         )  # fmt: skip
-    policies, needed = policies_of(lab.clients, lab.server.role_arn, lab.server.instance_id), _needed(lab)
-    if not _may_what_it_must(lab, policies):
+    policies, prefix = (
+        policies_of(lab.clients, lab.server.role_arn, lab.server.instance_id),
+        user_data.prefix(lab),
+    )
+    needed = privileges.needed(lab.bucket.name, prefix, lab.table.name)
+    if not _may_what_it_must(lab, policies, prefix):
         raise Failed(
             "your server's role may neither put objects below your prefix nor write items: there is nothing to judge",
             hint="gap server-policy", expected="the rights that writing an image needs", found="none of them",
@@ -49,13 +53,9 @@ def check(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _needed(lab: Lab) -> Sequence[Needed]:
-    return privileges.needed(lab.bucket.name, user_data.prefix(lab), lab.table.name)
-
-
-def _may_what_it_must(lab: Lab, policies: Policies) -> bool:
+def _may_what_it_must(lab: Lab, policies: Policies, prefix: str) -> bool:
     table = f"arn:aws:dynamodb:{lab.region}:{policies.principal.account_id}:table/{lab.table.name}"
-    images = [f"arn:aws:s3:::{lab.bucket.name}/{user_data.prefix(lab)}/try.{kind}" for kind in ("png", "jpg")]
+    images = [f"arn:aws:s3:::{lab.bucket.name}/{prefix}/try.{kind}" for kind in ("png", "jpg")]
     return any(allows(policies, "s3:PutObject", each) for each in images) or any(
         allows(policies, action, table) for action in ("dynamodb:PutItem", "dynamodb:UpdateItem")
     )

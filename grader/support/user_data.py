@@ -27,11 +27,15 @@ def values(text: str, name: str) -> set[str]:
 
 def port(lab: Lab) -> int:
     """The port on which the server was told to listen: a student's, though it may be another's."""
-    given = values(script(lab), "PORT")
-    return int(given.pop()) if len(given) == 1 and all(map(_PORT.fullmatch, given)) else lab.variant.port
+    return int(_told(lab, "PORT", _PORT) or lab.variant.port)
 
 
 def prefix(lab: Lab) -> str:
     """The prefix below which the server was told to store: a student's, though it may be another's."""
-    given = values(script(lab), "OBJECT_PREFIX")
-    return given.pop() if len(given) == 1 and all(map(_PREFIX.fullmatch, given)) else lab.variant.prefix
+    return _told(lab, "OBJECT_PREFIX", _PREFIX) or lab.variant.prefix
+
+
+def _told(lab: Lab, name: str, form: re.Pattern[str]) -> str:
+    """The one value of this form that the script gives the name; "" for none or several."""
+    given = values(script(lab), name)
+    return given.pop() if len(given) == 1 and all(map(form.fullmatch, given)) else ""

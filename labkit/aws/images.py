@@ -10,3 +10,8 @@ HERE = (
 )
 #: where AWS publishes the ids of its own and of others' images
 PUBLISHED = "/aws/service/"
+
+
+def told_by(error: Exception) -> str:
+    """The words with a blank before them where the error tells them, so that whoever words it anew keeps them; else ""."""
+    return f" {HERE}" if HERE in str(error) else ""

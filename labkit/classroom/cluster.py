@@ -65,7 +65,7 @@ def open_cluster(
     """
     with contextlib.ExitStack() as stack:
         own = not address
-        client = stack.enter_context(_client(address, workers, count, patience, stack))
+        client = _client(address or _own_scheduler(workers, count, stack), patience, stack)
         there = _courier(
             client, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-courier-")))
         )
@@ -89,18 +89,23 @@ def open_cluster(
         )
 
 
-def _client(address: str, workers: int, count: int, patience: str, stack: contextlib.ExitStack) -> Any:
-    """A client of the scheduler at `address`, or ("") of one that ends with `stack`. Raises ClusterLost."""
-    from distributed import Client, LocalCluster
+def _own_scheduler(workers: int, count: int, stack: contextlib.ExitStack) -> str:
+    """The address of one that ends with `stack`, as its workers do."""
+    from distributed import LocalCluster
 
-    if not address:
-        threads = max(1, count // workers)
-        local = LocalCluster(
-            n_workers=workers, threads_per_worker=threads, dashboard_address=None, memory_limit=0
-        )
-        address = stack.enter_context(local).scheduler_address
+    threads = max(1, count // workers)
+    local = LocalCluster(
+        n_workers=workers, threads_per_worker=threads, dashboard_address=None, memory_limit=0
+    )
+    return str(stack.enter_context(local).scheduler_address)
+
+
+def _client(address: str, patience: str, stack: contextlib.ExitStack) -> Any:
+    """A client of the scheduler there, until `stack` ends. Raises ClusterLost."""
+    from distributed import Client
+
     try:
-        return Client(address, timeout=patience)
+        return stack.enter_context(Client(address, timeout=patience))
     except (OSError, ValueError) as error:
         raise ClusterLost(
             f"No Dask scheduler answers at {address}: {error}.",

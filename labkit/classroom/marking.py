@@ -22,8 +22,8 @@ from labkit.classroom.standing import Standing
 from labkit.classroom.tables import Table
 from labkit.course import toml_file
 
-#: missing or wrong; right without a reason; right with own numbers
-KEYS = (0, 1, 2)
+#: the marks of a written answer, and what each means
+KEYS = {0: "missing or wrong", 1: "right without a reason", 2: "right with own numbers"}
 _ANSWERS = ("question", "answer", "text", "mark", "comment")
 _OVERRIDES = ("id", "line", "points", "reason", "by")
 
@@ -66,6 +66,11 @@ def answers(standings: Sequence[Standing], questions: Iterable[str], salt: str) 
 
 def _code(salt: str, question: str, person: str) -> str:
     return hmac.new(salt.encode(), f"answer/{question}/{person}".encode(), hashlib.sha256).hexdigest()[:10]
+
+
+def key_words() -> list[str]:
+    """Each mark with what it means."""
+    return [f"{key} {means}" for key, means in KEYS.items()]
 
 
 def hidden(salt: str, person: str) -> str:
@@ -127,7 +132,7 @@ def read_answers(table: Table, found: Sequence[Answer], by: str, at: str) -> lis
         if mark not in map(str, KEYS):
             raise UsageError(
                 f"{table.name}, row {number}: {mark!r} is no mark; there are 0, 1 and 2.",
-                hint="0 missing or wrong, 1 right without a reason, 2 right with own numbers",
+                hint=", ".join(key_words()),
             )
         marks.append(ProseMark(answer.person, question, int(mark), comment, by, at))
     return marks

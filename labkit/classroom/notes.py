@@ -44,7 +44,7 @@ def _trouble(source: Path) -> Mapping[str, Any]:
 
 def _answers(data: bytes | None, file: Path | None) -> dict[str, str]:
     """What stands below "Answer:" of each question that is not a number."""
-    asked = [q for q in (answers.questions(file) if file else answers.questions()) if not q.number]
+    asked = [q for q in answers.questions(file) if not q.number]
     below = answers.sections((data or b"").decode("utf-8", "replace"), asked)
     return {
         name: text

@@ -52,7 +52,7 @@ def verdict_hash(course: Course) -> str:
 
 def prose_questions(course: Course) -> tuple[str, ...]:
     """The questions that a person marks: those without a number, of the required ones where some are named."""
-    asked = answers.questions(course.questions) if course.questions else answers.questions()
+    asked = answers.questions(course.questions)
     return tuple(q.id for q in asked if not q.number and (not course.required or q.id in course.required))
 
 

@@ -164,10 +164,7 @@ def _asked(room: Classroom) -> "dict[str, Asked]":
 
     own = room.course.questions
     keys = {} if own else marking.keys(room.places.root)
-    return {
-        q.id: Asked(q.id, q.title, q.text, keys.get(q.id, ""))
-        for q in (answers.questions(own) if own else answers.questions())
-    }
+    return {q.id: Asked(q.id, q.title, q.text, keys.get(q.id, "")) for q in answers.questions(own)}
 
 
 def _questions(room: Classroom, wanted: Sequence[str]) -> Sequence[str]:
@@ -184,21 +181,20 @@ def _questions(room: Classroom, wanted: Sequence[str]) -> Sequence[str]:
 
 def _ask(room: Classroom, left: "Sequence[Answer]", by: str, console: Console) -> int:
     """One answer after the other; each mark is in the ledger before the next is shown."""
+    from labkit.classroom import marking
     from labkit.classroom.ledger import ProseMark
 
-    asked, shown = _asked(room), ""
+    asked, question = _asked(room), ""
     for number, each in enumerate(left, 1):
-        if each.question != shown:
-            shown = each.question
+        if each.question != question:
+            question = each.question
+            about = asked[question]
             console.line()
-            console.line(f"Question {shown}. {asked[shown].title}", style="strong")
-            console.line(asked[shown].text)
-            for line in textwrap.wrap(f"Key: {asked[shown].key}", 78) if asked[shown].key else ():
+            console.line(f"Question {question}. {about.title}", style="strong")
+            console.line(about.text)
+            for line in textwrap.wrap(f"Key: {about.key}", 78) if about.key else ():
                 console.line(f"  {line}", style="good")
-            console.line(
-                "0 missing or wrong · 1 right without a reason · 2 right with own numbers · s skip · q end",
-                style="dim",
-            )
+            console.line(" · ".join([*marking.key_words(), "s skip", "q end"]), style="dim")
         console.line()
         console.line(f"{number} of {len(left)}, answer {each.code}", style="dim")
         for line in each.text.splitlines():

@@ -81,5 +81,9 @@ def parse(text: str) -> Pace:
 
 def drawn(seed: str, name: str) -> float:
     """Between _LEAST and _MOST, by seed and name."""
-    number = int.from_bytes(hashlib.sha256(f"{seed}\n{name}".encode()).digest()[:6], "big") / (1 << 48)
-    return _LEAST + (_MOST - _LEAST) * number
+    return _LEAST + (_MOST - _LEAST) * share(f"{seed}\n{name}")
+
+
+def share(text: str) -> float:
+    """From 0 to 1, the same for the same text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / (1 << 48)

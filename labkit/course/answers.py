@@ -32,7 +32,7 @@ UNITS = {
 }
 _HINT = "Each [[question]] has id, title, text, and perhaps number and unit; texts/questions.toml is the kit's own."
 #: the kit's own
-QUESTIONS = Path(__file__).resolve().parent.parent.parent / "texts" / "questions.toml"
+_OWN = Path(__file__).resolve().parent.parent.parent / "texts" / "questions.toml"
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Numbered:
         return "" if any(near) else f"question {self.question.id} is not what your measurement gives"
 
 
-def questions(path: Path = QUESTIONS) -> tuple[Question, ...]:
-    """The questions in this file. Raises ManifestError naming the line and the key that are wrong."""
-    return tuple(map(_question, toml_file.read(path, _HINT).tables("question")))
+def questions(path: Path | None = None) -> tuple[Question, ...]:
+    """The questions in this file (None: the kit's own). Raises ManifestError naming the line and the key that are wrong."""
+    return tuple(map(_question, toml_file.read(path or _OWN, _HINT).tables("question")))
 
 
 def _question(table: Table) -> Question:
@@ -92,7 +92,7 @@ def _question(table: Table) -> Question:
     )
 
 
-def begin(workspace: Path, file: Path = QUESTIONS) -> bool:
+def begin(workspace: Path, file: Path | None = None) -> bool:
     """Make answers.md with a heading for each question of `file`; False when it is there already."""
     path = workspace / FILE
     if path.exists():
@@ -116,7 +116,7 @@ def sections(text: str, asked: Iterable[Question]) -> dict[str, str]:
     return found
 
 
-def unanswered(workspace: Path, file: Path = QUESTIONS) -> list[Question]:
+def unanswered(workspace: Path, file: Path | None = None) -> list[Question]:
     """The questions of `file` without a word after "Answer:"."""
     path, asked = workspace / FILE, questions(file)
     given = sections(path.read_text(encoding="utf-8", errors="replace") if path.exists() else "", asked)
@@ -128,13 +128,8 @@ def numbers(text: str, measurement: Mapping[str, Any]) -> list[Numbered]:
 
     Raises KeyError, TypeError, ValueError or ZeroDivisionError for a measurement that is none.
     """
-    below, computed = sections(text, questions()), compute(measurement)
-    before = _asked_before(measurement)
-    return [
-        compared(q, below[q.id], computed[q.number], *before.get(q.number, ()))
-        for q in questions()
-        if q.number in computed
-    ]
+    below, counting = sections(text, questions()), _counting(measurement)
+    return [compared(q, below[q.id], *counting[q.number]) for q in questions() if q.number in counting]
 
 
 def compared(question: Question, below: str, *computed: float) -> Numbered:
@@ -146,28 +141,24 @@ def compared(question: Question, below: str, *computed: float) -> Numbered:
 
 def compute(measurement: Mapping[str, Any]) -> dict[str, float]:
     """The numbers that the questions ask for, from the raw requests alone."""
-    good = _good(measurement)
+    return {name: values[0] for name, values in _counting(measurement).items()}
+
+
+def _counting(measurement: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """What counts for each number: what is asked for, then what an earlier kit asked for instead."""
+    good = [each for each in measurement["requests"] if each["status"] == 200 and not each["init"]]
     if not good:
         return {}
-    layers = measurement["layers"]
+    layers, gb = measurement["layers"], measurement["about"]["memory_mb"] / 1024
+
+    def million(layer: str) -> float:
+        mean = sum(float(each[layer]) for each in good) / len(good)
+        return float(1e6 * mean / 1000 * gb * 0.0000166667 + 0.20)
+
     return {
-        "server_share": 100 * layers["server"]["median"] / layers["client"]["median"],
-        # Lambda bills the function's time, not what its caller waits (AWS Lambda pricing)
-        "million_cost": _million_cost(measurement, "function"),
-        "p99": percentile([float(each["client"]) for each in good], 99),
+        "server_share": (100 * layers["server"]["median"] / layers["client"]["median"],),
+        # Lambda bills the function's time, not what its caller waits (AWS Lambda pricing); until 0.1 the question said
+        # "with your mean at the client"
+        "million_cost": (million("function"), million("client")),
+        "p99": (percentile([float(each["client"]) for each in good], 99),),
     }
-
-
-def _asked_before(measurement: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """What questions asked for in earlier kits: until 0.1 the cost with "your mean at the client"."""
-    return {"million_cost": (_million_cost(measurement, "client"),)} if _good(measurement) else {}
-
-
-def _good(measurement: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in measurement["requests"] if each["status"] == 200 and not each["init"]]
-
-
-def _million_cost(measurement: Mapping[str, Any], layer: str) -> float:
-    times = [float(each[layer]) for each in _good(measurement)]
-    gb = float(measurement["about"]["memory_mb"]) / 1024
-    return 1e6 * sum(times) / len(times) / 1000 * gb * 0.0000166667 + 0.20

@@ -230,7 +230,7 @@ def _refuse_texts(texts: Table, folder: Path | None) -> None:
 
 
 def _questions(table: Table, course: Course) -> Sequence[answers.Question]:
-    asked = answers.questions(course.questions) if course.questions else answers.questions()
+    asked = answers.questions(course.questions)
     wanted = {(q.id, q.number) for q in answers.questions() if q.number}
     if missing := wanted - {(q.id, q.number) for q in asked}:
         id_, number = sorted(missing)[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from labkit.deploy import credentials
 from labkit.deploy.planning import ahead
-from labkit.lesson import aws, limit, roles
+from labkit.lesson import aws, limit, preflight, roles
 from labkit.lesson.context import Context
 from labkit.lesson.model import CheckResult
 
@@ -60,7 +60,7 @@ def _role(context: Context) -> CheckResult:
 def _room(context: Context) -> CheckResult:
     if context.workspace.standing.deployed:
         return CheckResult("room: your lab stands there already", True)
-    lacking = list(ahead.room(context.clients, learner_lab=context.arrival.holder.in_learner_lab))
+    lacking = list(preflight.lacking(context))
     return CheckResult(
         "room: for one more VPC and one more server",
         not lacking,
@@ -71,15 +71,7 @@ def _room(context: Context) -> CheckResult:
 
 def _files(context: Context) -> CheckResult:
     most = ahead.concurrency(context.clients)
-    found = [
-        str(each)
-        for each in ahead.stated(
-            context.workspace.files(),
-            context.wanted_engine,
-            learner_lab=context.arrival.holder.in_learner_lab,
-            concurrency=most,
-        )
-    ]
+    found = list(map(str, preflight.refused(context, most)))
     return CheckResult(
         f"files: nothing that this account refuses{f' (Lambda: {most} at once)' if most else ''}",
         not found,

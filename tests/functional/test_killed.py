@@ -132,9 +132,8 @@ def test_ctrl_c_stops_with_one_line_and_the_next_goes_on(lab, events: int) -> No
 def test_a_cloud_whose_folder_was_deleted_ends(lab, until) -> None:
     assert lab.run("cloud", "start").status == 0
     pid = lab.cloud_pid()
-    shutil.rmtree(
-        lab.base / ".lab", ignore_errors=True
-    )  # what the cloud takes away meanwhile is gone as well
+    # what the cloud itself takes away meanwhile is gone as well
+    shutil.rmtree(lab.base / ".lab", ignore_errors=True)
     until(lambda: not os.path.exists(f"/proc/{pid}"), what="the end of the cloud")
     assert not (lab.base / ".lab").exists()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit.aws.images import HERE
+from labkit.aws.images import told_by
 from labkit.aws.templates import patterns
 from labkit.aws.templates.errors import code_of, invalid, names
 from labkit.aws.templates.template import Template
@@ -202,8 +202,7 @@ def _from_ssm(name: str, client: ClientOf) -> str:
         if code_of(error) not in ("ParameterNotFound", "ValidationException"):
             raise invalid(str(error)) from error
         message = f"Unable to fetch parameters {names([name])} from parameter store for this account."
-        message += f" {HERE}" if HERE in str(error) else ""
-        raise invalid(message) from error
+        raise invalid(message + told_by(error)) from error
     if found["Type"] == "SecureString":
         raise invalid(
             f"Parameters {names([name])} referenced by template have types not supported by CloudFormation."

@@ -101,7 +101,7 @@ def _read_json(text: str) -> Any:
 
 
 def _is_tab(text: str, line: int, column: int) -> bool:
-    return text.splitlines()[line : line + 1] != [] and text.splitlines()[line][column : column + 1] == "\t"
+    return any(each[column : column + 1] == "\t" for each in text.splitlines()[line : line + 1])
 
 
 def _read_yaml(text: str) -> Source:

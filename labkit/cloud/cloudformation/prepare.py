@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labkit.aws.images import HERE
+from labkit.aws.images import told_by
 from labkit.aws.templates import parameters, references, template
 from labkit.aws.templates.errors import ApiError, ResourceFailed, invalid, names, not_emulated
 from labkit.aws.templates.intrinsics import (
@@ -210,8 +210,7 @@ def _dynamic(client: ClientOf, service: str, key: str) -> str:
         found = client("ssm").get_parameter(Name=key)["Parameter"]
     except ClientError as error:
         message = f"Parameters: {names([f'ssm:{key}:'])} cannot be found"
-        message += f" {HERE}" if HERE in str(error) else ""
-        raise invalid(message) from error
+        raise invalid(message + told_by(error)) from error
     return str(found["Value"])
 
 

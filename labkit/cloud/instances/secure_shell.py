@@ -135,20 +135,11 @@ class SecureShell:
 
     async def _session(self, name: str, process: "Process") -> None:
         """A shell, or a command, with a terminal where one was asked for."""
-        terminal = (
-            process.get_terminal_type()
-        )  # "" of a client that has no TERM; None where none was asked for
+        asked = process.get_terminal_type()  # None: for no terminal; "": by a client that has no TERM
+        terminal = "" if asked is None else asked or "dumb"
         user = str(process.get_extra_info("username"))
-        words = [
-            "/bin/sh",
-            "-c",
-            _LOG_IN,
-            "sh",
-            user,
-            "" if terminal is None else terminal or "dumb",
-            process.command or "",
-        ]
-        ours, theirs = _pipes() if terminal is None else _terminal()
+        words = ["/bin/sh", "-c", _LOG_IN, "sh", user, terminal, process.command or ""]
+        ours, theirs = _terminal() if terminal else _pipes()
         try:
             await process.redirect(*ours)
             status = await self._loop.run_in_executor(None, self._inside.run, name, words, theirs)

@@ -7,7 +7,6 @@ Durations are at AWS's pace, divided by a factor. They are declared, not measure
 Lambda, DynamoDB and S3 API references, common errors; what is lost is lost after AWS did it.
 """
 
-import hashlib
 import json
 import threading
 from collections import Counter
@@ -15,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
+
+from labkit.cloud.pace import share
 
 Fate = Literal["passes", "throttled", "lost"]
 
@@ -82,8 +83,7 @@ class Weather:
 
     def _draw(self, operation: str, what: str) -> float:
         """From 0 to 1, by seed, operation and how often it was asked."""
-        text = f"{self.seed}\n{operation}\n{self._asked[operation]}\n{what}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / (1 << 48)
+        return share(f"{self.seed}\n{operation}\n{self._asked[operation]}\n{what}")
 
 
 def throttling(operation: str) -> bytes:

@@ -5,15 +5,14 @@ What belongs here: from a provider's schema to lines of a card. What does not: a
 """
 
 import difflib
-import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labkit.base.errors import UsageError
 from labkit.deploy import terraform_schema
 from labkit.lesson.context import Context
+from labkit.lesson.help import rows
 
-_WIDTH = 78
 _WORDS = {"string": "text", "bool": "true or false", "number": "number", "dynamic": "any value"}
 
 
@@ -55,23 +54,14 @@ def _none(what: str, name: str, names: list[str]) -> UsageError:
 
 
 def _rows(at: str, block: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    settable = {n: a for n, a in block.get("attributes", {}).items() if _settable(a)}
+    attributes = block.get("attributes", {})
+    settable = {name: each for name, each in attributes.items() if _settable(each)}
     blocks = block.get("block_types", {})
     said = {name: (bool(each.get("required")), kind_of(each["type"])) for name, each in settable.items()}
     said |= {name: (bool(each.get("min_items")), _block(each)) for name, each in blocks.items()}
-    width = min(34, max(map(len, said), default=0))
-    for name, (required, text) in sorted(said.items(), key=lambda item: (not item[1][0], item[0])):
-        lead = f"  {'!' if required else ' '} {name:<{width}}  "
-        lines = textwrap.wrap(text, max(_WIDTH - len(lead), 24))
-        yield from (((" " * len(lead) if n else lead) + line, "") for n, line in enumerate(lines))
-    if any(required for required, _ in said.values()):
-        yield "  ! must be there", "dim"
-    if given := sorted(block.get("attributes", {}).keys() - settable.keys()):
-        yield from (
-            (f"  {line}", "dim") for line in textwrap.wrap(f"It gives: {', '.join(given)}", _WIDTH - 2)
-        )
-    if blocks:
-        yield f"  What is inside one:  ./lab what {at}.{min(blocks)}", "dim"
+    yield from rows.settable(said, said)
+    yield from rows.given("It gives", attributes.keys() - settable.keys())
+    yield from rows.further(at, min(blocks, default=""))
 
 
 def _settable(attribute: Mapping[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 
 from labkit.base.errors import UsageError
 from labkit.cloud.cloudformation import schema
+from labkit.lesson.help import rows
 
-_WIDTH = 78
 _SHOWN = 6
 _WORDS = {"string": "text", "boolean": "true or false", "integer": "number", "number": "number"}
 
@@ -44,7 +44,7 @@ def _head(at: str, node: Mapping[str, Any], document: Mapping[str, Any]) -> Iter
     if text := _plain(str(_resolved(node, document).get("description") or node.get("description") or "")):
         yield from (
             (f"  {line}", "")
-            for line in textwrap.wrap(textwrap.shorten(text, 300, placeholder=" …"), _WIDTH - 2)
+            for line in textwrap.wrap(textwrap.shorten(text, 300, placeholder=" …"), rows.WIDTH - 2)
         )
 
 
@@ -58,22 +58,12 @@ def _properties(
     owner = _owner(node, document)
     required = set(owner.get("required") or ())
     hidden = schema.load(at, region).read_only if "." not in at else frozenset()
-    width = min(34, max(map(len, members)))
-    for name in sorted(members, key=lambda each: (each not in required, each)):
-        if name in hidden:
-            continue
-        lead = f"  {'!' if name in required else ' '} {name:<{width}}  "
-        lines = textwrap.wrap(_kind(members[name], document), max(_WIDTH - len(lead), 24)) or [""]
-        yield lead + lines[0], ""
-        yield from ((" " * len(lead) + line, "") for line in lines[1:])
-    if required & members.keys():
-        yield "  ! must be there", "dim"
-    if hidden:
-        listed = f"!GetAtt gives: {', '.join(sorted(hidden))}"
-        yield from ((f"  {line}", "dim") for line in textwrap.wrap(listed, _WIDTH - 2))
-    inner = next((n for n in sorted(members) if n not in hidden and _members(members[n], document)), "")
-    if inner:
-        yield f"  What is inside one:  ./lab what {at}.{inner}", "dim"
+    shown = [name for name in sorted(members) if name not in hidden]
+    yield from rows.settable(
+        {name: (name in required, _kind(members[name], document)) for name in shown}, members
+    )
+    yield from rows.given("!GetAtt gives", hidden)
+    yield from rows.further(at, next((name for name in shown if _members(members[name], document)), ""))
 
 
 def _type(name: str, region: str) -> str:

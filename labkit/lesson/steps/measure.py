@@ -54,7 +54,7 @@ def run(context: Context) -> StepResult:
     files = (f"{name}.json", *((FILE,) if name.startswith("rate") and not like else ()))
     for file in files:
         state.write_json(folder / file, value)
-    answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)
+    answers.begin(context.workspace.path, course.load(context.manifest).questions)
     kept = (
         *(folder / file for file in files),
         *plots.draw(value, folder, name, likeaws.remark(value["about"])),

@@ -52,13 +52,11 @@ def run(context: Context) -> StepResult:
         if checks[-1].gap and number < len(chosen):
             context.note("The other pictures are not sent: they would stop at the same place.")
             break
-    if (
-        all(each.passed for each in checks) and not context.own_role
-    ):  # a role that the account brings is not theirs
+    if all(each.passed for each in checks) and not context.own_role:  # which the account brings: not theirs
         checks.append(privileges.check(context, outputs))
     if all(each.passed for each in checks):
         checks += proving.prove(context, "process")
-    answers.begin(context.workspace.path, course.load(context.manifest).questions or answers.QUESTIONS)
+    answers.begin(context.workspace.path, course.load(context.manifest).questions)
     data = {"seconds": [round(t, 4) for t in times]}
     about = {"target": context.target, "rehearsal": aws.is_rehearsed()}
     log = f"a cold start's REPORT line into work/{context.workspace.path.name}/{answers.FILE} (1 point)"

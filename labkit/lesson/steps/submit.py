@@ -38,7 +38,7 @@ def _result(context: Context, name: str, names: list[str]) -> StepResult:
     workspace = context.workspace
     missing = workspace.missing()
     chosen = course.load(context.manifest)
-    unanswered = answers.unanswered(workspace.path, chosen.questions or answers.QUESTIONS)
+    unanswered = answers.unanswered(workspace.path, chosen.questions)
     open_questions = [q.id for q in unanswered if not chosen.required or q.id in chosen.required]
     number = context.manifest.step("destroy").number
     everywhere = ("", *workspace.places())
