@@ -23,6 +23,7 @@ DOCUMENT = ROOT / "docs" / "tiers.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
 ORDINARY_UID = 61512
 Said = dict[str, Any]
+Makes = Callable[..., contextlib.AbstractContextManager[Any]]
 
 #: column → (tier, whether the grader is root)
 COLUMNS = {
@@ -89,8 +90,8 @@ ATTACKS: dict[str, tuple[str, Callable[[Said, Said], bool]]] = {
 
 
 @contextlib.contextmanager
-def graders(column: str) -> Iterator[Callable[..., Any]]:
-    """Makes graders under attack; each has its own files and is ended afterwards."""
+def graders(column: str) -> Iterator[Makes]:
+    """Makes graders under attack, one at a time: each has its own files and is ended after its attack."""
     tier, as_root = COLUMNS[column]
     identity: dict[str, Any] = {}
     if as_root and os.getuid() != 0:
@@ -98,31 +99,32 @@ def graders(column: str) -> Iterator[Callable[..., Any]]:
     if not as_root and os.getuid() == 0:
         identity = {"user": ORDINARY_UID, "group": ORDINARY_UID, "extra_groups": []}
     python = battery.python_for(ORDINARY_UID) if os.getuid() == 0 else sys.executable
-    with tempfile.TemporaryDirectory(prefix="battery-") as folder, contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="battery-") as folder:
         home = battery.readable_copy(Path(folder))
 
-        def make(seconds: int = 9) -> Any:
+        @contextlib.contextmanager
+        def make(seconds: int = 9) -> Iterator[Any]:
             work = Path(tempfile.mkdtemp(dir=home))
             if identity:
                 os.chown(work, ORDINARY_UID, ORDINARY_UID)
             driver = battery.Driver(python, home, work, identity, tier, seconds=seconds)
-            stack.callback(_end, driver)
-            return driver
+            try:
+                yield driver
+            finally:
+                with contextlib.suppress(AssertionError):
+                    driver.close()  # one that was killed ends with its signal
 
         yield make
 
 
-def _end(driver: Any) -> None:
-    with contextlib.suppress(AssertionError):
-        driver.close()  # one that was killed ends with its signal
-
-
-def contained(make: Callable[..., Any], attack: str) -> bool:
+def contained(make: Makes, attack: str) -> bool:
     """Whether the attack came to nothing, by what is seen from outside and by its own words."""
-    verdict, in_time = _tried(make(), attack, patience=30)
+    with make() as driver:
+        verdict, in_time = _tried(driver, attack, patience=30)
     is_late = not in_time and attack not in ENDLESS
     if is_late or (attack in WATCHED and not verdict):  # on a busy machine
-        verdict, _ = _tried(make(60), attack, patience=90)
+        with make(60) as driver:
+            verdict, _ = _tried(driver, attack, patience=90)
     return verdict
 
 
