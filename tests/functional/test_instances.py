@@ -30,7 +30,8 @@ from labkit.base.errors import LabError
 from labkit.cloud.endpoints.access import access_for
 from labkit.cloud.instances import image
 from labkit.cloud.instances.guest import Boot
-from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
+from labkit.cloud.instances.manager import InstanceManager, Surroundings
+from labkit.cloud.instances.spec import ENTRY_MODULE
 from labkit.cloud.network.fabric import Fabric
 from labkit.cloud.portable.fabric import PortableFabric
 from labkit.cloud.server.fabrics import fabric_for

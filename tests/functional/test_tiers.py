@@ -33,7 +33,8 @@ from labkit.aws.records import (
 from labkit.base.errors import SandboxUnavailable
 from labkit.cloud.endpoints.access import access_for
 from labkit.cloud.instances import image
-from labkit.cloud.instances.manager import ENTRY_MODULE, InstanceManager, Surroundings
+from labkit.cloud.instances.manager import InstanceManager, Surroundings
+from labkit.cloud.instances.spec import ENTRY_MODULE
 from labkit.cloud.server.fabrics import fabric_for
 from labkit.cloud.web.serving import Server
 from labkit.sandbox import tiers

@@ -22,7 +22,7 @@ NAMED = {
     "cli.main": {"dev"},
     "cloud.client.launching": {"cloud.server.server"},
     "cloud.functions.variables": {"cloud.functions.runtime.bootstrap"},
-    "cloud.instances.manager": {"cloud.instances.system.init"},
+    "cloud.instances.spec": {"cloud.instances.system.init"},
     "cloud.server.cloud": {
         *("cloud.functions.runtime.preloaded", "cloud.instances.system.init"),  # in the warm parent of sandboxes
         *("cloud.cloudformation.engine", "cloud.door", "cloud.endpoints.access", "cloud.functions.service"),

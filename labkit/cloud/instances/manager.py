@@ -1,71 +1,39 @@
 """EC2's data plane: boots, stops, reboots and ends instances, each a sandbox with a disk and an address.
 
-What belongs here: what an instance consists of (disk, interface, sockets, process) and its life. What
-does not: what happens inside (init), what the reports say (guest), when to do it (the reconciler).
+What belongs here: when disk, interface, sockets and process come and go, and who is told. What
+does not: the process itself (machine), what happens inside (init), what the reports say (guest), when to do it (the reconciler).
 """
 
-import base64
-import contextlib
-import json
-import os
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from labkit.aws import addresses
-from labkit.aws.records import Caller, InstanceRecord, InterfaceRecord
+from labkit.aws.records import Caller, InstanceRecord
 from labkit.base.errors import LabError
 from labkit.base.events import Emit, Event, ignore
 from labkit.cloud.instances.disks import Disks
-from labkit.cloud.instances.guest import Boot, Guest
-from labkit.cloud.instances.image import Image, is_amazon_linux_2, skeleton
-from labkit.cloud.instances.metadata import MetadataService, private_name
-from labkit.cloud.instances.secure_shell import Inside, SecureShell, host_keys
+from labkit.cloud.instances.guest import Boot
+from labkit.cloud.instances.image import Image
+from labkit.cloud.instances.machine import Machine
+from labkit.cloud.instances.metadata import MetadataService
+from labkit.cloud.instances.secure_shell import Inside, SecureShell
+from labkit.cloud.instances.spec import interface_of, limits_of, spec_of
 from labkit.cloud.instances.system import messages
-from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.watching import Watcher
 from labkit.cloud.pace import AT_HOME, Pace
 from labkit.cloud.ports import AwsAccess, CredentialIssuer, Fabric, Sandbox, Sandboxes, Serving
-from labkit.sandbox.spec import Limits, SandboxSpec
 
-#: what the warm parent must have imported before it forks instances
-ENTRY_MODULE = "labkit.cloud.instances.system.init"
-_ENTRY = f"{ENTRY_MODULE}:main"
-_DISK_PATHS = ("/etc", "/opt", "/var", "/usr/local", "/home", "/root", "/srv", "/usr/share/nginx/html")
 _METADATA = (addresses.METADATA_ADDRESS, addresses.METADATA_PORT)
 _SSH_PORT = 22
-_HOMES = ("/root", "/home/ec2-user")
 #: EC2 waits longer; a unit that needs more than this to stop is ended
 STOP_SECONDS = 10.0
 #: where the cloud ends, and the disks stay
 LEAVE_SECONDS, _STOPPED_AT_ONCE = 3.0, 8
 #: terminated instances whose console can still be read
 _ENDED_KEPT = 16
-#: requests to a metadata service that are remembered
-_REQUESTS_KEPT = 10_000
-#: memory of an instance type's size in MiB, never more than this machine can give to a class of them
-_MEMORY_MB = {"nano": 512, "micro": 1024, "small": 2048}
-_MOST_MEMORY_MB = 2048
-
-
-@dataclass
-class _Machine:
-    """One instance: its record, what is known of it, and what it consists of while it runs."""
-
-    record: InstanceRecord
-    guest: Guest = field(default_factory=Guest)
-    has_disk: bool = False
-    sandbox: Sandbox | None = None
-    channel: socket.socket | None = None
-    console: int = -1
-    #: who will boot it, where that is still to come
-    starting: threading.Thread | None = None
-    busy: threading.RLock = field(default_factory=threading.RLock)
-    #: what its metadata service was asked for
-    metadata_requests: deque[str] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
 
 
 @dataclass(frozen=True)
@@ -92,7 +60,7 @@ class InstanceManager:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
-        self._machines: dict[str, _Machine] = {}
+        self._machines: dict[str, Machine] = {}
         self._lock = threading.Lock()
         self._watcher = Watcher()
         self._ssh = SecureShell(Inside(self.run_inside, _connect_by(around.fabric)))
@@ -106,7 +74,7 @@ class InstanceManager:
         Raises SandboxError where the machine refuses; the boot is then "failed" and says why.
         """
         with self._lock:
-            machine = self._machines.setdefault(record.instance_id, _Machine(record))
+            machine = self._machines.setdefault(record.instance_id, Machine(record, self._watcher))
         with machine.busy:
             if machine.sandbox is None:
                 machine.record = record
@@ -114,7 +82,7 @@ class InstanceManager:
 
     def know(self, record: InstanceRecord) -> None:
         """An instance that is stopped, since before this manager was made."""
-        machine = _Machine(record)
+        machine = Machine(record, self._watcher)
         machine.guest.end()
         with self._lock:
             self._machines.setdefault(record.instance_id, machine)
@@ -145,7 +113,7 @@ class InstanceManager:
         machine = self._machine(instance_id)
         with machine.busy:
             self._has_booted(machine)
-            self._shut_down(machine, STOP_SECONDS)
+            machine.shut_down(STOP_SECONDS)
             self._disconnect(machine)
 
     def reboot(self, instance_id: str) -> None:
@@ -155,14 +123,14 @@ class InstanceManager:
             if machine.starting is not None:
                 return  # it boots in any case
             self._has_booted(machine)
-            self._shut_down(machine, STOP_SECONDS)
+            machine.shut_down(STOP_SECONDS)
             self._run(machine)
 
     def terminate(self, instance_id: str) -> None:
         """End it at once and drop its disk. Its console and boot stay known for a while, as on AWS."""
         machine = self._machine(instance_id)
         with machine.busy:
-            self._shut_down(machine, 0)
+            machine.shut_down(0)
             self._disconnect(machine)
             if machine.has_disk:
                 machine.has_disk = False
@@ -183,9 +151,9 @@ class InstanceManager:
         self._ssh.close()
         self._watcher.close()
 
-    def _leave(self, machine: _Machine) -> None:
+    def _leave(self, machine: Machine) -> None:
         with machine.busy:
-            self._shut_down(machine, LEAVE_SECONDS)
+            machine.shut_down(LEAVE_SECONDS)
             self._disconnect(machine)
 
     # -- questions ----------------------------------------------------------------------------------------
@@ -226,7 +194,7 @@ class InstanceManager:
         machine = self._machine(instance_id)
         question = machine.guest.question()
         request = {"do": "journal", "question": question, "unit": unit, "lines": lines, "since": since}
-        if not self._send(machine, request):
+        if not machine.send(request):
             return ()
         return machine.guest.answer(question)
 
@@ -239,7 +207,7 @@ class InstanceManager:
         machine = self._machine(instance_id)
         question = machine.guest.question()
         request = {"do": "shell", "question": question, "words": list(words)}
-        if not self._send(machine, request, descriptors):
+        if not machine.send(request, descriptors):
             return 255
         return machine.guest.shell_ended(question)
 
@@ -262,7 +230,7 @@ class InstanceManager:
 
     # -- the steps ------------------------------------------------------------------------------------------
 
-    def _machine(self, instance_id: str) -> _Machine:
+    def _machine(self, instance_id: str) -> Machine:
         machine = self._machines.get(instance_id)
         if machine is None:
             raise LabError(
@@ -270,7 +238,7 @@ class InstanceManager:
             )
         return machine
 
-    def _boot_in_time(self, machine: _Machine) -> None:
+    def _boot_in_time(self, machine: Machine) -> None:
         pace = self._around.pace
         if not pace.boot:
             self._boot(machine)
@@ -280,7 +248,7 @@ class InstanceManager:
         machine.starting.daemon = True
         machine.starting.start()
 
-    def _boot_late(self, machine: _Machine) -> None:
+    def _boot_late(self, machine: Machine) -> None:
         """Boot it, unless it was stopped or ended meanwhile. Why it could not, says its boot."""
         with machine.busy:
             if machine.starting is not threading.current_thread():
@@ -291,7 +259,7 @@ class InstanceManager:
             except LabError as error:
                 self._around.emit(Event("warning", f"{machine.record.instance_id}: {error.message}"))
 
-    def _boot(self, machine: _Machine) -> None:
+    def _boot(self, machine: Machine) -> None:
         record = machine.record
         try:
             if not machine.has_disk:
@@ -312,7 +280,7 @@ class InstanceManager:
             record.instance_id, size_mb=limits.disk_mb, files=limits.files, **folder
         )
 
-    def _connect(self, machine: _Machine) -> None:
+    def _connect(self, machine: Machine) -> None:
         """Its interface, and on it the AWS API and the metadata service."""
         record, around = machine.record, self._around
         name = record.instance_id
@@ -329,62 +297,24 @@ class InstanceManager:
         around.serving.serve(metadata, service, name=f"{name}/metadata")
         self._ssh.serve(name, ssh)
 
-    def _disconnect(self, machine: _Machine) -> None:
+    def _disconnect(self, machine: Machine) -> None:
         name = machine.record.instance_id
         self._around.access.close(name)
         self._around.serving.stop(f"{name}/metadata")
         self._ssh.stop(name)
         self._around.fabric.detach(name)
 
-    def _run(self, machine: _Machine) -> None:
-        """Start process 1 and read what it says."""
-        machine.guest.begin()
-        reader, writer = os.pipe()
-        own, theirs = socket.socketpair()
-        try:
-            machine.sandbox = self._around.sandboxes.start(
-                spec_of(machine.record, self._around.image, self._around.access),
-                stdout=writer,
-                stderr=writer,
-                channel=theirs.fileno(),
-            )
-        except BaseException:
-            os.close(reader)
-            own.close()
-            raise
-        finally:
-            os.close(writer)
-            theirs.close()
-        machine.console, machine.channel = reader, own
-        self._watch(machine)
+    def _run(self, machine: Machine) -> None:
+        """Start process 1; what it says is heard from now on."""
+        around = self._around
+        machine.run(
+            around.sandboxes,
+            spec_of(machine.record, around.image, around.access),
+            self._told,
+            self._ended_by_itself,
+        )
 
-    def _watch(self, machine: _Machine) -> None:
-        assert machine.channel is not None
-        assert machine.sandbox is not None
-        lines = messages.Lines()
-        sandbox = machine.sandbox
-
-        def console(data: bytes) -> bool:
-            machine.guest.console_said(data)
-            return True
-
-        def channel(data: bytes) -> bool:
-            try:
-                complete = lines.feed(data)
-            except ValueError:
-                return False  # no report is that long: listen no more
-            for line in complete:
-                self._told(machine, messages.decode(line))
-            return True
-
-        self._watcher.read(machine.console, console)
-        self._watcher.read(machine.channel.fileno(), channel)
-        self._watcher.ready(sandbox.fileno(), lambda: self._ended_by_itself(machine, sandbox))
-
-    def _told(self, machine: _Machine, report: messages.Report | None) -> None:
-        if report is None:
-            return
-        machine.guest.told(report)
+    def _told(self, machine: Machine, report: messages.Report) -> None:
         if isinstance(report, messages.UserDataEnded | messages.Booted | messages.Halt):
             self._has_booted(machine)
         if isinstance(report, messages.UserDataEnded):
@@ -395,28 +325,28 @@ class InstanceManager:
                 Event("warning" if failed else "note", text + failed, {"tail": list(boot.tail)})
             )
 
-    def _has_booted(self, machine: _Machine) -> None:
+    def _has_booted(self, machine: Machine) -> None:
         """Its user data is not run again, whatever comes."""
         if self._around.disks is not None:
             self._around.disks.keep(machine.record.instance_id)
 
-    def _ended_by_itself(self, machine: _Machine, sandbox: Sandbox) -> None:
+    def _ended_by_itself(self, machine: Machine, sandbox: Sandbox) -> None:
         """Process 1 ended without being asked: a power off or reboot from inside, or a crash."""
         threading.Thread(
             target=self._after_end, args=(machine, sandbox), name="instance end", daemon=True
         ).start()
 
-    def _after_end(self, machine: _Machine, sandbox: Sandbox) -> None:
+    def _after_end(self, machine: Machine, sandbox: Sandbox) -> None:
         if self._settle_end(machine, sandbox):
             self._around.powered_off(machine.record)
 
-    def _settle_end(self, machine: _Machine, sandbox: Sandbox) -> bool:
+    def _settle_end(self, machine: Machine, sandbox: Sandbox) -> bool:
         """Boot again where that was asked for; else take it off the network. Whether it is off for good."""
         with machine.busy:
             if machine.sandbox is not sandbox or self._closing:
                 return False
             again = machine.guest.reboot_asked
-            self._shut_down(machine, 0)
+            machine.shut_down(0)
             if again:
                 self._run(machine)
             else:
@@ -424,102 +354,6 @@ class InstanceManager:
                 self._around.emit(Event("note", f"{machine.record.instance_id}: shut down from inside"))
             return not again
 
-    def _shut_down(self, machine: _Machine, grace: float) -> None:
-        """End the process, kindly for `grace` seconds, and let go of what it was read from."""
-        if machine.starting is not None:
-            machine.starting = None
-            machine.guest.end()
-        sandbox, channel = machine.sandbox, machine.channel
-        if sandbox is None or channel is None:
-            return
-        if grace and self._send(machine, {"do": "stop"}):
-            sandbox.wait(grace)
-        sandbox.kill()
-        sandbox.wait()
-        for descriptor in (machine.console, channel.fileno(), sandbox.fileno()):
-            self._watcher.forget(descriptor)
-        self._last_words(machine)
-        os.close(machine.console)
-        channel.close()
-        machine.sandbox, machine.channel, machine.console = None, None, -1
-        machine.guest.end()
-
-    def _last_words(self, machine: _Machine) -> None:
-        """What the console still holds; no more than a pipe can."""
-        os.set_blocking(machine.console, False)
-        with contextlib.suppress(BlockingIOError):
-            machine.guest.console_said(os.read(machine.console, 1 << 20))
-
-    def _send(
-        self, machine: _Machine, request: Mapping[str, object], descriptors: Sequence[int] = ()
-    ) -> bool:
-        """Ask process 1 something; False when it is not there, or does not listen."""
-        channel = machine.channel
-        if channel is None:
-            return False
-        data = json.dumps(request).encode() + b"\n"
-        try:
-            return socket.send_fds(channel, [data], list(descriptors), socket.MSG_DONTWAIT) == len(data)
-        except OSError:
-            return False
-
 
 def _connect_by(fabric: Fabric) -> Callable[[str, str, int, float], socket.socket]:
     return lambda name, address, port, seconds: fabric.connect(name, address, port, timeout=seconds)
-
-
-def interface_of(record: InstanceRecord) -> InterfaceRecord:
-    """The instance's one network interface; it is called as the instance."""
-    return InterfaceRecord(
-        name=record.instance_id,
-        vpc_id=record.vpc_id,
-        subnet_id=record.subnet_id,
-        address=record.private_ip,
-        public_ip=record.public_ip,
-        security_group_ids=record.security_group_ids,
-    )
-
-
-def limits_of(record: InstanceRecord) -> Limits:
-    """What an instance of this type may use."""
-    memory = _MEMORY_MB.get(record.instance_type.partition(".")[2], _MOST_MEMORY_MB)
-    return Limits(
-        memory_mb=memory,
-        processes=128,
-        cpu_seconds=24 * 3600,
-        file_mb=128,
-        open_files=4096,
-        disk_mb=256,
-        files=16384,
-    )
-
-
-def spec_of(record: InstanceRecord, image: Image, access: AwsAccess) -> SandboxSpec:
-    """The sandbox of one boot."""
-    arguments = {
-        "instance_id": record.instance_id,
-        "hostname": private_name(record),
-        "system": "Amazon Linux 2" if is_amazon_linux_2(record) else "Amazon Linux 2023",
-        "user_data": base64.b64encode(record.user_data).decode(),
-        "skeleton": {**skeleton(record, access.hosts), **host_keys()},
-        "links": image.links(record),
-    }
-    return SandboxSpec(
-        name=record.instance_id,
-        entry=_ENTRY,
-        arguments=arguments,
-        env=BASE,
-        cwd="/",
-        hostname=private_name(record).partition(".")[0],
-        interface=record.instance_id,
-        binds=(*image.binds(), *access.binds()),
-        files=access.files(_HOMES),
-        usr_layers=(image.layer,),
-        disk=record.instance_id,
-        disk_paths=_DISK_PATHS,
-        writable_root=True,
-        uid=0,
-        title="/sbin/init",
-        pretend_root=True,
-        limits=limits_of(record),
-    )
