@@ -50,7 +50,7 @@ NAMES = ("local", *ON_AWS)
 class Target:
     """One place to deploy to. `endpoint_url` "" is AWS itself, found as boto3 finds it.
 
-    `owner`: the credentials of the local cloud's account (lifecycle.Endpoint.target); on AWS boto3 finds them.
+    `owner`: the credentials of the local cloud's account (control_client.Endpoint.target); on AWS boto3 finds them.
     """
 
     name: str

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labkit.cloud.client.control_client import Endpoint
 from labkit.cloud.client.launching import Launch
-from labkit.cloud.client.lifecycle import Endpoint
 from labkit.course.manifest import Manifest
 from labkit.course.rubric import GIVEN, Line, Rubric, given_of
 from labkit.deploy.engines import NAMES as ENGINES

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from labkit.base.errors import CloudError, EngineMissing, LabError
+from labkit.cloud.client.control_client import Endpoint
 from labkit.cloud.client.launching import Launch, execute
-from labkit.cloud.client.lifecycle import Endpoint, LocalCloud
+from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.deploy.model import Deployment
 from labkit.deploy.terraform_command import Setup
 from labkit.grading.judging.failure import Failed

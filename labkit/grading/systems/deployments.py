@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labkit.cloud.client.control_client import Endpoint
 from labkit.cloud.client.launching import Launch
-from labkit.cloud.client.lifecycle import Endpoint
 from labkit.deploy.engines import TITLES
 from labkit.grading.judging import lacking
 from labkit.grading.systems.clouds import Clouds

@@ -15,7 +15,8 @@ from typing import Any
 
 from labkit.base.errors import CloudError, DeployError, EngineError, TemplateError
 from labkit.base.events import Event, ignore
-from labkit.cloud.client.lifecycle import Endpoint, LocalCloud
+from labkit.cloud.client.control_client import Endpoint
+from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.course.build import FOLDER, build, write_build
 from labkit.course.variant import Variant
 from labkit.deploy import inventory

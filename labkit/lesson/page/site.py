@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from labkit.base.errors import LabError, StateError
-from labkit.cloud.client.lifecycle import Endpoint
+from labkit.cloud.client.control_client import Endpoint
 from labkit.deploy.targets import Clients
 from labkit.lesson.context import Context
 from labkit.lesson.page.acting import STEPS, Runner, step_command

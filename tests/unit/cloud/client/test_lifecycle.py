@@ -13,7 +13,8 @@ import pytest
 
 from labkit.base.errors import CloudError
 from labkit.base.events import Event
-from labkit.cloud.client.lifecycle import Endpoint, LocalCloud
+from labkit.cloud.client.control_client import Endpoint
+from labkit.cloud.client.lifecycle import LocalCloud
 from labkit.cloud.server.server import IDLE_SECONDS, LAST_USED
 from labkit.deploy.targets import Clients
 
