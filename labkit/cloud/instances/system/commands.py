@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from labkit.cloud.instances.system import cloudinit
-from labkit.cloud.instances.system.control import Answer, Systemctl
+from labkit.cloud.instances.system.control import Systemctl
 from labkit.cloud.instances.system.journal import (
     Entry,
     Journal,
@@ -25,6 +25,7 @@ from labkit.cloud.instances.system.journal import (
 from labkit.cloud.instances.system.loop import Loop
 from labkit.cloud.instances.system.messages import Lines
 from labkit.cloud.instances.system.processes import Processes
+from labkit.cloud.instances.system.requests import Answer
 from labkit.cloud.instances.system.spawning import read_text
 
 SOCKET = "/run/lab/init.sock"

@@ -1,56 +1,25 @@
-"""What systemctl and its relatives do when a boot script calls them, and what they print.
+"""What systemctl and its relatives do when a boot script calls them.
 
-What belongs here: command lines, words and exit statuses of systemctl(1), systemd 252. What does not:
-the socket they come in on (init). Runs inside the instance: standard library only.
+What belongs here: command lines, words and exit statuses of systemctl(1), systemd 252, and the verbs that change
+something. What does not: what the others show (showing), the socket they come in on (init). Runs inside the instance: standard library only.
 """
 
 import os
 import re
 import shlex
 import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.system.journal import unit_name
-from labkit.cloud.instances.system.services import Run, Services
+from labkit.cloud.instances.system.requests import Answer, Request
+from labkit.cloud.instances.system.runs import Run
+from labkit.cloud.instances.system.services import Services
+from labkit.cloud.instances.system.showing import Shown, warn_of_change
 from labkit.cloud.instances.system.unitfiles import TARGETS, Masked, NoUnit, UnitFiles
 from labkit.cloud.instances.system.units import Service, UnitError, signal_number
-
-
-@dataclass
-class Answer:
-    """What a command prints and its exit status."""
-
-    status: int = 0
-    out: str = ""
-    err: str = ""
-
-
-@dataclass
-class Request:
-    """One systemctl call under way; `finish` is called once, when all its units are done."""
-
-    finish: Callable[[Answer], None]
-    answer: Answer = field(default_factory=Answer)
-    pending: int = 1
-
-    def hold(self) -> None:
-        """One more unit has yet to be done."""
-        self.pending += 1
-
-    def release(self) -> None:
-        """One unit is done."""
-        self.pending -= 1
-        if not self.pending:
-            self.finish(self.answer)
-
-    def fail(self, status: int, text: str) -> None:
-        """Note an error; the first status stays."""
-        self.answer.status = self.answer.status or status
-        self.answer.err += text + "\n"
 
 
 @dataclass(frozen=True)
@@ -92,6 +61,7 @@ class Systemctl:
 
     def __init__(self, files: UnitFiles, services: Services, around: Surroundings) -> None:
         self._files, self._services, self._around = files, services, around
+        self._shown = Shown(files, services, around.journal_tail)
 
     def call(
         self,
@@ -118,10 +88,10 @@ class Systemctl:
         with_units = {
             "start": self._start, "stop": self._stop, "restart": self._restart,
             "try-restart": self._try_restart, "condrestart": self._try_restart,
-            "reload-or-restart": self._restart, "reload": self._reload, "status": self._status,
-            "is-active": self._is_active, "is-failed": self._is_failed, "is-enabled": self._is_enabled,
+            "reload-or-restart": self._restart, "reload": self._reload, "status": self._shown.status,
+            "is-active": self._shown.is_active, "is-failed": self._shown.is_failed, "is-enabled": self._shown.is_enabled,
             "enable": self._enable, "reenable": self._enable, "disable": self._disable,
-            "mask": self._mask, "unmask": self._unmask, "cat": self._cat, "show": self._show, "list-dependencies": self._dependencies,
+            "mask": self._mask, "unmask": self._unmask, "cat": self._shown.cat, "show": self._shown.show, "list-dependencies": self._shown.dependencies,
             "reset-failed": self._reset, "kill": self._kill,
         }  # fmt: skip
         if verb in with_units:
@@ -213,7 +183,7 @@ class Systemctl:
         if verb in ("daemon-reload", "daemon-reexec"):
             self._files.reload()
         elif verb in ("list-units", "list-unit-files"):
-            request.answer.out += self._list(verb)
+            request.answer.out += self._shown.listed(verb)
         elif verb == "is-system-running":
             failed = any(run.state == "failed" for run in self._services.runs.values())
             request.answer.out, request.answer.status = ("degraded\n", 1) if failed else ("running\n", 0)
@@ -251,7 +221,7 @@ class Systemctl:
         request: Request,
     ) -> None:
         service = self._load(name)
-        self._warn_of_change(name, request)
+        warn_of_change(self._files, name, request)
         self._start_wanted(service)
         request.hold()
 
@@ -275,13 +245,6 @@ class Systemctl:
                     self._services.start(self._files.load(name), lambda _: None)
                 except (NoUnit, Masked, UnitError) as error:
                     self._files.say(service.name, f"{service.name}: {name}: {error}")
-
-    def _warn_of_change(self, name: str, request: Request) -> None:
-        if self._files.changed(name):
-            request.answer.err += (
-                f"Warning: The unit file, source configuration file or drop-ins of {name} changed on disk."
-                " Run 'systemctl daemon-reload' to reload units.\n"
-            )
 
     def _stop(self, name: str, options: dict[str, str], request: Request) -> None:
         if name not in self._services.runs:
@@ -337,105 +300,6 @@ class Systemctl:
 
     def _reset(self, name: str, options: dict[str, str], request: Request) -> None:
         self._services.reset(name)
-
-    # -- asking ---------------------------------------------------------------------------------------
-
-    def _state(self, name: str) -> str:
-        run = self._services.runs.get(name)
-        if run is not None:
-            return run.state
-        return "active" if name in TARGETS else "inactive"
-
-    def _is_active(self, name: str, options: dict[str, str], request: Request) -> None:
-        state = self._state(name)
-        self._print_state(state, 0 if state == "active" else 3, options, request)
-
-    def _is_failed(self, name: str, options: dict[str, str], request: Request) -> None:
-        state = self._state(name)
-        self._print_state(state, 0 if state == "failed" else 1, options, request)
-
-    def _is_enabled(self, name: str, options: dict[str, str], request: Request) -> None:
-        state = self._files.state(name)
-        self._print_state(state, 0 if state in ("enabled", "static") else 1, options, request)
-
-    def _print_state(self, state: str, status: int, options: dict[str, str], request: Request) -> None:
-        request.answer.status = request.answer.status or status
-        if "-q" not in options and "--quiet" not in options:
-            request.answer.out += state + "\n"
-
-    def _cat(self, name: str, options: dict[str, str], request: Request) -> None:
-        request.answer.out += self._files.text(name)
-
-    def _dependencies(self, name: str, options: dict[str, str], request: Request) -> None:
-        request.answer.out += (
-            "\n".join([name, *(f"● ├─{each}" for each in self._files.load(name).wants)]) + "\n"
-        )
-
-    def _show(self, name: str, options: dict[str, str], request: Request) -> None:
-        wanted = options.get("-p", options.get("--property", ""))
-        for key, value in self._properties(name).items():
-            if not wanted or key in wanted.split(","):
-                request.answer.out += value + "\n" if "--value" in options else f"{key}={value}\n"
-
-    def _properties(self, name: str) -> dict[str, str]:
-        run = self._services.runs.get(name)
-        try:
-            enabled, loaded = self._files.state(name), "loaded"
-        except NoUnit:
-            enabled, loaded = "", "not-found"
-        return {
-            "Id": name,
-            "LoadState": loaded,
-            "ActiveState": self._state(name),
-            "SubState": run.sub if run else "dead",
-            "Result": run.result if run else "success",
-            "MainPID": str(run.main_pid if run else 0),
-            "NRestarts": str(run.restarts if run else 0),
-            "ExecMainStatus": str(run.ending.status if run and run.ending else 0),
-            "UnitFileState": enabled,
-        }
-
-    def _status(self, name: str, options: dict[str, str], request: Request) -> None:
-        run = self._services.runs.get(name)
-        service = run.service if run is not None else self._files.load(name)
-        state = self._state(name)
-        request.answer.status = request.answer.status or (0 if state == "active" else 3)
-        self._warn_of_change(name, request)
-        request.answer.out += self._status_text(service, run)
-        count = int(options.get("-n", options.get("--lines", "10")))
-        tail = self._around.journal_tail(name, count) if run is not None else ()
-        request.answer.out += "".join(["\n", *(line + "\n" for line in tail)]) if tail else ""
-
-    def _status_text(self, service: Service, run: Run | None) -> str:
-        sign = {"active": "●", "failed": "×"}.get(run.state, "○") if run else "○"
-        lines = [
-            f"{sign} {service.name} - {service.description}",
-            f"     Loaded: loaded ({service.path}; {self._files.state(service.name)}; preset: disabled)",
-            f"     Active: {_active(run)}",
-        ]
-        if run is not None and run.ending is not None and run.state != "active":
-            lines.append(f"    Process: ExecStart ({run.ending.describe()})")
-        if run is not None and run.main_pid:
-            lines.append(f"   Main PID: {run.main_pid} ({service.start[-1].words[0].rpartition('/')[2]})")
-        return "\n".join(lines) + "\n"
-
-    def _list(self, verb: str) -> str:
-        if verb == "list-unit-files":
-            rows = [f"{name:<40} {self._files.state(name):<10} disabled" for name in self._files.names()]
-            return "\n".join(["UNIT FILE STATE PRESET", *rows, f"\n{len(rows)} unit files listed."]) + "\n"
-        runs = [r for r in self._services.runs.values() if r.state != "inactive"]
-        rows = [f"  {r.name:<40} loaded {r.state} {r.sub} {r.service.description}" for r in runs]
-        head = "  UNIT LOAD ACTIVE SUB DESCRIPTION"
-        return "\n".join([head, *rows, f"\n{len(rows)} loaded units listed."]) + "\n"
-
-
-def _active(run: Run | None) -> str:
-    if run is None:
-        return "inactive (dead)"
-    since = time.strftime("%a %Y-%m-%d %H:%M:%S UTC", time.gmtime(run.since))
-    if run.state == "failed":
-        return f"failed (Result: {run.result}) since {since}"
-    return f"{run.state} ({run.sub}) since {since}"
 
 
 def _job_failed(run: Run) -> str:

@@ -26,7 +26,8 @@ from labkit.cloud.instances.system.loop import Loop
 from labkit.cloud.instances.system.notices import Notices
 from labkit.cloud.instances.system.outcome import Ending
 from labkit.cloud.instances.system.processes import Processes
-from labkit.cloud.instances.system.services import Run, Services
+from labkit.cloud.instances.system.runs import Run
+from labkit.cloud.instances.system.services import Services
 from labkit.cloud.instances.system.shells import Shells
 from labkit.cloud.instances.system.spawning import POWER_SIGNALS, read_text
 from labkit.cloud.instances.system.unitfiles import ETC, Masked, NoUnit, UnitFiles

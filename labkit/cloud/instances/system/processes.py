@@ -1,6 +1,6 @@
 """The world around the state machine of units: real processes, their output, the journal, the clock.
 
-What belongs here: what services.Machine promises. What does not: decisions (services), system calls
+What belongs here: what runs.Machine promises. What does not: decisions (services), system calls
 about processes (spawning). Runs inside the instance: standard library only.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from labkit.cloud.instances.system.journal import Entry, Journal
 from labkit.cloud.instances.system.loop import Loop, Timer
-from labkit.cloud.instances.system.services import Run, SpawnError
+from labkit.cloud.instances.system.runs import Run, SpawnError
 from labkit.cloud.instances.system.spawning import (
     Prepared,
     members,
@@ -50,7 +50,7 @@ class Stream:
 
 
 class Processes:
-    """The Machine of `services`: see there for what each method promises."""
+    """The Machine of `runs`: see there for what each method promises."""
 
     def __init__(self, loop: Loop, journal: Journal, changed: Callable[[Run], None]) -> None:
         self._loop, self._journal, self._changed = loop, journal, changed

@@ -24,7 +24,7 @@ from labkit.cloud.instances.system.environment import (
     check_group,
     unit_environment,
 )
-from labkit.cloud.instances.system.services import SpawnError
+from labkit.cloud.instances.system.runs import SpawnError
 from labkit.cloud.instances.system.units import Command, Service
 
 #: "power fails", which macOS does not have

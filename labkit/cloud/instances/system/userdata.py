@@ -13,7 +13,7 @@ from labkit.cloud.instances.system import cloudinit
 from labkit.cloud.instances.system.environment import BASE
 from labkit.cloud.instances.system.loop import Loop
 from labkit.cloud.instances.system.outcome import wait_status_code
-from labkit.cloud.instances.system.services import SpawnError
+from labkit.cloud.instances.system.runs import SpawnError
 from labkit.cloud.instances.system.spawning import Prepared, spawn
 
 CONSOLE = "/dev/console"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from labkit.cloud.instances.system.services import Run, SpawnError
+from labkit.cloud.instances.system.runs import Run, SpawnError
 from labkit.cloud.instances.system.units import Command, Service
 
 

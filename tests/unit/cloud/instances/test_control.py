@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from labkit.cloud.instances.system.control import Answer, Surroundings, Systemctl
+from labkit.cloud.instances.system.control import Surroundings, Systemctl
 from labkit.cloud.instances.system.outcome import Ending
+from labkit.cloud.instances.system.requests import Answer
 from labkit.cloud.instances.system.services import Services
 from labkit.cloud.instances.system.unitfiles import UnitFiles
 

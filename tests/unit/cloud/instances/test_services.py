@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from labkit.cloud.instances.system.outcome import Ending
-from labkit.cloud.instances.system.services import Run, Services, SpawnError
+from labkit.cloud.instances.system.runs import Run, SpawnError
+from labkit.cloud.instances.system.services import Services
 from labkit.cloud.instances.system.units import Command, Service
 
 
