@@ -18,19 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import labkit
-from labkit.aws.accounts import ALL as ACCOUNTS
 from labkit.base import signs
 from labkit.base.errors import CloudError, LabError, UsageError
-from labkit.base.events import banner
-from labkit.base.state import exclusive
 from labkit.cli import (
     class_command,
-    cloud_commands,
+    cloud_life,
     engines,
     grade_command,
     help_commands,
     keeping_up,
-    looking_inside,
     rehearse_command,
     step_options,
     study,
@@ -42,13 +38,10 @@ from labkit.deploy import troubles
 from labkit.lesson.model import Options, Places, StepResult
 
 if TYPE_CHECKING:
-    from labkit.cloud.client.lifecycle import LocalCloud
     from labkit.lesson.context import Context
 
 #: the exit status where the fault may be the kit's own (sysexits.h)
 EX_SOFTWARE = 70
-#: a cloud that says nothing for so long about itself is stopped or overloaded
-_STATUS_SECONDS = 10
 #: steps whose command is not run by the steps' engine: it is answered by the file `lab`, or has more to it
 _OTHER_COMMANDS = ("doctor", "grade")
 
@@ -169,7 +162,7 @@ def _parser(given: Sequence[str] | None = None) -> argparse.ArgumentParser:
     helping = commands.add_parser("help", help="all commands; one command's options")
     helping.add_argument("about", nargs="*", metavar="COMMAND")
     helping.set_defaults(command=lambda arguments, _: _help(arguments.about))
-    _cloud_parser(commands.add_parser("cloud", help="the local cloud itself"))
+    cloud_life.register(commands, _common, _places, _own_context)
     study.register(commands, _common, _own_context)
     watch.register(commands, _common, _watched_context, main)
     rehearse_command.register(commands, _common, _own_context)
@@ -237,39 +230,9 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _cloud_parser(parser: argparse.ArgumentParser) -> None:
-    _common(parser)
-    parser.add_argument(
-        "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
-    )
-    parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
-    parser.add_argument(
-        "--aws",
-        metavar="REGION",
-        default="",
-        help="with trace: read the descriptions of your own AWS account in this region (looks only)",
-    )
-    parser.add_argument(
-        "--account",
-        choices=sorted(ACCOUNTS),
-        default="",
-        help="with start: the kind of AWS account to be (default: the one chosen last, at first full)",
-    )
-    parser.add_argument(
-        "--forget", action="store_true", help="with stop: what stands in the cloud goes too; your files stay"
-    )
-    parser.set_defaults(command=_cloud)
-
-
 def _places() -> Places:
     root = Path(labkit.__file__).resolve().parent.parent
     return Places(root, Path(os.environ.get("LAB_BASE", root)))
-
-
-def _local_cloud(places: Places, account: str = "") -> "LocalCloud":
-    from labkit.cloud.client.lifecycle import LocalCloud
-
-    return LocalCloud(places.state / "cloud", lasting=True, wanted=account)
 
 
 def _context(arguments: argparse.Namespace, console: Console) -> "Context":
@@ -284,7 +247,7 @@ def _context(arguments: argparse.Namespace, console: Console) -> "Context":
         lab_role=value("lab-role"), target=value("target"), region=value("region") or "", yes=bool(value("yes")), extra=step_options.given(arguments),
     )  # fmt: skip
     ask = functools.partial(terminal.typed, console)
-    return Context(places, load(places.root), options, console.event, _local_cloud(places), ask)
+    return Context(places, load(places.root), options, console.event, cloud_life.local_cloud(places), ask)
 
 
 def _own_context(console: Console, options: Options = Options()) -> "Context":  # noqa: B008 - it is frozen
@@ -293,7 +256,7 @@ def _own_context(console: Console, options: Options = Options()) -> "Context":  
     from labkit.lesson.context import Context
 
     places = _places()
-    return Context(places, load(places.root), options, console.event, _local_cloud(places))
+    return Context(places, load(places.root), options, console.event, cloud_life.local_cloud(places))
 
 
 def _watched_context(console: Console, extra: Mapping[str, Any]) -> "Context":
@@ -370,105 +333,3 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
     if passed:
         console.line("Now you:  ./lab", style="strong")
     return 0 if passed else 1
-
-
-def _cloud(arguments: argparse.Namespace, console: Console) -> int:
-    if arguments.action in cloud_commands.ACTIONS:
-        return cloud_commands.run(arguments, _own_context(console, Options(target="local")), console)
-    if arguments.account and arguments.action != "start":
-        raise UsageError(
-            "The account is chosen when the cloud starts.", hint="./lab cloud start --account NAME"
-        )
-    if arguments.forget and arguments.action != "stop":
-        raise UsageError("The cloud forgets when it stops.", hint="./lab cloud stop --forget")
-    if arguments.action == "stop":
-        grade_command.forget(_places(), console)
-    cloud = _local_cloud(_places(), arguments.account)
-    if arguments.action == "stop":
-        return _stop(cloud, console, forget=arguments.forget)
-    action = {"start": _start, "status": _status, "logs": _logs, "shell": _shell}
-    return action[arguments.action](cloud, console)
-
-
-def _start(cloud: "LocalCloud", console: Console) -> int:
-    endpoint = cloud.ensure(console.event)
-    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
-    _say_account(endpoint.account, console)
-    console.line("  To work with it by hand:  ./lab cloud shell")
-    console.result(
-        {"url": endpoint.url, "pid": endpoint.pid, "tier": endpoint.tier, "account": endpoint.account}
-    )
-    return 0
-
-
-def _say_account(name: str, console: Console) -> None:
-    account = ACCOUNTS[name]
-    if account.regions:
-        where = " and ".join(account.regions)
-        console.line(f"  account   {name}: {where} only, no IAM writes, role {account.role}")
-
-
-def _status(cloud: "LocalCloud", console: Console) -> int:
-    endpoint = cloud.running()
-    if endpoint is None:
-        if cloud.was_lost:
-            console.line(
-                "✗ The local cloud had ended without being stopped; the next start says what is still there.",
-                style="bad",
-            )
-        console.line("The local cloud is not running. Any step starts it, or: ./lab cloud start")
-        console.result({"running": False, "lost": cloud.was_lost})
-        return 3
-    status = cloud.ask("GET", "status", timeout=_STATUS_SECONDS)
-    console.line(f"✓ The local cloud answers at {endpoint.url} (process {endpoint.pid}).", style="good")
-    console.line(f"  sandbox   {endpoint.tier}")
-    _say_account(endpoint.account, console)
-    if endpoint.tier_text:
-        console.line(f"  {endpoint.tier_text}", style="warn")
-        console.hint(endpoint.tier_fix)
-    if status["not_kept"]:
-        console.line(f"✗ What changes is not kept: {status['not_kept']}", style="bad")
-        console.hint(
-            "Free some disk space. Until then a kill loses what was changed; rows and objects are safe."
-        )
-    for trouble in status["troubles"]:
-        console.line(f"✗ {trouble}.", style="bad")
-    for name in ("instances", "functions"):
-        for entry in status[name]:
-            console.line(f"  {name[:-1]:<9} {entry['id']}  {entry['state']}")
-    console.line(f"  memory    {status['memory_mb']} MB, processes {status['processes']}")
-    console.result(
-        {"running": True, "url": endpoint.url, "tier": endpoint.tier, "account": endpoint.account, **status}
-    )
-    return 0
-
-
-def _stop(cloud: "LocalCloud", console: Console, *, forget: bool) -> int:
-    busy = "A step of this lab is running; without the cloud it would end half-way."
-    with exclusive(_places().state / "step.lock", busy=busy):
-        stopped = cloud.stop(console.event, forget=forget)
-    kept = cloud.kept_since
-    console.line("✓ The local cloud is stopped." if stopped else "The local cloud was not running.")
-    if kept:
-        console.line(
-            "  What stands in it is kept; the next step goes on from there. To give it up:  ./lab cloud stop --forget"
-        )
-    elif forget:
-        console.line("  Nothing of it is left.")
-    console.result({"stopped": stopped, "kept": bool(kept)})
-    return 0
-
-
-def _logs(cloud: "LocalCloud", console: Console) -> int:
-    from labkit.base.text import printable
-
-    console.event(banner("Log", "local cloud"))
-    lines = cloud.log.read_text(errors="replace").splitlines() if cloud.log.exists() else []
-    for line in lines or ["The local cloud has not written a log yet."]:
-        console.line(printable(line))
-    console.result({"lines": lines})
-    return 0
-
-
-def _shell(cloud: "LocalCloud", console: Console) -> int:
-    return looking_inside.local_shell(_own_context(console), console)
