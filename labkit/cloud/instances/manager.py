@@ -175,6 +175,10 @@ class InstanceManager:
         machine = self._machines.get(instance_id)
         return machine.guest.boot() if machine else Boot()
 
+    def status_check(self, instance_id: str) -> str:
+        """What its status checks say: "ok" once user data has ended, however; "initializing" before."""
+        return "ok" if self.boot(instance_id).state in ("ok", "failed") else "initializing"
+
     def wait_booted(self, instance_id: str, timeout: float) -> Boot:
         """Its boot once user data has ended, or as it stands after `timeout` seconds."""
         return self._machine(instance_id).guest.wait_booted(timeout)

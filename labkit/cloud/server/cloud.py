@@ -8,11 +8,8 @@ import contextlib
 import functools
 import hmac
 import importlib
-import resource
 import secrets
 import socket
-import time
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +22,13 @@ from labkit.aws.records import (
     InstanceRecord,
     InterfaceRecord,
     InvocationResult,
-    Principal,
 )
-from labkit.base import descriptors, wsl
+from labkit.base import wsl
 from labkit.base.events import Emit
 from labkit.cloud.pace import AT_HOME, Pace
 from labkit.cloud.server.control import Actions, Control
 from labkit.cloud.server.keeper import Keeper
 from labkit.cloud.server.keeping import Loaded
-from labkit.cloud.server.memory import usage
 from labkit.cloud.server.owner import Owner, listen_on_loopback
 from labkit.cloud.server.probing import Probing
 from labkit.cloud.server.reconciler import Reconciler, Wanted
@@ -53,6 +48,8 @@ if TYPE_CHECKING:
     from labkit.cloud.moto_seam.logs import MotoLogs
     from labkit.cloud.network.fabric import Fabric
     from labkit.cloud.ports import AwsAccess, Facts
+    from labkit.cloud.server.reports import Reports
+    from labkit.cloud.server.roles import Roles
     from labkit.cloud.stores.dynamodb.service import DynamoDB
     from labkit.cloud.stores.s3.service import S3
     from labkit.cloud.web.proxy import Proxy
@@ -62,8 +59,6 @@ if TYPE_CHECKING:
 PRELOAD = ("labkit.cloud.functions.runtime.preloaded", "labkit.cloud.instances.system.init")
 #: where the proxy is looked for first
 _PROXY_PORTS = range(20000, 30000)
-#: what a managed node's role must be allowed (Systems Manager, "Configure instance permissions")
-_AGENT_REPORTS = "ssm:UpdateInstanceInformation"
 #: what one machine bears at once, whatever the account's quota is
 CONCURRENCY = 100
 #: services that keep what they acknowledge themselves
@@ -126,7 +121,6 @@ class Cloud:
         cloudformation.import_without_parser()
 
         self._sandboxes, self._emit = sandboxes, emit
-        self._started = time.monotonic()
         self._keeper: Keeper | None = None
         self._ending.callback(self._close_keeper)  # the last to end: it writes what the others leave
         self._serving = Server()
@@ -144,6 +138,7 @@ class Cloud:
         self._latency = Latency()
         self._ending.callback(self._images.close)
         self._open_internet()
+        self._roles = self._make_roles()
         self._logs = self._make_logs()
         self._access = self._make_access(folder)
         self._instances = self._make_instances(folder)
@@ -152,6 +147,7 @@ class Cloud:
         self._come_back(self._engine)
         self._reconciler = self._make_reconciler()
         self._probing = self._make_probing()
+        self._reports = self._make_reports()
         self._reconciler.wake()
 
     # -- the parts, each from those before ----------------------------------------------------------
@@ -209,10 +205,15 @@ class Cloud:
         self._serving.serve(listener, images, name=addresses.IMAGE_HOST_NAME)
         self._serving.serve(packages, NotFound(), name=addresses.PACKAGE_NAMES[0])
 
+    def _make_roles(self) -> "Roles":
+        from labkit.cloud.server.roles import Roles
+
+        return Roles(self._identities, self._fabric.decide, lambda name: self._instances.process_id(name))
+
     def _make_logs(self) -> "MotoLogs":
         from labkit.cloud.moto_seam.logs import MotoLogs
 
-        logs = MotoLogs(self._role_allows, self._save_soon, self._pace)
+        logs = MotoLogs(self._roles.allows, self._save_soon, self._pace)
         self._ending.callback(logs.close)
         return logs
 
@@ -281,14 +282,14 @@ class Cloud:
         hooks = Hooks(
             invoke=self._invoke,
             console_output=self._instances.console_output,
-            instance_status=self._instance_status,
-            role_allows=self._role_allows,
+            instance_status=self._instances.status_check,
+            role_allows=self._roles.allows,
             read_object=self._buckets.read_object,
             tagged=lambda region: [*self._buckets.tagged(region), *self._tables.tables.tagged(region)],
             policies=self._identities,
             pace=self._pace,
             commands=self._commands,
-            managed=self._is_managed,
+            managed=self._roles.reports,
         )
         self._ending.callback(install(hooks, self._account).undo)
         if self._loaded is None or self._loaded.graph is None:
@@ -350,6 +351,12 @@ class Cloud:
             lambda: self._door.needed,
         )
 
+    def _make_reports(self) -> "Reports":
+        from labkit.cloud.server.reports import Reports
+
+        settle = self._reconciler.settle
+        return Reports(self._fabric, self._instances, self._functions, settle, self._pace, self._keeper)
+
     # -- what the parts ask of each other -------------------------------------------------------------
 
     def _changed(self, service: str, operation: str) -> None:
@@ -378,22 +385,6 @@ class Cloud:
         result: InvocationResult = self._functions.invoke(function, payload, request_id=request_id, tail=tail)
         return result
 
-    def _instance_status(self, instance_id: str) -> str:
-        state = self._instances.boot(instance_id).state
-        return {"ok": "ok", "failed": "ok", "pending": "initializing"}.get(state, "initializing")
-
-    def _is_managed(self, record: InstanceRecord) -> bool:
-        """Whether Systems Manager's agent in an instance reports: it runs, its role may, and it reaches the service."""
-        from labkit.aws.network import names
-        from labkit.aws.network.model import Flow
-
-        allowed = record.role_arn and self._role_allows(record.role_arn, _AGENT_REPORTS, "*", record.region)
-        if not allowed or not self._instances.process_id(record.instance_id):
-            return False
-        endpoint = names.parse(f"ssm.{record.region}.amazonaws.com")
-        assert endpoint is not None
-        return self._fabric.decide(Flow(record.instance_id, names.address_of(endpoint), 443)).arrives
-
     def _powered_off(self, record: InstanceRecord) -> None:
         """Shut down from inside: stopped or terminated, as InstanceInitiatedShutdownBehavior says."""
         ec2 = self._own_client("ec2", record.region)
@@ -401,16 +392,6 @@ class Cloud:
         behaviour = ec2.describe_instance_attribute(**asked)["InstanceInitiatedShutdownBehavior"]["Value"]
         end = ec2.terminate_instances if behaviour == "terminate" else ec2.stop_instances
         end(InstanceIds=[record.instance_id])
-
-    def _role_allows(self, role_arn: str, action: str, resource: str, region: str = "") -> bool:
-        """Asked by services on a role's behalf; without `region` the resource's ARN names it."""
-        from labkit.aws.iam import Request, evaluate
-
-        session = Principal("session", role_arn, addresses.ACCOUNT_ID, role_arn=role_arn)
-        policies = list(self._identities.identity_policies(session))
-        context = {"aws:requestedregion": region or resource.split(":")[3]}
-        boundary = self._identities.boundary(session)
-        return evaluate(Request(session, action, (resource,), context), policies, boundary=boundary).allowed
 
     def _report(self, text: str) -> None:
         from labkit.base.events import Event
@@ -450,9 +431,9 @@ class Cloud:
 
     def _on_this_machine(self) -> "WSGIApplication":
         actions = Actions(
-            status=self._status,
+            status=self._reports.status,
             publish=self._images.publish,
-            instance=self._describe_instance,
+            instance=self._reports.describe_instance,
             journal=lambda *asked: list(self._instances.journal(*asked)),
             run_inside=self._instances.run_inside,
             denials=lambda: [asdict(refusal) for refusal in self._door.refusals],
@@ -468,51 +449,6 @@ class Cloud:
 
         url = f"http://127.0.0.1:{self.port}"
         return Clients(Target("local", region, url, self._owner.keys)).client(service)
-
-    # -- questions of the kit -----------------------------------------------------------------------------
-
-    def _status(self) -> Mapping[str, Any]:
-        from labkit.cloud.moto_seam.ec2.ec2_records import instances
-
-        running = [{"id": r.instance_id, "state": r.state, "public_ip": r.public_ip} for r in instances()]
-        environments = [{"id": e.name, "state": e.state.name} for e in self._functions.environments()]
-        memory, processes = usage()
-        return {
-            "instances": running,
-            "functions": environments,
-            "memory_mb": memory >> 20,
-            "processes": processes,
-            "seconds": round(time.monotonic() - self._started, 1),
-            "troubles": list(self._troubles()),
-            "late": self._pace.counts.found,
-            "not_kept": self._keeper.trouble if self._keeper else "",
-        }
-
-    def _troubles(self) -> Iterator[str]:
-        """What keeps this cloud from doing all that is asked of it."""
-        for vpc_id, why in self._fabric.troubles.items():
-            yield (
-                f"network of {vpc_id}: {why}. Look at the rules of its security groups and network ACLs, and take the wrong "
-                "one back"
-            )
-        if few := descriptors.too_low(resource.getrlimit(resource.RLIMIT_NOFILE)[0]):
-            yield few
-
-    def _describe_instance(self, instance_id: str, wait: float) -> Mapping[str, Any] | None:
-        from labkit.cloud.moto_seam.ec2.ec2_records import instances
-
-        if instance_id not in {record.instance_id for record in instances()}:
-            return None
-        self._reconciler.settle()
-        boot = self._instances.wait_booted(instance_id, wait) if wait else self._instances.boot(instance_id)
-        units = {name: asdict(unit) for name, unit in self._instances.units(instance_id).items()}
-        return {
-            "state": boot.state,
-            "exit_code": boot.exit_code,
-            "seconds": boot.seconds,
-            "log": list(boot.tail),
-            "units": units,
-        }
 
     def close(self) -> None:
         """End every part; the sandboxes' host is the caller's."""
