@@ -1,6 +1,7 @@
 """Life of stacks: statuses, events, rollback, updates, deletion, change sets, exports."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,7 +83,11 @@ def test_a_failed_creation_rolls_back(cloud: Any) -> None:
     stack = cloud.create(template(FAILS))
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
     statuses = {(name, status): reason for name, status, reason in cloud.events()}
-    assert "Error Code: InvalidSubnet.Range" in statuses["Subnet", "CREATE_FAILED"]
+    assert re.search(
+        r"\(Service: Ec2, Status Code: 400, Request ID: [-0-9a-f]{36}\) \(SDK Attempt Count: 1\)\" "
+        r"\(RequestToken: [-0-9a-f]{36}, HandlerErrorCode: InvalidRequest\)$",
+        statuses["Subnet", "CREATE_FAILED"],
+    )
     assert statuses["stack", "ROLLBACK_IN_PROGRESS"] == (
         "The following resource(s) failed to create: [Subnet]. Rollback requested by user."
     )

@@ -5,6 +5,7 @@ does not: each check itself (authority), the words of errors (refusals), AWS's p
 """
 
 import logging
+import re
 import time
 import uuid
 from collections import Counter, deque
@@ -49,6 +50,8 @@ _NOT_AWS = ("/moto-api", "/latest/meta-data", "/latest/api", "/favicon.ico")
 _DECODE = ("sts", "DecodeAuthorizationMessage")
 #: headers that tell of a body's bytes
 _OF_BODIES = ("content-length", "x-amz-crc32")
+#: where the XML protocols tell a request's id again: moto's templates have one and the same for all requests
+_ID_INSIDE = re.compile(rb"(?i)(<requestid>)[^<]*(</requestid>)")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 #: raised where the rest of a body does not come as it was said to: the connection answers, or ends
 _OF_THE_CONNECTION = (BadRequest, Disconnected)
@@ -182,10 +185,13 @@ class Door:
             self._fault(asked, caller, f"answered {answer.status[:3]}")
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
-        headers = _with_request_id(answer.headers, asked.service, request_id)
+        headers = _with_request_id(answer.headers, asked, request_id, ours=asked.service in self._stores)
         if page is not None and answer.status.startswith("2"):
             body = pages.cut(asked, page, b"".join(parts))
-            parts, headers = [body], [h for h in headers if h[0].lower() not in _OF_BODIES]
+            parts, headers = [body], _of_another_body(headers)
+        if asked.wire in ("ec2", "query") and asked.service not in self._stores:
+            parts = [_ID_INSIDE.sub(rb"\g<1>%b\g<2>" % request_id.encode(), b"".join(parts), count=1)]
+            headers = _of_another_body(headers)
         if answer.status.startswith("2") and asked.mutates:
             self.writes.extend(writes_of(asked, caller, source.principal))
             self._on_change(asked.service, asked.operation)
@@ -303,11 +309,18 @@ def _prepare(environ: Environ, asked: Asked, signature: Signature | None) -> Non
     environ.pop(UNDERSCORED, None)
 
 
-def _with_request_id(headers: list[tuple[str, str]], service: str, request_id: str) -> list[tuple[str, str]]:
-    if any(name.lower() in _REQUEST_IDS for name, _ in headers):
+def _with_request_id(
+    headers: list[tuple[str, str]], asked: Asked, request_id: str, *, ours: bool
+) -> list[tuple[str, str]]:
+    """Of the ids in moto's headers some are no ids of AWS's form; what our own stores answer has its own."""
+    if ours and any(name.lower() in _REQUEST_IDS for name, _ in headers):
         return headers
-    name = "x-amz-request-id" if service == "s3" else "x-amzn-RequestId"
-    return [*headers, (name, request_id)]
+    name = "x-amz-request-id" if asked.service == "s3" else "x-amzn-RequestId"
+    return [*(each for each in headers if each[0].lower() not in _REQUEST_IDS), (name, request_id)]
+
+
+def _of_another_body(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [each for each in headers if each[0].lower() not in _OF_BODIES]
 
 
 def _not_found(start: "StartResponse") -> Iterable[bytes]:

@@ -22,6 +22,9 @@ DECLARED_IN = {"terraform": "main.tf", "cloudformation": "cloudformation-templat
 _PYTHON = {"flask_app.py": (3, 11), "lambda_function.py": (3, 13)}
 _COMMENT = re.compile(r"(^|\s)(#|//).*$")
 
+#: ports by which people come in, not programs
+_FOR_PEOPLE = {22: "SSH", 3389: "RDP"}
+
 Rule = Callable[["Text"], Iterator[tuple[int, str]]]
 
 
@@ -75,7 +78,10 @@ def _credentials(text: Text) -> Iterator[tuple[int, str]]:
     for line, _ in text.matching(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"):
         yield line, "an access key stands in the file; whoever reads it can use your account. Use a role."
     for line, _ in text.matching(r"(secret_?(access_?)?key|password)\W{1,4}[\"'][A-Za-z0-9/+=]{12,}[\"']"):
-        yield line, "a secret stands in the file; whoever reads it can use it. Use a role."
+        yield (
+            line,
+            "a secret stands in the file; whoever reads it can use it. Use a role, or a parameter of SSM.",
+        )
 
 
 def _carriage_returns(text: Text) -> Iterator[tuple[int, str]]:
@@ -99,7 +105,10 @@ def _zones(text: Text) -> Iterator[tuple[int, str]]:
     zone = r"[\"'\s]((?:[a-z]{2}-(?:[a-z]+-)+\d)[a-f])[\"'\s]?$"
     for line, found in text.matching(zone):
         if not found[1].startswith(text.region):
-            yield line, f"the zone {found[1]} is not in {text.region}, where you deploy."
+            yield (
+                line,
+                f"the zone {found[1]} is not in {text.region}, where you deploy; take one of {text.region}.",
+            )
 
 
 def _python(name: str, text: str) -> Iterator[Finding]:
@@ -132,7 +141,50 @@ def _open_to_the_world(text: Text) -> Iterator[tuple[int, str]]:
         elif re.match(r"(resource|data|output|locals)\b|  \w+:\s*$", line):
             inwards = False
         if inwards and re.search(r"0\.0\.0\.0/0|::/0", line):
-            yield number, "the door is open to the whole internet; name the function's group as its source."
+            yield number, _of_the_door(_same_rule(text.lines, number - 1))
+
+
+def _of_the_door(rule: str) -> str:
+    """The warning and the mend that fits the rule's ports: who should come in by them."""
+    start, end = (re.search(rf"\b{name}_?port\W+(\d+)", rule, re.IGNORECASE) for name in ("from", "to"))
+    low, high = (int(found[1]) if found else -1 for found in (start, end or start))
+    for port, what in _FOR_PEOPLE.items():
+        if low <= port <= high and high - low < 1024:
+            return (
+                f"port {port} ({what}) is open to the whole internet; name your own address (/32) as its source, "
+                "or leave the rule out: no step needs it."
+            )
+    if high - low >= 1024 or re.search(r"protocol\W+-1\b", rule, re.IGNORECASE):
+        return (
+            "the door is open to the whole internet, at more ports than your service has; name the one port, and "
+            "the function's group as its source."
+        )
+    return "the door is open to the whole internet; name the function's group as its source."
+
+
+def _same_rule(lines: tuple[str, ...], index: int) -> str:
+    """The text of the rule in which a line stands: its neighbours at its depth or below; a list's are its owner's."""
+    if re.match(r"\s*(- )?[\"']?[\d:]", lines[index]):
+        index = next(i for i in range(index, -1, -1) if _depth(lines[i]) < _depth(lines[index]))
+    depth = _depth(lines[index])
+
+    def is_outside(number: int) -> bool:
+        return bool(lines[number].strip()) and _depth(lines[number]) < depth
+
+    def begins(number: int) -> bool:
+        return lines[number].lstrip().startswith("- ") and _depth(lines[number]) == depth
+
+    first, last = index, index + 1
+    while first > 0 and not begins(first) and not is_outside(first - 1):
+        first -= 1
+    while last < len(lines) and not begins(last) and not is_outside(last):
+        last += 1
+    return "\n".join(lines[first:last])
+
+
+def _depth(line: str) -> int:
+    """How far in a line begins; a dash of a list is a part of the way."""
+    return len(line) - len(line.lstrip(" -"))
 
 
 def _wildcards(text: Text) -> Iterator[tuple[int, str]]:
@@ -152,7 +204,7 @@ def _old_metadata(text: Text) -> Iterator[tuple[int, str]]:
     for line, _ in text.matching(r"http_?tokens\W+optional"):
         yield (
             line,
-            "the first metadata service (IMDSv1) stays open: a request that is tricked reads the role's keys.",
+            "the first metadata service (IMDSv1) stays open: a request that is tricked reads the role's keys; say required.",
         )
 
 
@@ -166,17 +218,17 @@ def _runtimes(text: Text) -> Iterator[tuple[int, str]]:
     for line, found in text.matching(r"runtime\W+(\S+)"):
         name = found[1].strip("\"',")
         if runtimes.known(name) and runtimes.closed(name, update=False, day=datetime.date.today()):
-            yield line, f"the runtime {name} is retired: AWS creates no function with it."
+            yield line, f"the runtime {name} is retired: AWS creates no function with it; choose python3.13."
 
 
 def _public_bucket(text: Text) -> Iterator[tuple[int, str]]:
     for line, found in text.matching(r"\b(acl|AccessControl)\W+(public-read(-write)?|PublicRead(Write)?)"):
-        yield line, f"{found[2]} lets everybody read the bucket."
+        yield line, f"{found[2]} lets everybody read the bucket; leave it out."
     for line, found in text.matching(
         r"\b(block_public_acls|block_public_policy|ignore_public_acls|restrict_public_buckets|BlockPublicAcls"
         r"|BlockPublicPolicy|IgnorePublicAcls|RestrictPublicBuckets)\W+false"
     ):
-        yield line, f"{found[1]} is off: the bucket can be made public."
+        yield line, f"{found[1]} is off: the bucket can be made public; say true."
 
 
 def _public_policy(text: Text) -> Iterator[tuple[int, str]]:

@@ -146,3 +146,31 @@ def test_a_resources_name_as_text_where_a_reference_belongs_is_seen(
     (found,) = warnings({**files[True], name: whole}, "cloudformation", REGION)
     assert "!Ref ImageBucket" in found.text
     assert whole.decode().splitlines()[found.line - 1].strip() == "Bucket: ImageBucket"
+
+
+#: the ports of a rule that lets everybody in, and who should be named in everybody's place
+MENDS = {(22, 22): "your own address", (3389, 3389): "your own address", (20, 25): "your own address", (5000, 5000): "function's group",
+         (0, 65535): "the one port", (0, 0): "function's group"}  # fmt: skip
+
+
+@pytest.mark.parametrize("ports", MENDS)
+def test_the_mend_of_an_open_door_fits_its_ports(ports: tuple[int, int]) -> None:
+    low, high = ports
+    terraform = (
+        f'resource "aws_security_group" "a" {{\n  ingress {{\n    from_port = {low}\n    to_port   = {high}\n'
+        '    protocol = "tcp"\n    cidr_blocks = [\n      "0.0.0.0/0",\n    ]\n  }\n  ingress {\n    from_port = 7\n  }\n}\n'
+    )
+    cloudformation = (
+        "      SecurityGroupIngress:\n        - FromPort: 22\n          ToPort: 22\n          CidrIp: 10.0.0.1/32\n"
+        f"        - CidrIp: 0.0.0.0/0  # all\n          FromPort: {low}\n          ToPort: {high}\n        - FromPort: 22\n"
+    )
+    files = {"main.tf": terraform.encode(), "cloudformation-template.yaml": cloudformation.encode()}
+    for engine in ENGINES:
+        (found,) = warnings(files, engine, REGION)
+        assert MENDS[ports] in found.text
+
+
+def test_a_door_of_every_protocol_is_told_to_have_one_port() -> None:
+    text = b'resource "aws_vpc_security_group_ingress_rule" "all" {\n  ip_protocol = "-1"\n  cidr_ipv4 = "0.0.0.0/0"\n}'
+    (found,) = warnings({"main.tf": text}, "terraform", REGION)
+    assert "the one port" in found.text
