@@ -29,6 +29,12 @@ def backend(service: str, region: str = "aws") -> Any:
     return _table(service)[ACCOUNT_ID]["aws" if service in GLOBAL else region]
 
 
+def kind_of(service: str) -> type[Any]:
+    """The class of moto's backends of `service`."""
+    kind: type[Any] = _table(service).backend
+    return kind
+
+
 def in_use(service: str) -> Iterator[tuple[str, Any]]:
     """(region, backend) for the regions that somebody has asked for; makes none."""
     table = _table(service)

@@ -16,8 +16,8 @@ def speed_up(replacements: Replacements) -> None:
     """Remember what never changes, and leave out what has no effect."""
     import moto.backends as backends
     import moto.core.common_models as models
+    import moto.core.errors as errors
     import moto.core.responses as responses
-    import moto.moto_server.werkzeug_app as server
     import moto.utilities.aws_headers as headers
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -33,8 +33,16 @@ def speed_up(replacements: Replacements) -> None:
         replacements.put(module, "gen_amzn_requestid_long", _request_id)
     # moto keeps every object it ever made in a list, the bytes of deleted S3 objects among them
     replacements.put(models.BaseModel, "__new__", staticmethod(_untracked))
-    # answers for web pages of other origins: nobody here is one
-    replacements.put(server, "DISABLE_GLOBAL_CORS", True)
+    # moto makes the table of a service's errors anew for each error
+    replacements.put(errors.ErrorLookupFactory, "for_service", lambda _, description: errors_of(description))
+
+
+@functools.lru_cache(maxsize=64)
+def errors_of(description: Any) -> Any:
+    """Moto's table of the errors in a service's description, by their codes."""
+    from moto.core.errors import ErrorLookupFactory
+
+    return ErrorLookupFactory._create_error_lut(description)
 
 
 def _untracked(cls: type[Any], *_args: Any, **_kwargs: Any) -> Any:

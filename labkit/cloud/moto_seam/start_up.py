@@ -16,6 +16,7 @@ from typing import Any
 from labkit.aws.services import descriptions
 from labkit.cloud.moto_seam.backends import TABLES, backend
 from labkit.cloud.moto_seam.replacing import Replacements
+from labkit.cloud.moto_seam.speed import errors_of
 from labkit.deploy.targets import endpoints
 
 #: services whose endpoint prefix is their name, so that regions are known without their service model
@@ -134,12 +135,18 @@ def _offer_lazily() -> None:
 
 
 def read_description(service: str) -> None:
-    """Read the service's model as moto's answers need it; what a client has read is not read again."""
-    from moto.core import utils
+    """Read the service's model as moto's answers need it, and what is made of it at the first request.
+
+    What a client has read is not read again.
+    """
+    from moto.core import routing, utils
 
     original = utils.create_loader
     utils.create_loader = descriptions
     try:
-        utils.get_service_model(service)
+        model = utils.get_service_model(service)
     finally:
         utils.create_loader = original
+    errors_of(model)
+    if model.protocol.startswith("rest-"):
+        routing.get_service_router(service)._get_router(model.protocol)

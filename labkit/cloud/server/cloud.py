@@ -38,7 +38,6 @@ from labkit.cloud.web.serving import Server
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-    from flask import Flask
 
     from labkit.cloud.cloudformation.engine import Engine
     from labkit.cloud.door import Door
@@ -153,18 +152,13 @@ class Cloud:
     # -- the parts, each from those before ----------------------------------------------------------
 
     def _make_door(self, facts: "Facts") -> "Door":
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
         from labkit.cloud.door import Door, Store
+        from labkit.cloud.moto_seam.apps import app_of
         from labkit.cloud.stores.dynamodb_api import DynamoApi
 
-        def create_app(backend: str) -> "Flask":
-            """What moto breaks on goes on to the door, which knows what to answer."""
-            made: Flask = create_backend_app(backend)
-            made.config["PROPAGATE_EXCEPTIONS"] = True
-            return made
-
-        app = DomainDispatcherApplication(create_app)
+        app = DomainDispatcherApplication(app_of)
         stores: dict[str, Store] = {"dynamodb": DynamoApi(self._tables), "s3": self._buckets_api}
         return Door(app, self._identities, on_change=self._changed, facts=facts, stores=stores)
 

@@ -9,6 +9,7 @@ import importlib
 from labkit.aws.network.names import regions
 from labkit.cloud.door.routes import routes_of
 from labkit.cloud.moto_seam import cloudformation, start_up
+from labkit.cloud.moto_seam.apps import app_of
 from labkit.cloud.moto_seam.backends import TABLES
 from labkit.deploy.targets import Clients, Keys, Target
 
@@ -49,8 +50,8 @@ def load() -> None:
     cloudformation.import_without_parser()
     start_up.import_services()
     importlib.import_module("moto.moto_server.werkzeug_app")
-    for models, _ in TABLES.values():
-        importlib.import_module(f"{models.rpartition('.')[0]}.urls")
+    for service in TABLES:
+        app_of(service)
     for part in _PARTS:
         importlib.import_module(part)
     clients = Clients(_NOWHERE)
