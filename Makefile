@@ -21,10 +21,10 @@ setup: ## Make the project's own environment in .venv
 demo: setup ## Watch the whole lab once, with the reference solution (ENGINE=terraform for the other)
 	@sh ./lab demo --engine "$$ENGINE"
 
-grade: setup ## Judge STUDENT's lab (TARGET=deployed, ENGINE=terraform, ONLY=line, GAP=name)
+grade: setup ## Judge STUDENT's lab (TARGET=deployed or aws, ENGINE=terraform, ONLY=line, GAP=name)
 	@sh ./lab grade --student "$$STUDENT" $(if $(SOLUTION),--solution) $(if $(TARGET),--target "$$TARGET") \
 	  $(if $(filter command line environment,$(origin ENGINE)),--engine "$$ENGINE") \
-	  $(if $(ONLY),--only "$$ONLY") $(if $(GAP),--gap "$$GAP")
+	  $(if $(REGION),--region "$$REGION") $(if $(ONLY),--only "$$ONLY") $(if $(GAP),--gap "$$GAP")
 
 solution: setup ## Deploy the reference solution for STUDENT with ENGINE and leave it running (TARGET=aws, REGION=)
 	@sh ./lab generate --student "$$STUDENT" --solution --engine "$$ENGINE"

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from labkit.grading.api import Failed, Lab, cut
+from labkit.aws import console
+from labkit.grading.api import Failed, Lab, NotTold, cut
 from labkit.grading.judging.clues import is_said, next_thing, telling
 
 _ERROR = re.compile(
@@ -33,7 +34,24 @@ def check(lab: Lab) -> None:
         raise _failed(
             f"your boot script ended with {boot.exit_code}", boot.log, f"exit status {boot.exit_code}"
         )
-    wrong = [line for line in boot.log if _ERROR.search(line) and not line.startswith("+")]
+    _refuse_errors(boot.log)
+
+
+def live(lab: Lab) -> None:
+    """Your server's console tells of a boot script that ended well, without an error."""
+    answer = lab.clients.client("ec2").get_console_output(InstanceId=lab.server.instance_id, Latest=True)
+    log = console.script_lines(str(answer.get("Output", "")))
+    if (state := console.boot_state(log)) == "unknown":
+        raise NotTold(
+            "the server's console does not tell how the boot ended (yet)", hint="some minutes later, again"
+        )
+    if state == "failed":
+        raise _failed("your boot script failed", log, "what cloud-init says on the console")
+    _refuse_errors(log)
+
+
+def _refuse_errors(log: Sequence[str]) -> None:
+    wrong = [line for line in log if _ERROR.search(line) and not line.startswith("+")]
     if wrong:
         raise Failed(
             f"the boot log holds an error: {cut(wrong[0], 160)}",

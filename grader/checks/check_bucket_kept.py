@@ -11,7 +11,17 @@ def check(lab: Lab) -> None:
 
     Without versions one wrong write loses an image for good.
     """
-    holding, missing = lost([*_versions(lab), *_encryption(lab)])
+    _judge([_rewritten(lab), *_stated(lab)])
+
+
+def live(lab: Lab) -> None:
+    """Your bucket's versioning is on and its encryption is set, and your code states both."""
+    told = lab.clients.client("s3").get_bucket_versioning(Bucket=lab.bucket.name).get("Status", "never")
+    _judge([(told == "Enabled", f"the bucket's versioning is: {told}"), *_stated(lab)])
+
+
+def _judge(items: list[tuple[bool, str]]) -> None:
+    holding, missing = lost(items)
     if holding < 1:
         both = "version" in missing and "encrypt" in missing
         raise Failed(
@@ -20,7 +30,7 @@ def check(lab: Lab) -> None:
         )  # fmt: skip
 
 
-def _versions(lab: Lab) -> Iterator[tuple[bool, str]]:
+def _rewritten(lab: Lab) -> tuple[bool, str]:
     api, key = lab.clients.client("s3"), f"{lab.variant.prefix}/{lab.unique('twice')}.png"
     written = {
         api.put_object(Bucket=lab.bucket.name, Key=key, Body=body).get("VersionId")
@@ -29,15 +39,15 @@ def _versions(lab: Lab) -> Iterator[tuple[bool, str]]:
     kept = lab.bucket.versions(key)
     for version in kept:
         lab.cleanup(api.delete_object, Bucket=lab.bucket.name, Key=key, VersionId=version)
-    yield len(kept) == len(written) == 2, "an overwritten object has no older version"
+    return len(kept) == len(written) == 2, "an overwritten object has no older version"
+
+
+def _stated(lab: Lab) -> Iterator[tuple[bool, str]]:
     if lab.engine == "terraform":
         stated = bool(terraform_blocks(infrastructure(lab), "aws_s3_bucket_versioning"))
     else:
         stated = any(each.get("VersioningConfiguration") for each in properties(lab, "AWS::S3::Bucket"))
     yield stated, "your code does not state that versions are kept"
-
-
-def _encryption(lab: Lab) -> Iterator[tuple[bool, str]]:
     answer = lab.aws(lab.clients.client("s3").get_bucket_encryption, Bucket=lab.bucket.name)
     yield isinstance(answer, dict), "the bucket does not encrypt its objects"
     if lab.engine == "terraform":

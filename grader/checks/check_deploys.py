@@ -34,3 +34,7 @@ def check(lab: Lab) -> None:
             hint="LambdaFunctionName and LambdaFunctionArn refer to the same function",
             expected=lab.output("LambdaFunctionArn"), found=lab.output("LambdaFunctionName"),
         )  # fmt: skip
+
+
+#: it only reads
+live = check

@@ -10,8 +10,16 @@ def check(lab: Lab) -> None:
 
     With version 1 any URL that your server is talked into fetching gives away its role's credentials.
     """
-    options = lab.server.description.get("MetadataOptions", {})
-    told, answer = options.get("HttpTokens", "not set"), _without_token(lab)
+    _judge(lab, _without_token(lab))
+
+
+def live(lab: Lab) -> None:
+    """Your server's metadata options require a token."""
+    _judge(lab, "nobody asked")
+
+
+def _judge(lab: Lab, answer: str) -> None:
+    told = lab.server.description.get("MetadataOptions", {}).get("HttpTokens", "not set")
     if told != "required" or answer == "200":
         raise Failed(
             f"the metadata service answers without a token (HttpTokens: {told})",

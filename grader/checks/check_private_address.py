@@ -25,3 +25,7 @@ def check(lab: Lab) -> None:
             hint="gap lambda-network: a reference to the server, not digits",
             expected="a reference", found="typed: it does not come from the server",
         )  # fmt: skip
+
+
+#: it only reads
+live = check

@@ -1,7 +1,7 @@
 """Line row-types."""
 
 from grader.support.pictures import process, row_of
-from grader.support.rows import ATTRIBUTES, typed
+from grader.support.rows import ATTRIBUTES, Row, standing, typed
 from labkit.grading.api import Failed, Lab, lost
 
 
@@ -10,7 +10,16 @@ def check(lab: Lab) -> None:
 
     DynamoDB takes anything: a number stored as text sorts 10 before 9, and nobody notices for a year.
     """
-    row = row_of(lab, process(lab, lab.images.make("png", lab.random.randint(300, 3000))))
+    _judge(row_of(lab, process(lab, lab.images.make("png", lab.random.randint(300, 3000)))))
+
+
+def live(lab: Lab) -> None:
+    """Each row that stands in your table has all its attributes, each with the right type."""
+    for row in standing(lab):
+        _judge(row)
+
+
+def _judge(row: Row) -> None:
     holding, found = lost(typed(row))
     if holding < 1:
         raise Failed(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from grader.support.pictures import text
-from labkit.grading.api import Lab
+from labkit.grading.api import Failed, Lab, NotTold, Stored
 
 ATTRIBUTES = {
     "image_id": "S", "s3_bucket": "S", "s3_key": "S", "original_url": "S", "file_extension": "S", "file_size": "N",
@@ -18,10 +18,31 @@ ATTRIBUTES = {
 }  # fmt: skip
 #: how far the clocks of a server and of a check may be apart
 _CLOCKS = timedelta(seconds=2)
+#: rows that are looked at where a lab stands
+_MOST = 20
 
 Row = Mapping[str, Any]
 #: (whether it holds, what is wrong where it does not), as `labkit.grading.api.lost` takes them
 Items = Iterator[tuple[bool, str]]
+
+
+def standing(lab: Lab) -> list[Row]:
+    """The newest rows of the images that were processed. Raises NotTold where there are none."""
+    found = sorted(lab.table.rows(), key=lambda row: text(row, "created_at"))
+    if not found:
+        raise NotTold("no image has been processed there yet", hint="./lab process")
+    return found[-_MOST:]
+
+
+def stored(lab: Lab, row: Row) -> Stored:
+    """The object that the row names. Raises Failed where there is none."""
+    found = lab.bucket.object(text(row, "s3_key"))
+    if found is None:
+        raise Failed(
+            "a row names an object that is not in the bucket", hint="gap record: which key is written, and which is told?",
+            expected="the row's object", found="nothing there",
+        )  # fmt: skip
+    return found
 
 
 def typed(row: Row) -> Items:

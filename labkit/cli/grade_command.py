@@ -52,8 +52,14 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--target",
         choices=["fresh", "deployed", *ON_AWS],
         default="fresh",
-        help="fresh: deploy into an empty cloud, for the mark; deployed: what stands in the local cloud now",
+        help="fresh: deploy into an empty cloud, for the mark; deployed: what stands in the local cloud now; "
+        "aws, learner-lab: read what stands there, no mark",
     )
+    parser.add_argument("--region", metavar="NAME", help="of AWS (default: where your lab stands)")
+    parser.add_argument(
+        "--role", metavar="ARN", help="read as this role of the student's account (instructors)"
+    )
+    parser.add_argument("--external-id", metavar="ID", help="what the role asks for; no secret")
     parser.add_argument("--only", action="append", default=[], metavar="LINE", help="judge this line only")
     parser.add_argument("--gap", default="", help="judge this gap alone, in the reference system")
     parser.add_argument("--result", metavar="FILE", help="where result.json goes")
@@ -73,6 +79,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     """Grade, show, write the reports; the exit status says whether everything was judged."""
     from labkit.base import state
+    from labkit.cli import live_grading
     from labkit.course.manifest import load
     from labkit.grading.grade import grade
     from labkit.grading.intake import identity
@@ -81,12 +88,9 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     from labkit.lesson import freshness
 
     if arguments.target in ON_AWS:
-        raise UsageError(
-            "No line is judged on AWS: the mark is what your files are worth in an empty local cloud, and these are the same "
-            "files.",
-            hint="For the mark:  ./lab grade   To show that your lab stands on AWS, for the bonus:  ./lab evidence",
-        )
-    request = _request(arguments, places)
+        return live_grading.run(arguments, console, places)
+    live_grading.refuse(arguments, live=False)
+    request = request_of(arguments, places)
     _refuse_points(arguments.gradescope_points, places)
     console.event(_banner(arguments, places))
     if request.deployed and not arguments.submission:
@@ -97,7 +101,7 @@ def run(arguments: argparse.Namespace, console: Console, places: Places) -> int:
     for text, style in terminal.render(result, hidden=arguments.hidden):
         console.line(text, style=style)
     if arguments.reports:
-        _write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
+        write_reports(result, Path(arguments.reports), hidden=arguments.hidden)
         console.line(f"\nReports: {arguments.reports}/report.html and others beside it")
     elif words.whole(result) and not (arguments.submission or arguments.result):
         page = places.work / f"report-{result.about['student']}.html"
@@ -182,7 +186,8 @@ def _refuse_points(configured: int | None, places: Places) -> None:
         )
 
 
-def _request(arguments: argparse.Namespace, places: Places) -> "Request":
+def request_of(arguments: argparse.Namespace, places: Places) -> "Request":
+    """What is to be graded, as it was typed."""
     from labkit.grading.grade import Request
 
     whose, source, records = _whose(arguments, places)
@@ -259,7 +264,8 @@ def _key(path: Path) -> bytes:
     return key
 
 
-def _write_reports(result: "Result", folder: Path, *, hidden: bool) -> None:
+def write_reports(result: "Result", folder: Path, *, hidden: bool) -> None:
+    """Every report of the result, into `folder`."""
     from labkit.grading.reports import bundle
 
     bundle.write(result, folder, hidden=hidden)

@@ -67,6 +67,22 @@ def register(
         "records", nargs="+", metavar="FILE", help="of a rehearsal with each engine, --account full"
     )
     allowed.set_defaults(command=lambda arguments, console: _allowances(arguments, console, places()))
+    access = parsers.add_parser(
+        "access", help="write docs/aws-instructor-*.json anew, of what live grading reads"
+    )
+    common(access)
+    access.set_defaults(command=lambda arguments, console: _access(console, places()))
+
+
+def _access(console: Console, places: Places) -> int:
+    from labkit.base import state
+    from labkit.live import access
+
+    docs = places.root / "docs"
+    state.write_text(docs / "aws-instructor-role.json", access.template())
+    state.write_text(docs / "aws-instructor-policy.json", access.policy_text())
+    console.line("docs/aws-instructor-role.json and docs/aws-instructor-policy.json are written.")
+    return 0
 
 
 def _allowances(arguments: argparse.Namespace, console: Console, places: Places) -> int:

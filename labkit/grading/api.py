@@ -48,6 +48,10 @@ in the reference system, and where hidden lines were tried before, only these ow
 with the name of a known failure (grading.clues), which also has the hint that fits: `next_thing(seen, otherwise)`.
 Durations don't repeat: say "over 8 s", not "8.213 s". Bound what you wait for: 60 s is the most for one check.
 
+A module may have a second function, `live(lab)`: what of the line can be read where the lab stands on AWS. It changes nothing
+and calls nothing but what labkit.live.reads lists; there is no local cloud behind its `lab`. Where what it would read is
+not there it raises NotTold. A check that only reads says  live = check .
+
 A module may say SLOW = True: its check mostly waits, beside the other slow ones, so it must not use what they use. The rubric's `disturbs` says that it stops or kills something: it comes after the others.
 
 What belongs here: the facade that checks see. What does not: how each probe works (labkit.grading.probes), where
@@ -68,7 +72,7 @@ from labkit.deploy.model import Deployment
 from labkit.deploy.targets import Clients
 from labkit.deploy.template import Declared, declared
 from labkit.grading.judging.clues import next_thing
-from labkit.grading.judging.failure import Failed, Untried
+from labkit.grading.judging.failure import Failed, NotTold, Untried
 from labkit.grading.judging.naming import cut
 from labkit.grading.probes.function import Answer, Function
 from labkit.grading.probes.images import Images
@@ -80,8 +84,8 @@ if TYPE_CHECKING:
     from labkit.grading.systems.system import System
 
 __all__ = [
-    "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "Packet",
-    "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Untried", "Visit",
+    "Answer", "Behaviour", "Boot", "Bucket", "Call", "Declared", "Deployed", "Failed", "Function", "Images", "Lab", "NotTold",
+    "Packet", "Packets", "Program", "Refusal", "Reply", "Server", "Stored", "Table", "Unit", "Untried", "Visit",
     "cut",
 ]  # fmt: skip
 

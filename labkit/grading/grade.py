@@ -82,11 +82,11 @@ def grade(request: Request, emit: Emit = ignore, warm: Warm | None = None) -> Re
     where nothing would keep somebody else's Terraform from anything.
     """
     lines = rubric.load(request.root)
-    wanted = _wanted(lines, request)
+    wanted = wanted_lines(lines, request)
     _refuse_terraform_of_others(request)
     started = time.monotonic()
     _refuse_to_replace(request)
-    run = runner.Run(empty(lines, _about(request, lines)), request.result, emit)
+    run = runner.Run(empty(lines, about_of(request, lines)), request.result, emit)
     with scratch.folder(request.state) as folder:
         try:
             taken = intake.take_in(request.source, folder / "submission", request.limits, request.records)
@@ -193,7 +193,8 @@ def abroad(task: Task, home: str, texts: Iterable[str]) -> str:
     return task.random_of("region").choice(unnamed or others)
 
 
-def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:
+def wanted_lines(lines: Rubric, request: Request) -> tuple[str, ...]:
+    """The lines that are asked for. Raises UsageError for a line or gap that does not exist."""
     known = [line.id for line in lines.all]
     for name in request.only:
         if name not in known:
@@ -207,7 +208,7 @@ def _wanted(lines: Rubric, request: Request) -> tuple[str, ...]:
     return of_gap
 
 
-def _about(request: Request, lines: Rubric) -> dict[str, Any]:
+def about_of(request: Request, lines: Rubric) -> dict[str, Any]:
     """The circumstances of a result, without the time: the same submission has the same."""
     try:
         code = make_variant(manifest.load(request.root).salt, request.student).code

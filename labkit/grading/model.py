@@ -11,13 +11,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
 from labkit.course.rubric import Line, Rubric
+from labkit.deploy.targets import ON_AWS
 from labkit.grading.mark import Mark
 
 FORMAT = "hybrid-lab/result/v1"
 
 Outcome = Literal["passed", "failed", "not judged"]
-#: how a verdict came about: as submitted, or with the student's text alone in the reference system
-Way = Literal["", "as submitted", "alone"]
+#: how a verdict came about: as submitted, with the student's text alone in the reference system, or on AWS
+Way = Literal["", "as submitted", "alone", "live"]
+#: by reading what stands on AWS
+LIVE: Way = "live"
+#: where a verdict was come to
+Proof = Literal["live", "local", "none"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Verdict:
 NOT_ASKED = "not asked for"
 #: the reason of a line whose check this copy does not have
 NO_CHECK = "there is no check for this line"
+#: how the reason begins where only a local grading can judge the line
+NOT_HERE = "not judged on AWS"
 NOT_YET = Verdict(reason="the grading has not come to this line")
 
 
@@ -71,6 +78,13 @@ class LineResult:
     seconds: float = 0.0
     given: float | None = None
     said: str = ""
+
+    @property
+    def proof(self) -> Proof:
+        """Where it was judged: on AWS, on a local cloud, or nowhere."""
+        if self.verdict.outcome == "not judged":
+            return "none"
+        return "live" if self.verdict.way == LIVE else "local"
 
     @functools.cached_property
     def earned(self) -> float:
@@ -143,9 +157,14 @@ class Result:
         return tuple(line for line in self.not_judged if line.verdict.lacking)
 
     @property
+    def is_live(self) -> bool:
+        """Whether it was judged where a lab stands on AWS: then it is no mark."""
+        return self.about.get("target") in ON_AWS
+
+    @property
     def is_final(self) -> bool:
         """Whether every line was judged and the run came to its end: only then it is a mark."""
-        return self.complete and not self.not_judged
+        return self.complete and not self.not_judged and not self.is_live
 
     def with_line(self, name: str, verdict: Verdict, *, why: str = "", seconds: float = 0.0) -> "Result":
         """The same result with this line's verdict."""
@@ -206,7 +225,7 @@ def _line_json(line: LineResult) -> dict[str, Any]:
     value["verdict"].update(evidence=list(line.verdict.evidence), notes=list(line.verdict.notes))
     if line.given is None:
         del value["given"], value["said"]
-    return {**value, "earned": line.earned}
+    return {**value, "earned": line.earned, "proof": line.proof}
 
 
 def from_json(value: Mapping[str, Any]) -> Result:
@@ -229,7 +248,7 @@ def from_json(value: Mapping[str, Any]) -> Result:
 
 
 def _line_of(value: Mapping[str, Any]) -> LineResult:
-    fields = {key: each for key, each in value.items() if key not in ("earned", "verdict")}
+    fields = {key: each for key, each in value.items() if key not in ("earned", "proof", "verdict")}
     return LineResult(**fields, verdict=verdict_of(value["verdict"]))
 
 

@@ -5,12 +5,12 @@ What belongs here: the local cloud's answers, AWS's, and what only one of them c
 """
 
 import hashlib
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from labkit.aws.console import boot_state
 from labkit.base.errors import UsageError
 from labkit.base.events import Emit, Event
 from labkit.cloud.client.lifecycle import LocalCloud
@@ -171,12 +171,3 @@ class OnAws:
 
 
 _WAITING = "Your server boots: 2 to 4 minutes on AWS ({seconds:.0f} s since its start; Ctrl-C is safe, the step goes on later)."
-#: what cloud-init says of the user data's end, on the console
-_FAILED = re.compile(r"Failed to run module scripts[-_]user|Failed running /var/lib/cloud/instance")
-_FINISHED = re.compile(r"Cloud-init v\. \S+ finished at")
-
-
-def boot_state(console: Sequence[str]) -> str:
-    """What a console says of the boot: ok, failed, or unknown while it does not say."""
-    text = "\n".join(console)
-    return "failed" if _FAILED.search(text) else "ok" if _FINISHED.search(text) else "unknown"

@@ -75,7 +75,13 @@ def test_every_option_that_is_named_alone_exists(name: str) -> None:
     named = {
         word for span in code(name) if span.startswith("--") for word in re.findall(r"--[a-z][a-z-]+", span)
     }
-    others = {"--capabilities", "--template-body", "--cap-add", "--security-opt"}  # the AWS CLI's, Docker's
+    others = {
+        "--capabilities",
+        "--parameter-overrides",
+        "--template-body",
+        "--cap-add",
+        "--security-opt",
+    }  # the AWS CLI's, Docker's
     assert named - others <= options()
 
 

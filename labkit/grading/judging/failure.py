@@ -1,6 +1,6 @@
-"""The exceptions by which a check says that the student's work does not hold.
+"""The exceptions by which a check says that the student's work does not hold, or that nothing tells.
 
-What belongs here: Failed and Untried. What does not: errors of ours (labkit.base.errors), which are never the student's fault.
+What belongs here: Failed, Untried, NotTold. What does not: errors of ours (labkit.base.errors), which are never the student's fault.
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,14 @@ class Failed(Exception):
         self.fraction = fraction
         self.evidence = tuple(evidence)
         self.final = final
+
+
+class NotTold(Exception):
+    """Nothing that stands tells whether the line holds: it is not judged. For what only looks (`live`)."""
+
+    def __init__(self, reason: str, *, hint: str = "") -> None:
+        super().__init__(reason)
+        self.hint = hint
 
 
 class Untried(Failed):

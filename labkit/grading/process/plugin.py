@@ -33,7 +33,7 @@ class CheckFile(pytest.File):
         """Its attempts, as submitted before alone."""
         plugin: GradingPlugin = self.config.pluginmanager.get_plugin(NAME)  # type: ignore[assignment]
         line = plugin.lines[self.path.name]
-        check, why = _load_or_raise_later(self.path)
+        check, why = load(self.path)
         for way in plugin.session.ways(line):
             yield Attempt.from_parent(self, name=f"{line.id} {way}", line=line, way=way, check=check, why=why)
 
@@ -120,7 +120,7 @@ class GradingPlugin:
             line, path = self._foundations.pop(0)
             self.report("begin", {"line": line.id, "way": SUBMITTED})
             started = time.monotonic()
-            verdict = self.session.as_submitted(line, _load_or_raise_later(path)[0])
+            verdict = self.session.as_submitted(line, load(path)[0])
             self._settled[line.id] = verdict, time.monotonic() - started
             self.report("begin", {"line": attempt.line.id, "way": attempt.way})
 
@@ -155,8 +155,8 @@ def _load(path: Path) -> tuple[Check, str]:
     return check, (check.__doc__ or "").strip()
 
 
-def _load_or_raise_later(path: Path) -> tuple[Check, str]:
-    """As _load; a check that can't be loaded becomes one that raises: the others go on."""
+def load(path: Path) -> tuple[Check, str]:
+    """The check in the file, and its docstring; one that can't be loaded becomes one that raises: the others go on."""
     try:
         return _load(path)
     except Exception as error:

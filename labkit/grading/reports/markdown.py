@@ -96,7 +96,9 @@ def _unjudged(result: Result) -> Iterator[str]:
 def _table(result: Result) -> Iterator[str]:
     yield "\n## All lines\n"
     yield from _HEAD
-    yield from (_row(line, line.title) for line in result.lines)
+    for line in result.lines:
+        proof = f" ({line.proof})" if result.is_live and line.proof != "none" else ""
+        yield _row(line, line.title + proof)
 
 
 def _row(line: LineResult, what: str) -> str:

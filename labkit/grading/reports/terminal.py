@@ -67,14 +67,15 @@ def _unjudged(result: Result) -> Iterator[Row]:
 
 
 def _all(result: Result) -> Iterator[Row]:
-    rows = [_row(line) for line in result.lines if words.asked_for(line)]
+    rows = [_row(line, result) for line in result.lines if words.asked_for(line)]
     yield from [("", ""), *rows] if rows else []
 
 
-def _row(line: LineResult) -> Row:
+def _row(line: LineResult, result: Result) -> Row:
     mark = _MARKS[line.verdict.outcome]
     score = f"{words.points(line.earned)}/{line.points}" if mark != "?" else f"?/{line.points}"
-    row = f"{mark} {score:>6}  {line.id:<18} {line.title}"
+    proof = f"{line.proof.replace('none', ''):<7}" if result.is_live else ""
+    row = f"{mark} {score:>6}  {proof}{line.id:<18} {line.title}"
     return row if len(row) <= WIDTH else f"{row[: WIDTH - 1]}…", _STYLES[mark]
 
 
@@ -86,7 +87,7 @@ def _bonus(result: Result) -> Iterator[Row]:
         if any(map(words.asked_for, result.lines)):
             yield words.bonus(result), "strong"
     for line in asked:
-        text, style = _row(line)
+        text, style = _row(line, result)
         yield text, "dim" if style == "bad" else style
         verdict = line.verdict
         if not verdict.passed:

@@ -3,15 +3,16 @@
 What belongs here: pure functions from a result to sentences. What does not: layout.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from labkit.base.text import printable, shortened
-from labkit.grading.model import NO_CHECK, NOT_ASKED, LineResult, Result
+from labkit.grading.model import NO_CHECK, NOT_ASKED, NOT_HERE, LineResult, Result
 
 _TROUBLE = "The grading met trouble of its own. Tell your instructor, whose result names it."
 _OURS = "Not judged: our trouble, not yours"
 _LACKING = "Not judged: AWS has it, and the local cloud does not; an instructor has to look"
+_OPEN = "Not judged on AWS, for now"
 #: of one text; those of a grading are shorter
 _LONGEST = 2000
 
@@ -22,7 +23,9 @@ def points(value: float) -> str:
 
 
 def headline(result: Result) -> str:
-    """The mark in one line."""
+    """The mark in one line; on AWS, where there is none, what was judged and where."""
+    if result.is_live:
+        return _live(result)
     if result.about.get("only") or result.about.get("gap"):
         asked = [line for line in result.lines if asked_for(line)]
         if not asked:
@@ -42,6 +45,17 @@ def headline(result: Result) -> str:
         there = sum(line.points for line in elsewhere(result))
         return f"{points(result.score)} of {result.total - there} points; {there} more are tried only where you hand in"
     return f"No mark yet: {len(result.not_judged)} of {len(result.lines)} lines could not be judged"
+
+
+def _live(result: Result) -> str:
+    live, local = (_sum(line for line in result.lines if line.proof == proof) for proof in ("live", "local"))
+    more = f"; {local} by the last local grading of the same files" if local else ""
+    return f"No mark: {live or 'nothing'} live on AWS{more}"
+
+
+def _sum(lines: Iterable[LineResult]) -> str:
+    found = list(lines)
+    return f"{points(sum(a.earned for a in found))} of {sum(a.points for a in found)} points" if found else ""
 
 
 def elsewhere(result: Result) -> list[LineResult]:
@@ -73,7 +87,7 @@ def needs_a_person(result: Result) -> bool:
 def unjudged(result: Result) -> list[LineResult]:
     """The lines that were asked for, can be judged here, and were not; those of the bonus where lines were chosen."""
     chosen = result.about.get("only") or result.about.get("gap")
-    away = elsewhere(result)
+    away = [*elsewhere(result), *not_here(result)]
     return [
         line
         for line in (result.all if chosen else result.lines)
@@ -81,11 +95,16 @@ def unjudged(result: Result) -> list[LineResult]:
     ]
 
 
+def not_here(result: Result) -> list[LineResult]:
+    """The lines that only a local grading can judge, and that none has, of a result that was read on AWS."""
+    return [line for line in result.all if line.verdict.reason.startswith(NOT_HERE)]
+
+
 def unjudged_by_cause(result: Result) -> list[tuple[str, list[LineResult]]]:
     """The same under a heading for each cause, whose trouble it is; only causes that there are."""
     lines = unjudged(result)
     causes = (
-        (_OURS, [line for line in lines if not line.verdict.lacking]),
+        (_OPEN if result.is_live else _OURS, [line for line in lines if not line.verdict.lacking]),
         (_LACKING, [line for line in lines if line.verdict.lacking]),
     )
     return [(heading, found) for heading, found in causes if found]
@@ -117,6 +136,8 @@ def bonus_line(line: LineResult) -> str:
 
 def circumstances(result: Result) -> list[str]:
     """What a reader must know about this result, one sentence each."""
+    if result.is_live:
+        return list(_on_aws(result))
     about, said = result.about, _counted(result)
     if about.get("self_check"):
         said.append("This is a self-check: the mark comes from your instructor.")
@@ -140,6 +161,15 @@ def circumstances(result: Result) -> list[str]:
             "Some lines could not be judged. That is not your fault; run it again or tell your instructor."
         )
     return said
+
+
+def _on_aws(result: Result) -> Iterator[str]:
+    yield f"Read in {result.about.get('region')}, where your lab stands; the mark is that of ./lab grade."
+    reasons: dict[str, list[str]] = {}
+    for line in not_here(result):
+        reasons.setdefault(line.verdict.reason.removeprefix(f"{NOT_HERE}: "), []).append(line.id)
+    for reason, names in reasons.items():
+        yield f"Not judged there, because {reason}: {', '.join(names)}."
 
 
 def _tried_elsewhere(result: Result) -> Iterator[str]:
@@ -187,6 +217,7 @@ def proof(line: LineResult) -> str:
     return {
         "as submitted": "as submitted",
         "alone": "your text alone, in the reference system",
+        "live": "live, on AWS, by reading alone",
         "": "",
     }[line.verdict.way]
 
@@ -216,9 +247,8 @@ def back_to(line: LineResult) -> str:
 def untold(line: LineResult) -> str:
     """What stands in the place of a hidden line's reason."""
     if line.verdict.outcome == "not judged":
-        return (
-            line.verdict.reason if line.verdict.reason in (NOT_ASKED, NO_CHECK) else "it could not be judged"
-        )
+        ours = line.verdict.reason in (NOT_ASKED, NO_CHECK) or line.verdict.reason.startswith(NOT_HERE)
+        return line.verdict.reason if ours else "it could not be judged"
     return "judged with inputs that are not told before the deadline"
 
 
