@@ -18,7 +18,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "dynamodb": ("ListTables", "Scan"),
     "ec2": (
         *("DescribeInstanceAttribute", "DescribeInstances", "DescribeInternetGateways", "DescribeNatGateways"),
-        *("DescribeNetworkAcls", "DescribeNetworkInterfaces", "DescribeRouteTables", "DescribeSecurityGroups"),
+        *("DescribeNetworkAcls", "DescribeRouteTables", "DescribeSecurityGroups"),
         *("DescribeSubnets", "DescribeVpcEndpoints", "DescribeVpcs", "GetConsoleOutput"),
     ),
     "lambda": ("GetFunction", "GetFunctionConfiguration", "ListFunctions", "ListTags"),
