@@ -42,6 +42,9 @@ def register(commands: Any, common: Callable[[argparse.ArgumentParser], None], m
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another course of these (0)")
     parser.add_argument("--factor", type=float, default=1.0, metavar="N", help="so many times quicker (1)")
+    parser.add_argument(
+        "--session-minutes", type=float, metavar="N", help="a Learner Lab's session ends after so long (240)"
+    )
     parser.add_argument(_ON_STAGE, action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "words", nargs="*", metavar="COMMAND", help="run this there instead (after --), for example: bash"
@@ -72,13 +75,31 @@ def _set(arguments: argparse.Namespace, console: Console, context: "Context") ->
     forecast = f"{arguments.seed}:{arguments.factor}" if arguments.as_slow_as_aws else rehearsal.FAIR
     if not arguments.factor > 0:
         raise UsageError("--factor is more than 0.", hint="Sixty times quicker:  --factor 60")
-    status = rehearsal.run(stage.folder, arguments.account, arguments.words or played, around, forecast)
+    words, session = arguments.words or played, _session_seconds(arguments)
+    status = rehearsal.run(stage.folder, arguments.account, words, around, forecast, session)
     if counts := state.read_json(stage.folder / rehearsal.WEATHER):
         told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
         console.event(
             Event("note", f"Of AWS's behaviour in time (seed {arguments.seed}): {told}.", {"weather": counts})
         )
     return status
+
+
+def _session_seconds(arguments: argparse.Namespace) -> float:
+    """Raises UsageError where there is no session, or it would be over before it begins."""
+    from labkit.cloud.client.rehearsal import SESSION_SECONDS
+
+    minutes = arguments.session_minutes
+    if minutes is None:
+        return SESSION_SECONDS
+    if arguments.account != "learner-lab":
+        raise UsageError(
+            "An account of one's own has no session that ends.",
+            hint="Leave out --session-minutes, or say --account learner-lab.",
+        )
+    if not minutes >= 0.1:
+        raise UsageError("--session-minutes is 0.1 or more.", hint="A Learner Lab's:  --session-minutes 240")
+    return float(minutes * 60)
 
 
 def _play(arguments: argparse.Namespace, console: Console, context: "Context") -> int:

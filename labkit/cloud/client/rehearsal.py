@@ -11,16 +11,19 @@ from pathlib import Path
 
 from labkit.base.errors import SandboxUnavailable
 
+#: a Learner Lab's session
+SESSION_SECONDS = 4 * 3600
 REFUSED, WEATHER, NEEDED, FAIR = "refused", "weather.json", "needed.json", "fair"
 
 
 def run(
-    folder: Path, account: str, words: Sequence[str], variables: Mapping[str, str], forecast: str = FAIR
-) -> int:
+    folder: Path, account: str, words: Sequence[str], variables: Mapping[str, str], forecast: str = FAIR,
+    session: float = SESSION_SECONDS,
+) -> int:  # fmt: skip
     """Run `words` on a stage of its own in `folder`, before an account of that kind; returns their exit status.
 
     `forecast`: FAIR, or "SEED:FACTOR" for AWS's behaviour in time; what befell requests is then counted in WEATHER. What the command
-    needed to be allowed is in NEEDED.
+    needed to be allowed is in NEEDED. `session`: seconds after which a Learner Lab's keys end.
     Raises SandboxUnavailable where this machine has no namespaces for it: nothing is run then.
     """
     if sys.platform != "linux":
@@ -34,6 +37,7 @@ def run(
         str(folder),
         account,
         forecast,
+        str(round(session)),
         *words,
     ]
     process = subprocess.Popen(command, env=dict(variables))

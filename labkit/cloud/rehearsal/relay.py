@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from labkit.aws.network import names
 from labkit.cloud.endpoints.authority import Authority
@@ -37,8 +37,15 @@ class Relay:
         self._weather = weather
         self._context = authority.server_context()
         self._cloud_port = cloud_port
+        self._open: set[ssl.SSLSocket] = set()
         self._listener = socket.create_server((ADDRESS, SECURE_PORT), backlog=128)
         threading.Thread(target=self._accept, name="relay", daemon=True).start()
+
+    def cut(self) -> None:
+        """End every connection that is open, in the middle of whatever is said."""
+        for each in list(self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -51,12 +58,21 @@ class Relay:
             plain.settimeout(IDLE_SECONDS)
             with (
                 self._context.wrap_socket(plain, server_side=True) as secure,
+                self._counted(secure),
                 socket.create_connection((ADDRESS, self._cloud_port())) as cloud,
             ):
                 if self._weather is None:
                     pump(secure, cloud)
                 else:
                     Exchange(secure, cloud, self._weather).run()
+
+    @contextlib.contextmanager
+    def _counted(self, secure: ssl.SSLSocket) -> Iterator[None]:
+        self._open.add(secure)
+        try:
+            yield
+        finally:
+            self._open.discard(secure)
 
 
 def pump(secure: ssl.SSLSocket, cloud: socket.socket) -> None:

@@ -1,12 +1,15 @@
 """A stage for one command: a network of its own in which AWS's names lead, over TLS, to a local cloud.
 
-    python -m labkit.cloud.rehearsal.stage FOLDER ACCOUNT WEATHER COMMAND…      (WEATHER: "fair", or SEED:FACTOR)
+    python -m labkit.cloud.rehearsal.stage FOLDER ACCOUNT WEATHER SESSION COMMAND…      (WEATHER: "fair", or SEED:FACTOR)
 
 What belongs here: namespaces, the files that lie over this machine's, the made-up home, the order of it all. What does
 not: the ends of the names (relay.py), who starts this (labkit.cloud.client.rehearsal). Linux only.
 
 The command, and what it starts, sees no variable of AWS's: it finds credentials in ~/.aws, names by asking the resolver, and
 trust where this machine keeps it, as it would on its way to AWS. There is no way out of this network.
+
+A session's keys end after SESSION seconds, for an account whose holder works as a role. LAB_REHEARSAL is this process's number:
+SIGUSR1 to it ends every connection, as a laptop's sleep does; SIGUSR2 begins another session, whose keys are then in the file.
 """
 
 import os
@@ -29,8 +32,7 @@ from labkit.cloud.rehearsal.weather import Weather
 from labkit.deploy.targets import Keys
 from labkit.sandbox.kernel import namespaces, syscalls
 
-#: a Learner Lab's session
-SESSION_SECONDS = 4 * 3600
+HOME = "home"
 #: exit status when the stage could not be set up (sysexits' EX_UNAVAILABLE)
 UNAVAILABLE = 69
 _CONFIGURATION = {
@@ -39,7 +41,7 @@ _CONFIGURATION = {
 }
 
 
-def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int:
+def main(folder: Path, account: str, forecast: str, session: int, words: Sequence[str]) -> int:
     """Set the stage, run the command on it, and take it down; returns the command's status."""
     try:
         _enter()
@@ -55,11 +57,17 @@ def main(folder: Path, account: str, forecast: str, words: Sequence[str]) -> int
         resolver = Resolver(relay.look_up)
         resolver.add("command", namespaces.datagrams_here([(relay.ADDRESS, relay.NAMES_PORT)]))
         weather = _weather(forecast)
-        relay.Relay(authority, lambda: _port(cloud), weather)
+        ends = relay.Relay(authority, lambda: _port(cloud), weather)
         _cover(folder, authority)
-        home = _home(folder / "home", _keys(cloud, account))
+
+        def begin_session(*_: object) -> None:
+            write_keys(folder / HOME, _keys(cloud, account, session))
+
+        begin_session()
+        signal.signal(signal.SIGUSR1, lambda *_: ends.cut())
+        signal.signal(signal.SIGUSR2, begin_session)
         try:
-            return _run(words, environment(os.environ, home))
+            return _run(words, environment(os.environ, folder / HOME))
         finally:
             _write_records(folder, cloud, weather)
 
@@ -112,15 +120,16 @@ def _bind(source: str, target: str) -> None:
     syscalls.mount(source, target, flags=syscalls.MS_BIND)
 
 
-def _keys(cloud: LocalCloud, account: str) -> Keys:
+def _keys(cloud: LocalCloud, account: str, seconds: int) -> Keys:
     """What the account's holder would have in a file: long-term keys, or those of a session of the role that he works as."""
     holder = by_name(account).holder
     if not holder.role_arn:
         return cloud.ensure().target(GLOBAL_REGION).owner
-    return cloud.session_of(holder.role_arn, holder.user_id.partition(":")[2], SESSION_SECONDS)
+    return cloud.session_of(holder.role_arn, holder.user_id.partition(":")[2], seconds)
 
 
-def _home(home: Path, keys: Keys) -> Path:
+def write_keys(home: Path, keys: Keys) -> None:
+    """Into the credentials file of this home."""
     lines = {
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key,
@@ -128,7 +137,6 @@ def _home(home: Path, keys: Keys) -> Path:
     }
     text = "".join(f"{name} = {value}\n" for name, value in lines.items() if value)
     state.write_text(home / ".aws" / "credentials", f"[default]\n{text}", mode=0o600)
-    return home
 
 
 def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -139,7 +147,7 @@ def environment(given: Mapping[str, str], home: Path) -> dict[str, str]:
         for name, value in given.items()
         if not name.startswith(hidden) and not name.lower().endswith("_proxy")
     }
-    return {**kept, "HOME": str(home), "LAB_REHEARSAL": "1"}
+    return {**kept, "HOME": str(home), "LAB_REHEARSAL": str(os.getpid())}
 
 
 def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
@@ -150,7 +158,7 @@ def _run(words: Sequence[str], variables: Mapping[str, str]) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
+        sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5:]))
     except LabError as trouble:
         state.write_text(Path(sys.argv[1]) / REFUSED, f"{trouble.message}\n")
         sys.exit(UNAVAILABLE)

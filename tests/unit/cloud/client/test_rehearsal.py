@@ -13,7 +13,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of the stage a program that does as its last word says: `refuse`, or exit with that status."""
     program = tmp_path / "stage"
     program.write_text(
-        '#!/bin/sh\n[ "$7" = refuse ] && { echo "the kernel says no" > "$4/refused"; exit 69; }\nexit "$7"\n'
+        '#!/bin/sh\n[ "$8" = refuse ] && { echo "the kernel says no" > "$4/refused"; exit 69; }\nexit "$8"\n'
     )
     program.chmod(0o755)
     monkeypatch.setattr(rehearsal.sys, "executable", str(program))
