@@ -45,6 +45,8 @@ def test_right_keys_pass(live, table):
         ExpressionAttributeValues={":s": {"S": "processed"}},
     )  # fmt: skip
     assert dynamodb.get_item(TableName=table, Key=key)["Item"]["status"] == {"S": "processed"}
+    put = dynamodb.put_item(TableName=table, Item={"image_id": {"S": "2"}})
+    assert put["ResponseMetadata"]["HTTPHeaders"]["content-length"] == "2", "JSON without members is {}"
     old = dynamodb.put_item(TableName=table, Item=key, ReturnValues="ALL_OLD")
     assert old["Attributes"]["status"] == {"S": "processed"}
     dynamodb.delete_item(TableName=table, Key=key)

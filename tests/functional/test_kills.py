@@ -164,6 +164,7 @@ class Victim:
         stop.set()
         for thread in threads:
             thread.join()
+        assert eventually(lambda: self._live.local.running() is None)
         saved = self.saved_at()
         self._live.start_again()
         if within_window:

@@ -5,6 +5,7 @@ What belongs here: JSON, XML and forms as plain values. What does not: what they
 
 import json
 import re
+import zlib
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from xml.etree import ElementTree
 DEEPEST = 128
 #: fields of a form, letters of a field's name
 FIELDS, NAME = 20_000, 1024
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -27,6 +29,18 @@ def read_json(data: bytes) -> object:
         return json.loads(data)
     except ValueError as error:
         raise Unreadable("the body is no JSON") from error
+
+
+def unpack(data: bytes, most: int) -> bytes:
+    """What is packed in `data`, by gzip or deflate. Raises Unreadable for more bytes than `most`, or other data."""
+    reader = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        found = reader.decompress(data, most)
+    except zlib.error:
+        raise Unreadable("the body is not packed as its Content-Encoding says") from None
+    if not reader.eof or reader.unused_data:
+        raise Unreadable(f"the body is not one packed stream of at most {most >> 20} MB")
+    return found
 
 
 def _depth(data: bytes) -> int:

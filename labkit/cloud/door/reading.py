@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from labkit.cloud.door.buckets import region_of_host, to_path_style
 from labkit.cloud.door.credentials import Signature
-from labkit.cloud.door.documents import Unreadable, read_fields, read_json, read_xml
+from labkit.cloud.door.documents import Unreadable, read_fields, read_json, read_xml, unpack
 from labkit.cloud.door.forms import Form, read_form
 from labkit.cloud.door.routes import routes_of
 
@@ -65,8 +65,13 @@ class Body:
         self._environ = environ
         self._data: bytes | None = None
 
+    def plain(self) -> bytes:
+        """All of it, unpacked where a client has packed it. Raises Unreadable."""
+        encoding = str(self._environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower()
+        return unpack(self.read(), LONGEST) if encoding in ("gzip", "deflate") else self.read()
+
     def read(self) -> bytes:
-        """All of it."""
+        """All of it, as it was sent."""
         if self._data is None:
             source: _Input = self._environ["wsgi.input"]  # type: ignore[assignment]
             length = str(self._environ.get("CONTENT_LENGTH") or "0")
@@ -108,7 +113,8 @@ def is_form(environ: Environ) -> bool:
 def _read_json(environ: Environ, service: str, region: str, target: str, body: Body) -> Asked:
     if is_form(environ) or "Action" in _query(environ):
         raise Unreadable("X-Amz-Target and Action name two operations")
-    parameters = read_json(body.read() or b"{}")
+    data = body.plain() if service == "dynamodb" else body.read()
+    parameters = read_json(data or b"{}")
     if not isinstance(parameters, dict):
         raise Unreadable("the body is no JSON object")
     return Asked("json", service, target.rpartition(".")[2], region, parameters)

@@ -17,6 +17,8 @@ _KINDS = {
     "ValidationException": "com.amazon.coral.validate",
     "SerializationException": "com.amazon.coral.service",
 }
+#: operations whose answer has no body at all
+_SILENT = ("TagResource", "UntagResource")
 
 
 class DynamoApi:
@@ -29,7 +31,8 @@ class DynamoApi:
         """The answer to one request; what DynamoDB refuses is one too."""
         asked = source.asked
         try:
-            return _told(200, self._service.answer(asked.operation, asked.region, asked.parameters))
+            answer = self._service.answer(asked.operation, asked.region, asked.parameters)
+            return _told(200, None if asked.operation in _SILENT else answer)
         except DynamoError as error:
             kind = f"{_KINDS.get(error.code, 'com.amazonaws.dynamodb.v20120810')}#{error.code}"
             words = (
@@ -40,8 +43,8 @@ class DynamoApi:
             return _told(400, {"__type": kind, words: error.message, **error.members})
 
 
-def _told(status: int, answer: dict[str, Any]) -> Told:
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":")) if answer else ""
+def _told(status: int, answer: dict[str, Any] | None) -> Told:
+    text = "" if answer is None else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "surrogatepass")
     headers = [
         ("Content-Type", "application/x-amz-json-1.0"),

@@ -205,13 +205,14 @@ def _size(value: Value | None) -> Value | None:
 
 def check_bounds(what: str, low: Value, high: Value) -> None:
     """Raise DynamoError when two bounds are of different types or the wrong way round."""
-    shown = f"lower bound operand: AttributeValue: {_shown(low)}, upper bound operand: AttributeValue: {_shown(high)}"
+    shown = f"lower bound operand: {told(low)}, upper bound operand: {told(high)}"
     if kind_of(low) != kind_of(high):
         raise invalid(f"{what} requires same data type for lower and upper bounds; {shown}")
     if values.compare(high, low, operator.lt):
         raise invalid(f"{what} requires upper bound to be greater than or equal to lower bound; {shown}")
 
 
-def _shown(value: Value) -> str:
+def told(value: Value) -> str:
+    """A value as AWS's messages show it."""
     ((kind, content),) = value.items()
-    return f"{{{kind}:{content}}}"
+    return f"AttributeValue: {{{kind}:{content}}}"

@@ -17,6 +17,13 @@ class DynamoError(Exception):
         self.members = dict(members or {})
 
 
+class ItemError(DynamoError):
+    """An item or a key is not as its table wants it: alone a ValidationException, in a transaction a reason to cancel."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ValidationException", message)
+
+
 def invalid(message: str) -> DynamoError:
     """The request breaks a rule of its operation."""
     return DynamoError("ValidationException", message)

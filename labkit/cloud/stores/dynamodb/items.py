@@ -15,7 +15,7 @@ from labkit.cloud.stores.dynamodb.binding import Binding
 from labkit.cloud.stores.dynamodb.binding import Place as Path
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units, write_units
 from labkit.cloud.stores.dynamodb.conditions import Test, make_test
-from labkit.cloud.stores.dynamodb.errors import condition_failed, invalid, invalid_parameter
+from labkit.cloud.stores.dynamodb.errors import ItemError, condition_failed, invalid, invalid_parameter
 from labkit.cloud.stores.dynamodb.keys import Place
 from labkit.cloud.stores.dynamodb.paths import find
 from labkit.cloud.stores.dynamodb.projections import Projection, make_projection, pick, project
@@ -141,9 +141,9 @@ def read_update(table: Table, request: Mapping[str, Any]) -> Write:
 
 def _changing(table: Table, key: Item, update: Update) -> Change:
     def change(before: Item) -> dict[str, Value]:
-        after = update.change(before or key)
         if not before and not update.creates:
             return {}
+        after = update.change(before or key)
         check_keys(table, after)
         return after
 
@@ -167,7 +167,7 @@ def check_keys(table: Table, item: Item) -> None:
 def _bounded_size(item: Item, too_large: str) -> int:
     size = item_size(item)
     if size > ITEM_BYTES:
-        raise invalid(too_large)
+        raise ItemError(too_large)
     return size
 
 

@@ -133,10 +133,8 @@ def span_of(schema: KeySchema, tests: Sequence[KeyTest]) -> Span:
         if test.operator != "=":
             raise invalid(_NOT_SUPPORTED)
         _check_test(attribute, test)
-    if len(tests) > len(schema.attributes):
-        raise invalid(
-            "Conditions can be of length 1 or 2 only" if len(schema.attributes) < 3 else _NOT_SUPPORTED
-        )
+    if len(tests) > 2 and len(schema.attributes) < 3:
+        raise invalid("Conditions can be of length 1 or 2 only")
     ranged = [by_name[each.name] for each in schema.sort if each.name in by_name]
     for test in tests:
         if test.name not in schema.names:

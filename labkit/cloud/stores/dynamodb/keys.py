@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from labkit.cloud.stores.dynamodb.errors import invalid, invalid_parameter
+from labkit.cloud.stores.dynamodb.errors import ItemError
 from labkit.cloud.stores.dynamodb.values import Item, Value, decoded, kind_of
 
 MISMATCH = "The provided key element does not match the schema"
@@ -121,7 +121,7 @@ def check_key(schema: KeySchema, key: Any) -> None:
     if len(key) != len(schema.attributes) or any(
         each.name not in key or kind_of(key[each.name]) != each.kind for each in schema.attributes
     ):
-        raise invalid(MISMATCH)
+        raise ItemError(MISMATCH)
     for each in schema.attributes:
         _check_size(each, key[each.name])
 
@@ -130,10 +130,10 @@ def check_item_key(schema: KeySchema, item: Item) -> None:
     """Raise DynamoError unless the item has this key."""
     for each in schema.attributes:
         if each.name not in item:
-            raise invalid_parameter(f"Missing the key {each.name} in the item")
+            raise _wrong(f"Missing the key {each.name} in the item")
         kind = kind_of(item[each.name])
         if kind != each.kind:
-            raise invalid_parameter(f"Type mismatch for key {each.name} expected: {each.kind} actual: {kind}")
+            raise _wrong(f"Type mismatch for key {each.name} expected: {each.kind} actual: {kind}")
         _check_size(each, item[each.name])
 
 
@@ -145,12 +145,12 @@ def check_index_key(schema: KeySchema, index: str, item: Item) -> None:
             continue
         kind = kind_of(value)
         if kind != each.kind:
-            raise invalid_parameter(
+            raise _wrong(
                 f"Type mismatch for Index Key {each.name} Expected: {each.kind} Actual: {kind} IndexName: {index}"
             )
         if kind in _EMPTY_KINDS and not value[kind]:
             words = _EMPTY_IN_INDEX.format(kind=_EMPTY_KINDS[kind], index=index, name=each.name)
-            raise invalid(words)
+            raise ItemError(words)
         _check_limit(each, value)
 
 
@@ -160,11 +160,15 @@ _EMPTY_KINDS = {"S": "string", "B": "binary"}
 def _check_size(attribute: KeyAttribute, value: Value) -> None:
     kind = kind_of(value)
     if kind in _EMPTY_KINDS and not value[kind]:
-        raise invalid(_EMPTY.format(kind=_EMPTY_KINDS[kind], name=attribute.name))
+        raise ItemError(_EMPTY.format(kind=_EMPTY_KINDS[kind], name=attribute.name))
     _check_limit(attribute, value)
 
 
 def _check_limit(attribute: KeyAttribute, value: Value) -> None:
     limit, words = _LIMITS[attribute.role]
     if len(sortable(value)) > limit:
-        raise invalid_parameter(words)
+        raise _wrong(words)
+
+
+def _wrong(words: str) -> ItemError:
+    return ItemError(f"One or more parameter values were invalid: {words}")

@@ -13,7 +13,7 @@ from typing import Any
 from labkit.cloud.stores.dynamodb import keys, legacy
 from labkit.cloud.stores.dynamodb.binding import Binding
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units
-from labkit.cloud.stores.dynamodb.conditions import Test, make_test
+from labkit.cloud.stores.dynamodb.conditions import Test, make_test, told
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, invalid_parameter
 from labkit.cloud.stores.dynamodb.items import check_styles, read_names
 from labkit.cloud.stores.dynamodb.key_conditions import KeyTest, Span, read_expression, read_legacy, span_of
@@ -250,6 +250,9 @@ def _check_start_in(span: Span, page: Page, request: Mapping[str, Any]) -> None:
     """Raise DynamoError when the start key lies in another partition, or beside the conditions on the sort key."""
     if page.start is None:
         return
+    if page.view.index is None and not page.view.key.sort:
+        key = ", ".join(f"{name}={told(value)}" for name, value in request["ExclusiveStartKey"].items())
+        raise invalid(f"The provided exclusive start key is invalid: ExclusiveStartKey: {{{key}}}")
     entry = page.start.entry
     if entry.partition != span.partition:
         raise invalid("The provided starting key is outside query boundaries based on provided conditions")

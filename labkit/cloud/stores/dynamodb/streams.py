@@ -123,6 +123,9 @@ class Streams:
         """ListStreams."""
         name, start = request.get("TableName"), request.get("ExclusiveStartStreamArn", "")
         limit = request.get("Limit", _PAGE)
+        _check_limit(limit, _PAGE)
+        if start:
+            _check_arn(start)
         found = [
             each["described"]
             for each in self._storage.streams()
@@ -150,8 +153,7 @@ class Streams:
     def _find(self, arn: str) -> dict[str, Any]:
         known = self._storage.stream(arn)
         if known is None:
-            if not arn.startswith("arn:") or "/stream/" not in arn:
-                raise invalid(f"Invalid StreamArn: {arn}")
+            _check_arn(arn)
             raise not_found(f"Requested resource not found: Stream: {arn} not found")
         return known
 
@@ -177,16 +179,25 @@ class Streams:
         arn, behind = _read_iterator(request["ShardIterator"])
         known = self._find(arn)
         limit = request.get("Limit", _RECORDS)
-        if limit > _RECORDS:
-            raise invalid(
-                f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
-                f"Member must have value less than or equal to {_RECORDS}"
-            )
+        _check_limit(limit, _RECORDS)
         found = self._storage.changes(arn, behind, limit)
         answer: Answer = {"Records": [record for _, record in found]}
         if known["last"] is None or len(found) == limit:
             answer["NextShardIterator"] = _iterator(arn, found[-1][0] if found else behind)
         return answer
+
+
+def _check_limit(limit: int, most: int) -> None:
+    if limit > most:
+        raise invalid(
+            f"1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {most}"
+        )
+
+
+def _check_arn(arn: str) -> None:
+    if not arn.startswith("arn:") or "/stream/" not in arn:
+        raise invalid(f"Invalid StreamArn: {arn}")
 
 
 def _check_filter(wanted: Mapping[str, Any]) -> None:

@@ -39,6 +39,13 @@ PREDICATES = {
 }
 VALUES = {"size": 1}
 UPDATES = {"if_not_exists": 2, "list_append": 2}
+#: which functions may be an operand of a function
+_INSIDE = {
+    "begins_with": VALUES,
+    "contains": VALUES,
+    "if_not_exists": UPDATES,
+    "list_append": {"if_not_exists": 2},
+}
 
 
 Tree = TypeVar("Tree")
@@ -268,7 +275,7 @@ class _Parser:
         if len(operands) != known[name]:
             words = "Incorrect number of operands for operator or function; operator or function:"
             raise self.error(f"{words} {name}, number of operands: {len(operands)}")
-        inner = UPDATES if updating else VALUES if name in ("begins_with", "contains") else {}
+        inner = _INSIDE.get(name, {})
         for each in operands:
             if isinstance(each, Call) and each.function not in inner:
                 raise self._misused(each.function)

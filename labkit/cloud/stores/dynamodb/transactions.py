@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit.cloud.stores.dynamodb.batches import FindTable, collections
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units
-from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid
+from labkit.cloud.stores.dynamodb.errors import DynamoError, ItemError, invalid
 from labkit.cloud.stores.dynamodb.items import (
     Write,
     carry_out,
@@ -32,6 +32,7 @@ from labkit.cloud.stores.dynamodb.storage import Storage
 
 _BYTES = 4 * 1024 * 1024
 _TOKEN_SECONDS = 600
+_NO_REASON = {"Code": "None"}
 _READERS = {"Put": read_put, "Update": read_update, "Delete": read_delete, "ConditionCheck": read_delete}
 
 
@@ -90,7 +91,7 @@ def transact_write_items(
 ) -> dict[str, Any]:
     """TransactWriteItems: every action, or none."""
     token = request.get("ClientRequestToken")
-    writes = [_read(find_table, each) for each in request["TransactItems"]]
+    writes = _read_all(find_table, request["TransactItems"])
     _check_distinct(writes)
     usage = Usage(request)
     if not (token and tokens.is_repeated(token, request)):
@@ -104,6 +105,22 @@ def transact_write_items(
             by_table.setdefault(write.table.name, []).append(write)
         answer |= collections(by_table)
     return answer | usage.of_many()
+
+
+def _read_all(find_table: FindTable, actions: Sequence[Mapping[str, Any]]) -> list[tuple[str, Write]]:
+    """All writes. Raises DynamoError; the first item or key that does not fit its table cancels all, the rest is unread."""
+    writes: list[tuple[str, Write]] = []
+    reasons: list[dict[str, Any]] = []
+    for action in actions:
+        reasons.append(_NO_REASON)
+        try:
+            writes.append(_read(find_table, action))
+        except ItemError as error:
+            if len(writes) + 1 == len(reasons):
+                reasons[-1] = _reason(error)
+    if len(writes) < len(reasons):
+        raise _cancelled(reasons)
+    return writes
 
 
 def _read(find_table: FindTable, action: Mapping[str, Any]) -> tuple[str, Write]:
@@ -129,13 +146,14 @@ def _check_distinct(writes: Sequence[tuple[str, Write]]) -> None:
 def _carry_out(storage: Storage, writes: Sequence[tuple[str, Write]], usage: Usage) -> None:
     with storage.transaction():
         reasons = [_try(storage, name, write, usage) for name, write in writes]
-        if any(reason["Code"] != "None" for reason in reasons):
-            codes = ", ".join(reason["Code"] for reason in reasons)
-            raise DynamoError(
-                "TransactionCanceledException",
-                f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]",
-                {"CancellationReasons": reasons},
-            )
+        if any(reason is not _NO_REASON for reason in reasons):
+            raise _cancelled(reasons)
+
+
+def _cancelled(reasons: Sequence[Mapping[str, Any]]) -> DynamoError:
+    codes = ", ".join(reason["Code"] for reason in reasons)
+    words = f"Transaction cancelled, please refer cancellation reasons for specific reasons [{codes}]"
+    return DynamoError("TransactionCanceledException", words, {"CancellationReasons": reasons})
 
 
 def _try(storage: Storage, name: str, write: Write, usage: Usage) -> dict[str, Any]:
@@ -146,6 +164,10 @@ def _try(storage: Storage, name: str, write: Write, usage: Usage) -> dict[str, A
         else:
             carry_out(storage, write, usage, times=2)
     except DynamoError as error:
-        code = error.code.removesuffix("Exception").replace("Validation", "ValidationError")
-        return {"Code": code, "Message": error.message, **error.members}
-    return {"Code": "None"}
+        return _reason(error)
+    return _NO_REASON
+
+
+def _reason(error: DynamoError) -> dict[str, Any]:
+    code = error.code.removesuffix("Exception").replace("Validation", "ValidationError")
+    return {"Code": code, "Message": error.message, **error.members}

@@ -1,6 +1,9 @@
 """Requests of each protocol, read as calls."""
 
+import gzip
 import io
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -138,6 +141,17 @@ def test_json() -> None:
     """DynamoDB: "DynamoDB low-level API"."""
     asked = read("dynamodb", body=b'{"TableName": "t"}', X_Amz_Target="DynamoDB_20120810.PutItem")
     assert asked == Asked("json", "dynamodb", "PutItem", "ap-south-1", {"TableName": "t"})
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_packed_json_is_unpacked_within_bounds(encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    """AWS SDKs reference guide, "Request compression"; who answers finds the body as it was sent."""
+    target, packed = "DynamoDB_20120810.PutItem", pack(b'{"TableName": "t"}')
+    asked = read("dynamodb", body=packed, X_Amz_Target=target, Content_Encoding=encoding)
+    assert asked.parameters == {"TableName": "t"}
+    for wrong in (b"", b"{}", packed[:-1], packed + b"x", pack(b"{}" + b" " * (17 << 20))):
+        with pytest.raises(Unreadable):
+            read("dynamodb", body=wrong, X_Amz_Target=target, Content_Encoding=encoding)
 
 
 @pytest.mark.parametrize(("service", "wire"), [("iam", "query"), ("ec2", "ec2")])

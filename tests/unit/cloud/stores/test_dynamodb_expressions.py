@@ -156,6 +156,8 @@ def test_updates_change_what_they_name_all_at_once(table, expression, values, ch
          "paths; path one: [n], path two: [n]"),
         ("SET x.y = :v, x[1] = :v", "Two document paths conflict with each other"),
         ("SET n = size(t)", "The function is not allowed in an update expression; function: size"),
+        ("SET x = list_append(list_append(t, t), t)",
+         "The function is not allowed to be used this way in an expression; function: list_append"),
         ("ADD n = :v", 'Syntax error; token: "="'),
         ("SET n = :v + t.", "Syntax error"),
     ],

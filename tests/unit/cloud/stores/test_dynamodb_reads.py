@@ -179,6 +179,7 @@ def test_a_new_index_is_filled_from_what_is_there(ask):
         ({"KeyConditionExpression": "p = :a", "ExclusiveStartKey": {"p": {"S": "a"}}},
          "The provided starting key is invalid: The provided key element does not match the schema"),
         ({"KeyConditionExpression": "p = :a", "Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or"),
+        ({"KeyConditionExpression": "p = :a AND s = :a AND t = :a"}, "Conditions can be of length 1 or 2 only"),
         ({}, "ExpressionAttributeValues can only be specified when using expressions: KeyConditionExpression is null"),
     ],
 )  # fmt: skip
@@ -186,6 +187,20 @@ def test_a_query_that_dynamodb_refuses_is_refused_in_its_words(ask, refusal, req
     make_table(ask)
     refused = refusal("Query", TableName="table", ExpressionAttributeValues={":a": {"S": "a"}}, **request_)
     assert refused.startswith(f"ValidationException: {words}")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"KeyConditionExpression": "p = :a AND s = :a"}, "Query key condition not supported"),
+        ({"KeyConditionExpression": "p = :a", "ExclusiveStartKey": {"p": {"S": "a"}}},
+         "The provided exclusive start key is invalid: ExclusiveStartKey: {p=AttributeValue: {S:a}}"),
+    ],
+)  # fmt: skip
+def test_a_table_without_a_sort_key_has_neither_ranges_nor_pages(ask, refusal, request_, words):
+    make_simple_table(ask)
+    refused = refusal("Query", TableName="simple", ExpressionAttributeValues={":a": {"S": "a"}}, **request_)
+    assert refused == f"ValidationException: {words}"
 
 
 def test_capacity_is_counted_by_size_and_consistency(ask):

@@ -65,7 +65,8 @@ def test_a_condition_that_fails_writes_nothing_and_shows_the_item_when_asked(ask
 
 def test_an_update_with_a_key_alone_makes_the_item_and_one_that_only_removes_does_not(ask):
     make_simple_table(ask)
-    ask("UpdateItem", TableName="simple", Key=KEY, UpdateExpression="REMOVE a")
+    for expression in ("REMOVE a", "REMOVE a.b, c[0]"):
+        ask("UpdateItem", TableName="simple", Key=KEY, UpdateExpression=expression)
     assert "Item" not in ask("GetItem", TableName="simple", Key=KEY)
     ask("UpdateItem", TableName="simple", Key=KEY)
     assert ask("GetItem", TableName="simple", Key=KEY)["Item"] == KEY
@@ -125,6 +126,28 @@ def test_a_transaction_is_done_whole_or_not_at_all_and_says_why(ask):
     assert ask("Scan", TableName="simple")["Count"] == 1
 
 
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"Put": {"TableName": "simple", "Item": {"p": {"N": "1"}}}},
+        {"Put": {"TableName": "simple", "Item": {"id": {"S": "x"}}}},
+        {"Put": {"TableName": "simple", "Item": {**KEY, "a": {"S": "x" * 409_600}}}},
+        {"Delete": {"TableName": "simple", "Key": {"id": {"S": "x"}}}},
+    ],
+    ids=["type", "missing", "large", "key"],
+)
+def test_the_first_item_that_its_table_can_not_hold_cancels_a_transaction(ask, action):
+    make_simple_table(ask)
+    fine = {"Put": {"TableName": "simple", "Item": {"p": {"S": "new"}}}}
+    with pytest.raises(DynamoError) as refused:
+        ask("TransactWriteItems", TransactItems=[fine, action, action])
+    reasons = refused.value.members["CancellationReasons"]
+    assert [each["Code"] for each in reasons] == ["None", "ValidationError", "None"]
+    assert [sorted(each) for each in reasons] == [["Code"], ["Code", "Message"], ["Code"]]
+    assert refused.value.message.endswith("[None, ValidationError, None]")
+    assert ask("Scan", TableName="simple")["Count"] == 0
+
+
 def test_a_transaction_sent_again_with_its_token_is_done_once(ask, refusal):
     make_simple_table(ask)
     add = {
@@ -154,6 +177,12 @@ def test_a_stream_tells_each_change_once_and_no_change_not_at_all(ask):
     assert [each["eventName"] for each in found["Records"]] == ["INSERT", "MODIFY", "REMOVE"]
     assert found["Records"][1]["dynamodb"]["OldImage"]["n"] == {"N": "1"}
     assert ask("GetRecords", ShardIterator=found["NextShardIterator"])["Records"] == []
+
+
+@pytest.mark.parametrize("wrong", [{"Limit": 101}, {"ExclusiveStartStreamArn": "x" * 40}])
+def test_streams_are_listed_within_awss_bounds(ask, refusal, wrong):
+    assert ask("ListStreams", Limit=100) == {"Streams": []}
+    assert refusal("ListStreams", **wrong).startswith("ValidationException: ")
 
 
 def test_items_whose_time_has_come_are_deleted():
