@@ -45,6 +45,24 @@ def test_the_log_group_makes_itself_and_keeps_everything(live: Any, aids: Any) -
     assert "retentionInDays" not in group
 
 
+def test_the_answers_request_id_is_the_one_in_the_log(live: Any, aids: Any) -> None:
+    """AWS Lambda API reference, Invoke: x-amzn-RequestId is what START, END and REPORT of this call say."""
+    name = live.function(HELLO, Role=live.role(LOGS))
+    answer = live.lambda_.invoke(FunctionName=name, Payload=b"1")
+    request_id = answer["ResponseMetadata"]["RequestId"]
+
+    def lines() -> Any:
+        found = live.logs.filter_log_events(
+            logGroupName=f"/aws/lambda/{name}", filterPattern=f'"{request_id}"'
+        )
+        return [event["message"].partition(" ")[0] for event in found["events"]]
+
+    aids.eventually(
+        lambda: live.logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    )
+    assert aids.eventually(lines) == ["START", "END", "REPORT"]
+
+
 def test_without_the_right_to_write_there_are_no_logs(live: Any) -> None:
     """AWS Lambda, "Lambda execution role": without logs:PutLogEvents nothing is written, nothing fails."""
     name = live.function(HELLO, Role=live.role({"Effect": "Allow", "Action": "s3:*", "Resource": "*"}))

@@ -176,6 +176,6 @@ def test_unix_sockets_have_short_paths_where_temporary_folders_are_deep() -> Non
     """macOS: 104 bytes with the zero; its TMPDIR alone is 49."""
     deep = "/var/folders/zz/zyxvpxvq6csfxvn_n0000000000000/T/"
     assert len((deep + "lab-abcdefgh/fds").encode()) < 104
-    text = (PACKAGE / "cloud" / "client" / "lifecycle.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "cloud" / "client" / "control_client.py").read_text(encoding="utf-8")
     assert 'TemporaryDirectory(prefix="lab-")' in text
     assert 'f"{folder}/fds"' in text

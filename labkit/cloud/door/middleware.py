@@ -52,6 +52,8 @@ _DECODE = ("sts", "DecodeAuthorizationMessage")
 _OF_BODIES = ("content-length", "x-amz-crc32")
 #: where the XML protocols tell a request's id again: moto's templates have one and the same for all requests
 _ID_INSIDE = re.compile(rb"(?i)(<requestid>)[^<]*(</requestid>)")
+#: ids as AWS writes them: S3's, and everybody else's
+_ID = re.compile(r"[0-9A-Z]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id")
 #: raised where the rest of a body does not come as it was said to: the connection answers, or ends
 _OF_THE_CONNECTION = (BadRequest, Disconnected)
@@ -185,7 +187,7 @@ class Door:
             self._fault(asked, caller, f"answered {answer.status[:3]}")
         if answer.status.startswith("404") and asked.service == "s3":
             self._authority.check_listing(source)
-        headers = _with_request_id(answer.headers, asked, request_id, ours=asked.service in self._stores)
+        headers = _with_request_id(answer.headers, asked, request_id)
         if page is not None and answer.status.startswith("2"):
             body = pages.cut(asked, page, b"".join(parts))
             parts, headers = [body], _of_another_body(headers)
@@ -309,14 +311,12 @@ def _prepare(environ: Environ, asked: Asked, signature: Signature | None) -> Non
     environ.pop(UNDERSCORED, None)
 
 
-def _with_request_id(
-    headers: list[tuple[str, str]], asked: Asked, request_id: str, *, ours: bool
-) -> list[tuple[str, str]]:
-    """Of the ids in moto's headers some are no ids of AWS's form; what our own stores answer has its own."""
-    if ours and any(name.lower() in _REQUEST_IDS for name, _ in headers):
-        return headers
+def _with_request_id(headers: list[tuple[str, str]], asked: Asked, request_id: str) -> list[tuple[str, str]]:
+    """An answer that has an id of AWS's form keeps it: a function's log knows it; moto's own have another."""
     name = "x-amz-request-id" if asked.service == "s3" else "x-amzn-RequestId"
-    return [*(each for each in headers if each[0].lower() not in _REQUEST_IDS), (name, request_id)]
+    ids = [value for key, value in headers if key.lower() in _REQUEST_IDS and _ID.fullmatch(value)]
+    rest = [each for each in headers if each[0].lower() not in _REQUEST_IDS]
+    return [*rest, (name, ids[0] if ids else request_id)]
 
 
 def _of_another_body(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
