@@ -1,6 +1,10 @@
 """DynamoDB as a client meets it, through the door. What it does in detail: tests/unit/cloud/stores."""
 
+import json
+import zlib
+
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 
 MISMATCH = "ValidationException: The provided key element does not match the schema"
@@ -97,3 +101,35 @@ def test_partiql_is_refused_by_name(live, aids):
         "UnsupportedOperation",
         "The local cloud does not emulate ExecuteStatement of DynamoDB.",
     )
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packing"),
+    [
+        ("", None),
+        ("identity", None),
+        ("br", None),
+        ("gzip;q=0", None),
+        ("gzip, deflate", "gzip"),
+        ("deflate", "deflate"),
+        ("*", "gzip"),
+    ],
+)
+def test_long_answers_are_packed_where_the_caller_takes_it(live, table, accepted, packing):
+    """RFC 9110, 12.5.3; DynamoDB packs answers of more than 4 KB, and says who it is by `Server`."""
+    live.dynamodb.put_item(TableName=table, Item={"image_id": {"S": "long"}, "text": {"S": "x" * 5000}})
+    body = json.dumps({"TableName": table, "Key": {"image_id": {"S": "long"}}}).encode()
+    asked = {
+        "X-Amz-Target": "DynamoDB_20120810.GetItem",
+        "Content-Type": "application/x-amz-json-1.0",
+        "Accept-Encoding": accepted,
+    }
+    headers = live.signed("dynamodb", "POST", "/", body, asked)
+    answer = urllib3.request(
+        "POST", live.clients.target.endpoint_url, body=body, headers=headers, decode_content=False
+    )
+    assert answer.headers.get("Content-Encoding") == packing
+    assert answer.headers["Server"] == "Server"
+    assert answer.headers["x-amz-crc32"] == str(zlib.crc32(answer.data))
+    data = zlib.decompress(answer.data, 32 + zlib.MAX_WBITS) if packing else answer.data
+    assert json.loads(data)["Item"]["text"] == {"S": "x" * 5000}

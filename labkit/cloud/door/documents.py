@@ -14,11 +14,21 @@ DEEPEST = 128
 #: fields of a form, letters of a field's name
 FIELDS, NAME = 20_000, 1024
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+_GZIP = b"\x1f\x8b"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 class Unreadable(Exception):
-    """The request can't be read as one call; the text says why."""
+    """The request can't be read as one call; the text says why. `status` is the answer's."""
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def too_long(most: int) -> Unreadable:
+    """The body has more than `most` bytes."""
+    return Unreadable(f"the body is longer than {most >> 20} MB", 413)
 
 
 def read_json(data: bytes) -> object:
@@ -27,20 +37,35 @@ def read_json(data: bytes) -> object:
         raise Unreadable("the body is nested too deeply")
     try:
         return json.loads(data)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"the body is no JSON: {error.msg} at {error.pos}") from error
     except ValueError as error:
         raise Unreadable("the body is no JSON") from error
 
 
 def unpack(data: bytes, most: int) -> bytes:
-    """What is packed in `data`, by gzip or deflate. Raises Unreadable for more bytes than `most`, or other data."""
-    reader = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        found = reader.decompress(data, most)
-    except zlib.error:
-        raise Unreadable("the body is not packed as its Content-Encoding says") from None
-    if not reader.eof or reader.unused_data:
-        raise Unreadable(f"the body is not one packed stream of at most {most >> 20} MB")
-    return found
+    """What is packed in `data`, by gzip (members one after another) or deflate.
+
+    Raises Unreadable for more bytes than `most`, or other data.
+    """
+    found = b""
+    while True:
+        reader = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            found += reader.decompress(data, most + 1 - len(found))
+        except zlib.error:
+            raise _not_packed() from None
+        if len(found) > most:
+            raise too_long(most)
+        if not reader.eof or (reader.unused_data and not data.startswith(_GZIP)):
+            raise _not_packed()
+        if not reader.unused_data:
+            return found
+        data = reader.unused_data
+
+
+def _not_packed() -> Unreadable:
+    return Unreadable("the body is not packed as its Content-Encoding says")
 
 
 def _depth(data: bytes) -> int:

@@ -339,7 +339,7 @@ def _unreadable(
     elif routes and routes.protocol == "rest-json":
         wire = "rest-json"
     code = "SerializationException" if wire in ("json", "rest-json") else "InvalidAction"
-    refused = Refused(400, code, str(error))
+    refused = Refused(error.status, code, str(error))
     if service and service not in emulated.services():
         refused = emulated.unknown_service(service)
         if wire == "query" and not is_form(environ):

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from labkit.cloud.door.buckets import region_of_host, to_path_style
 from labkit.cloud.door.credentials import Signature
-from labkit.cloud.door.documents import Unreadable, read_fields, read_json, read_xml, unpack
+from labkit.cloud.door.documents import Unreadable, read_fields, read_json, read_xml, too_long, unpack
 from labkit.cloud.door.forms import Form, read_form
 from labkit.cloud.door.routes import routes_of
 
@@ -68,7 +68,11 @@ class Body:
     def plain(self) -> bytes:
         """All of it, unpacked where a client has packed it. Raises Unreadable."""
         encoding = str(self._environ.get("HTTP_CONTENT_ENCODING", "")).strip().lower()
-        return unpack(self.read(), LONGEST) if encoding in ("gzip", "deflate") else self.read()
+        if encoding in ("", "identity"):
+            return self.read()
+        if encoding not in ("gzip", "deflate"):
+            raise Unreadable("Content-Encoding is none of gzip and deflate")
+        return unpack(self.read(), LONGEST)
 
     def read(self) -> bytes:
         """All of it, as it was sent."""
@@ -92,7 +96,7 @@ def read_call(environ: Environ, signature: Signature | None, body: Body) -> Aske
         return _read_s3(environ, region, body)
     length = str(environ.get("CONTENT_LENGTH") or "0")
     if service != "lambda" and (len(length) > 9 or int(length) > LONGEST):
-        raise Unreadable(f"the body is longer than {LONGEST >> 20} MB")
+        raise too_long(LONGEST)
     cbor = _CBOR_PATH(str(environ.get("PATH_INFO", "")))
     if cbor and environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         return Asked("cbor", service, cbor[1], region)

@@ -4,9 +4,14 @@ What belongs here: answers and errors as the protocol writes them (Smithy: "AWS 
 what the operations do (dynamodb).
 """
 
+import functools
+import gzip
 import json
 import zlib
 from typing import Any
+
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.middleware import Told
@@ -19,6 +24,9 @@ _KINDS = {
 }
 #: operations whose answer has no body at all
 _SILENT = ("TagResource", "UntagResource")
+#: what answers can be packed by, and how many bytes are not worth it
+_PACKINGS = {"gzip": functools.partial(gzip.compress, mtime=0), "deflate": zlib.compress}
+_SHORT = 4096
 
 
 class DynamoApi:
@@ -32,7 +40,7 @@ class DynamoApi:
         asked = source.asked
         try:
             answer = self._service.answer(asked.operation, asked.region, asked.parameters)
-            return _told(200, None if asked.operation in _SILENT else answer)
+            return _told(200, None if asked.operation in _SILENT else answer, _packing(source))
         except DynamoError as error:
             kind = f"{_KINDS.get(error.code, 'com.amazonaws.dynamodb.v20120810')}#{error.code}"
             words = (
@@ -40,15 +48,23 @@ class DynamoApi:
                 if error.code in ("SerializationException", "TransactionCanceledException")
                 else "message"
             )
-            return _told(400, {"__type": kind, words: error.message, **error.members})
+            return _told(400, {"__type": kind, words: error.message, **error.members}, "")
 
 
-def _told(status: int, answer: dict[str, Any] | None) -> Told:
+def _packing(source: Source) -> str:
+    """How a long answer is packed: gzip or deflate, what the request takes first, "" for not at all."""
+    accepted = str(source.environ.get("HTTP_ACCEPT_ENCODING", ""))
+    if not accepted:
+        return ""
+    return parse_accept_header(accepted, Accept).best_match(_PACKINGS, "")
+
+
+def _told(status: int, answer: dict[str, Any] | None, packing: str) -> Told:
     text = "" if answer is None else json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
     body = text.encode("utf-8", "surrogatepass")
-    headers = [
-        ("Content-Type", "application/x-amz-json-1.0"),
-        ("Content-Length", str(len(body))),
-        ("x-amz-crc32", str(zlib.crc32(body))),
-    ]
+    headers = [("Server", "Server"), ("Content-Type", "application/x-amz-json-1.0")]
+    if packing and len(body) > _SHORT:
+        headers.append(("Content-Encoding", packing))
+        body = _PACKINGS[packing](body)
+    headers += [("Content-Length", str(len(body))), ("x-amz-crc32", str(zlib.crc32(body)))]
     return Told("200 OK" if status == 200 else "400 Bad Request", headers, [body])

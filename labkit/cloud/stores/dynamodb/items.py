@@ -15,7 +15,7 @@ from labkit.cloud.stores.dynamodb.binding import Binding
 from labkit.cloud.stores.dynamodb.binding import Place as Path
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units, write_units
 from labkit.cloud.stores.dynamodb.conditions import Test, make_test
-from labkit.cloud.stores.dynamodb.errors import ItemError, condition_failed, invalid, invalid_parameter
+from labkit.cloud.stores.dynamodb.errors import ItemError, condition_failed, invalid
 from labkit.cloud.stores.dynamodb.keys import Place
 from labkit.cloud.stores.dynamodb.paths import find
 from labkit.cloud.stores.dynamodb.projections import Projection, make_projection, pick, project
@@ -97,8 +97,7 @@ def check_styles(request: Mapping[str, Any], placeholders_for: tuple[str, ...]) 
 def read_put(table: Table, request: Mapping[str, Any]) -> Write:
     """What a PutItem, or a Put of a transaction or batch, means. Raises DynamoError."""
     item = normal_item(request["Item"])
-    if "" in item:
-        raise invalid_parameter("Empty attribute name")
+    legacy.check_names(item)
     binding = Binding(request)
     test = _condition(request, binding)
     binding.check_all_used()
@@ -268,6 +267,7 @@ def read_names(request: Mapping[str, Any]) -> Projection | None:
     names = request.get("AttributesToGet")
     if names is None:
         return None
+    legacy.check_names(names)
     if len(set(names)) != len(names):
         raise invalid(
             "One or more parameter values were invalid: Duplicate value in attribute name: "

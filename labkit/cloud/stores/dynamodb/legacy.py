@@ -6,7 +6,7 @@ AWS: developer guide, "Legacy conditional parameters".
 """
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from labkit.cloud.stores.dynamodb import values
@@ -24,6 +24,12 @@ _COUNTS = {
     "NULL": (0, 0), "CONTAINS": (1, 1), "NOT_CONTAINS": (1, 1), "BEGINS_WITH": (1, 1), "IN": (1, 10**6),
     "BETWEEN": (2, 2),
 }  # fmt: skip
+
+
+def check_names(names: Collection[str]) -> None:
+    """Whether each is the name of an attribute. Raises DynamoError."""
+    if "" in names:
+        raise invalid_parameter("Empty attribute name")
 
 
 def check_together(conditions: Mapping[str, Any] | None, together: str | None) -> None:
@@ -78,6 +84,7 @@ def _check_between(low: Value, high: Value) -> None:
 
 def make_filter(conditions: Mapping[str, Mapping[str, Any]], together: str | None) -> Test:
     """The test that conditions in normal form mean together; `together` is AND or OR."""
+    check_names(conditions)
     tests = [
         _test(name, each["ComparisonOperator"], each["AttributeValueList"])
         for name, each in conditions.items()
@@ -152,6 +159,7 @@ def _exists(name: str, each: Mapping[str, Any]) -> dict[str, Any]:
 
 def make_update(updates: Mapping[str, Any], key: KeySchema) -> Update:
     """The update that AttributeUpdates mean. Raises DynamoError."""
+    check_names(updates)
     changes = [((name,), _change_of(name, each, key)) for name, each in updates.items()]
     creates = not updates or any(each.get("Action", "PUT") != "DELETE" for each in updates.values())
     return Update(lambda item: apply(item, changes), tuple(place for place, _ in changes), creates)

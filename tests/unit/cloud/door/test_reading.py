@@ -149,9 +149,27 @@ def test_packed_json_is_unpacked_within_bounds(encoding: str, pack: Callable[[by
     target, packed = "DynamoDB_20120810.PutItem", pack(b'{"TableName": "t"}')
     asked = read("dynamodb", body=packed, X_Amz_Target=target, Content_Encoding=encoding)
     assert asked.parameters == {"TableName": "t"}
-    for wrong in (b"", b"{}", packed[:-1], packed + b"x", pack(b"{}" + b" " * (17 << 20))):
-        with pytest.raises(Unreadable):
+    for wrong in (b"", b"{}", packed[:-1], packed + b"x"):
+        with pytest.raises(Unreadable, match="not packed as its Content-Encoding says"):
             read("dynamodb", body=wrong, X_Amz_Target=target, Content_Encoding=encoding)
+    with pytest.raises(Unreadable, match="longer than 16 MB") as refused:
+        read("dynamodb", body=pack(b"{}" + b" " * (17 << 20)), X_Amz_Target=target, Content_Encoding=encoding)
+    assert refused.value.status == 413
+
+
+def test_gzip_may_come_in_members_and_no_other_packing_is_taken() -> None:
+    """RFC 1952, 2.2: a file consists of a series of members; DynamoDB takes gzip and deflate."""
+    target, packed = "DynamoDB_20120810.PutItem", gzip.compress(b'{"TableName"') + gzip.compress(b': "t"}')
+    asked = read("dynamodb", body=packed, X_Amz_Target=target, Content_Encoding="gzip")
+    assert asked.parameters == {"TableName": "t"}
+    with pytest.raises(Unreadable, match="none of gzip and deflate"):
+        read("dynamodb", body=b"{}", X_Amz_Target=target, Content_Encoding="br")
+
+
+def test_broken_json_is_told_with_its_place() -> None:
+    """DynamoDB: SerializationException; where, we say ourselves."""
+    with pytest.raises(Unreadable, match=r"at 1$"):
+        read("dynamodb", body=b"{broken", X_Amz_Target="DynamoDB_20120810.PutItem")
 
 
 @pytest.mark.parametrize(("service", "wire"), [("iam", "query"), ("ec2", "ec2")])

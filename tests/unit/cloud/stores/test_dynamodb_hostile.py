@@ -157,3 +157,19 @@ def test_readers_and_writers_beside_each_other_lose_nothing(service):
     assert not trouble
     found = service.answer("Scan", REGION, {"TableName": "simple"})["Items"]
     assert sum(int(item["n"]["N"]) for item in found if item["p"]["S"].startswith("counter-")) == 360
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_"),
+    [
+        ("PutItem", {"Item": {"p": {"S": "a"}, "": {"N": "1"}}}),
+        ("GetItem", {"Key": {"p": {"S": "a"}}, "AttributesToGet": [""]}),
+        ("UpdateItem", {"Key": {"p": {"S": "a"}}, "AttributeUpdates": {"": {"Value": {"N": "1"}}}}),
+        ("DeleteItem", {"Key": {"p": {"S": "a"}}, "Expected": {"": {"Exists": False}}}),
+        ("Scan", {"ScanFilter": {"": {"ComparisonOperator": "NULL"}}}),
+    ],
+)
+def test_no_attribute_is_without_a_name(ask, refusal, operation, request_):
+    """Developer guide, "Naming rules": attribute names must be at least one character long."""
+    make_simple_table(ask)
+    assert refusal(operation, TableName="simple", **request_).endswith("Empty attribute name")
