@@ -8,6 +8,7 @@ import functools
 import gzip
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from werkzeug.datastructures import Accept
@@ -25,7 +26,10 @@ _KINDS = {
 #: operations whose answer has no body at all
 _SILENT = ("TagResource", "UntagResource")
 #: what answers can be packed by, and how many bytes are not worth it
-_PACKINGS = {"gzip": functools.partial(gzip.compress, mtime=0), "deflate": zlib.compress}
+_PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": functools.partial(gzip.compress, mtime=0),
+    "deflate": zlib.compress,
+}
 _SHORT = 4096
 
 
