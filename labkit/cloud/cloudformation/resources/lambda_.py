@@ -1,4 +1,4 @@
-"""Lambda functions, versions and permissions.
+"""Lambda functions, versions, aliases and permissions.
 
 What belongs here: Lambda's types, and how inline code becomes a zip. What does not: running code.
 """
@@ -170,6 +170,61 @@ class Version(ApiResource):
         return {"Version": physical_id.rpartition(":")[2], "FunctionArn": physical_id}
 
 
+class Alias(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-alias.html."""
+
+    type_name = "AWS::Lambda::Alias"
+    service = "lambda"
+    create_call, identity = "create_alias", "AliasArn"
+    arguments: ClassVar[Mapping[str, str]] = same("FunctionName", "FunctionVersion", "Name", "Description")
+    updatable = frozenset({"FunctionVersion", "Description"})
+    gone = frozenset({"ResourceNotFoundException"})
+    attribute_names = frozenset({"AliasArn"})
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Lead to another version."""
+        self.call(ctx, "update_alias", **{"Description": "", **self.create_arguments(ctx, new)})
+
+    def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
+        """Delete the alias; function and version stay."""
+        self.call(ctx, "delete_alias", FunctionName=old["FunctionName"], Name=old["Name"])
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """Its ARN."""
+        return {"AliasArn": physical_id}
+
+
+class EventInvokeConfig(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventinvokeconfig.html."""
+
+    type_name = "AWS::Lambda::EventInvokeConfig"
+    service = "lambda"
+    create_call = "put_function_event_invoke_config"
+    arguments: ClassVar[Mapping[str, str]] = same(
+        "FunctionName", "Qualifier", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"
+    )
+    updatable = frozenset({"MaximumEventAgeInSeconds", "MaximumRetryAttempts"})
+    gone = frozenset({"ResourceNotFoundException"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Put it; the physical id is `<function>|<qualifier>`."""
+        self.call(ctx, self.create_call, **self.create_arguments(ctx, new))
+        return f"{new['FunctionName']}|{new['Qualifier']}"
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Put it again: what is left out is as if it had never been said."""
+        self.create(ctx, new)
+
+    def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
+        """Back to AWS's own numbers."""
+        where = same_if(old, "FunctionName", "Qualifier")
+        self.call(ctx, "delete_function_event_invoke_config", **where)
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+
 class Permission(ApiResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html."""
 
@@ -198,4 +253,4 @@ class Permission(ApiResource):
         return {"Id": physical_id}
 
 
-HANDLERS: tuple[Handler, ...] = (Function(), Version(), Permission())
+HANDLERS: tuple[Handler, ...] = (Function(), Version(), Alias(), EventInvokeConfig(), Permission())

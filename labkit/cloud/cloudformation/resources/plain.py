@@ -1,4 +1,4 @@
-"""Log groups and Systems Manager parameters.
+"""Log groups with their streams and filters, and Systems Manager parameters.
 
 What belongs here: small types of services that have no module of their own.
 """
@@ -64,6 +64,101 @@ class LogGroup(ApiResource):
         return {"Arn": f"{self._arn(ctx, physical_id)}:*"}
 
 
+class LogStream(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-logstream.html."""
+
+    type_name = "AWS::Logs::LogStream"
+    service = "logs"
+    emulated = frozenset({"LogGroupName", "LogStreamName"})
+    name_property = "LogStreamName"
+    gone = frozenset({"ResourceNotFoundException"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Create it; a stream without a name gets one."""
+        name = str(new.get("LogStreamName") or ctx.name(512))
+        self.call(ctx, "create_log_stream", logGroupName=new["LogGroupName"], logStreamName=name)
+        return name
+
+    def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
+        """Delete it from its group."""
+        self.call(ctx, "delete_log_stream", logGroupName=old["LogGroupName"], logStreamName=physical_id)
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+
+class _LogFilter(ApiResource):
+    """A filter of a log group, which is put again when it changes."""
+
+    service = "logs"
+    name_property = "FilterName"
+    gone = frozenset({"ResourceNotFoundException"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Put it; a filter without a name gets one."""
+        name = str(new.get("FilterName") or ctx.name(512))
+        self._put(ctx, name, new)
+        return name
+
+    def _put(self, ctx: Context, name: str, new: Properties) -> None:
+        self.call(ctx, self.create_call, **{**self.create_arguments(ctx, new), "filterName": name})
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Put it again."""
+        self._put(ctx, physical_id, new)
+
+    def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
+        """Take it from its group."""
+        self.call(ctx, self.delete_call, logGroupName=old["LogGroupName"], filterName=physical_id)
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+
+class MetricFilter(_LogFilter):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-metricfilter.html."""
+
+    type_name = "AWS::Logs::MetricFilter"
+    create_call, delete_call = "put_metric_filter", "delete_metric_filter"
+    arguments: ClassVar[Mapping[str, str]] = {
+        "LogGroupName": "logGroupName",
+        "FilterName": "filterName",
+        "FilterPattern": "filterPattern",
+        "MetricTransformations": "metricTransformations",
+    }
+    updatable = frozenset({"FilterPattern", "MetricTransformations"})
+
+    def create_arguments(self, ctx: Context, new: Properties) -> dict[str, Any]:
+        """The members of a transformation begin with small letters; dimensions are one mapping."""
+        changed = [_transformation(each) for each in new["MetricTransformations"]]
+        return {**super().create_arguments(ctx, new), "metricTransformations": changed}
+
+
+def _transformation(given: Mapping[str, Any]) -> dict[str, Any]:
+    told = {f"{name[0].lower()}{name[1:]}": value for name, value in given.items()}
+    if "dimensions" in told:
+        told["dimensions"] = {each["Key"]: each["Value"] for each in told["dimensions"]}
+    return told
+
+
+class SubscriptionFilter(_LogFilter):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-logs-subscriptionfilter.html."""
+
+    type_name = "AWS::Logs::SubscriptionFilter"
+    create_call, delete_call = "put_subscription_filter", "delete_subscription_filter"
+    arguments: ClassVar[Mapping[str, str]] = {
+        "LogGroupName": "logGroupName",
+        "FilterName": "filterName",
+        "FilterPattern": "filterPattern",
+        "DestinationArn": "destinationArn",
+        "RoleArn": "roleArn",
+        "Distribution": "distribution",
+    }
+    updatable = frozenset({"FilterPattern", "DestinationArn", "RoleArn", "Distribution"})
+
+
 class SsmParameter(ApiResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-parameter.html."""
 
@@ -103,4 +198,10 @@ class SsmParameter(ApiResource):
         return {"Type": new["Type"], "Value": new["Value"]}
 
 
-HANDLERS: tuple[Handler, ...] = (LogGroup(), SsmParameter())
+HANDLERS: tuple[Handler, ...] = (
+    LogGroup(),
+    LogStream(),
+    MetricFilter(),
+    SubscriptionFilter(),
+    SsmParameter(),
+)

@@ -12,6 +12,7 @@ from labkit.cloud.cloudformation.resources import (
     ec2_groups,
     ec2_instance,
     ec2_network,
+    ec2_parts,
     iam,
     lambda_,
     people,
@@ -44,6 +45,7 @@ _EC2: tuple[Handler, ...] = (
 )
 _ALL = (
     *_EC2,
+    *ec2_parts.HANDLERS,
     *iam.HANDLERS,
     *people.HANDLERS,
     *s3.HANDLERS,

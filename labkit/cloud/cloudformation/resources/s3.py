@@ -3,6 +3,7 @@
 What belongs here: S3's types. What does not: objects.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -26,6 +27,8 @@ _RULE = frozenset(
         "Status",
     ]
 )
+#: members of a CORS rule whose names in templates are not the API's
+_CORS = {"ExposedHeaders": "ExposeHeaders", "Id": "ID", "MaxAge": "MaxAgeSeconds"}
 _PRIVATE = dict.fromkeys(
     ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), False
 )
@@ -85,6 +88,34 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def _acl(ctx: Context, bucket: str, value: Any) -> None:
+    """`Private` is what a new bucket is, and the one value that needs no ACLs."""
+    s3, canned = ctx.client("s3"), re.sub(r"(?<!^)(?=[A-Z])", "-", value or "Private").lower()
+    if canned != "private" or len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) > 1:
+        s3.put_bucket_acl(Bucket=bucket, ACL=canned)
+
+
+def _cors(ctx: Context, bucket: str, value: Any) -> None:
+    if value is None:
+        ctx.client("s3").delete_bucket_cors(Bucket=bucket)
+        return
+    rules = [{_CORS.get(name, name): each for name, each in rule.items()} for rule in value["CorsRules"]]
+    ctx.client("s3").put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+
+
+def _notifications(ctx: Context, bucket: str, value: Any) -> None:
+    wanted = [_notification(each) for each in (value or {}).get("LambdaConfigurations", [])]
+    told = {"LambdaFunctionConfigurations": wanted} if wanted else {}
+    ctx.client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+
+def _notification(entry: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {"LambdaFunctionArn": entry["Function"], "Events": [entry["Event"]]}
+    if "Filter" in entry:
+        told["Filter"] = {"Key": {"FilterRules": entry["Filter"]["S3Key"]["Rules"]}}
+    return told
+
+
 def _tags(ctx: Context, bucket: str, value: Any) -> None:
     own = {key: text for key, text in (value or {}).items() if not key.startswith("aws:")}
     system = {key: text for key, text in (value or {}).items() if key.startswith("aws:")}
@@ -106,12 +137,16 @@ class Bucket(ApiResource):
         "VersioningConfiguration": _versioning,
         "BucketEncryption": _encryption,
         "OwnershipControls": _ownership,
+        "AccessControl": _acl,
+        "CorsConfiguration": _cors,
+        "NotificationConfiguration": _notifications,
         "LifecycleConfiguration": _lifecycle,
     }
     emulated = frozenset({*settings, "BucketName"})
     inside: ClassVar[Mapping[str, frozenset[str]]] = {
         "LifecycleConfiguration": frozenset({"Rules"}),
         "LifecycleConfiguration.Rules": _RULE,
+        "NotificationConfiguration": frozenset({"LambdaConfigurations"}),
     }
     name_property = "BucketName"
     delete_call, id_argument = "delete_bucket", "Bucket"
