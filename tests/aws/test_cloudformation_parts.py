@@ -51,7 +51,7 @@ def stack(live: Any) -> Iterator[Stack]:
 
 
 def test_a_key_pairs_private_key_is_kept_as_a_parameter(live: Any, stack: Stack) -> None:
-    """TemplateReference/aws-resource-ec2-keypair.html: /ec2/keypair/<id> in the parameter store, deleted with it."""
+    """CloudFormation: TemplateReference/aws-resource-ec2-keypair.html: /ec2/keypair/<id> in the parameter store, deleted with it."""
     name = live.name("key")
     told = stack.apply(
         f"Key: {{Type: 'AWS::EC2::KeyPair', Properties: {{KeyName: {name}}}}}",
@@ -80,7 +80,7 @@ Named: {Type: 'AWS::EC2::VPCDHCPOptionsAssociation', Properties: {VpcId: {Ref: V
 
 
 def test_interfaces_volumes_and_dhcp_options(live: Any, stack: Stack) -> None:
-    """TemplateReference: aws-resource-ec2-networkinterface, -volume, -dhcpoptions, -vpcdhcpoptionsassociation."""
+    """CloudFormation: TemplateReference: aws-resource-ec2-networkinterface, -volume, -dhcpoptions, -vpcdhcpoptionsassociation."""
     outputs = {
         "Interface": {"Value": {"Ref": "Second"}},
         "Address": {"Value": {"Fn::GetAtt": ["Second", "PrimaryPrivateIpAddress"]}},
@@ -117,7 +117,7 @@ Attached: {Type: 'AWS::EC2::VolumeAttachment', Properties: {InstanceId: {Ref: Bo
 def test_what_is_attached_to_an_instance_is_detached_with_the_stack(
     live: Any, aids: Any, stack: Stack
 ) -> None:
-    """TemplateReference: aws-resource-ec2-networkinterfaceattachment, -volumeattachment."""
+    """CloudFormation: TemplateReference: aws-resource-ec2-networkinterfaceattachment, -volumeattachment."""
     path = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
     image = live.ssm.get_parameter(Name=path)["Parameter"]["Value"]
     told = stack.apply(JOINED % image, {"Box": {"Value": {"Ref": "Box"}}, "Disk": {"Value": {"Ref": "Disk"}}})
@@ -159,7 +159,7 @@ Errors:
 
 
 def test_aliases_retries_and_log_filters(live: Any, stack: Stack) -> None:
-    """TemplateReference: aws-resource-lambda-alias, -eventinvokeconfig, aws-resource-logs-metricfilter, -logstream."""
+    """CloudFormation: TemplateReference: aws-resource-lambda-alias, -eventinvokeconfig, aws-resource-logs-metricfilter, -logstream."""
     outputs = {
         "Alias": {"Value": {"Ref": "Live"}},
         "Function": {"Value": {"Ref": "Hello"}},
@@ -203,7 +203,7 @@ Box:
 
 
 def test_a_bucket_tells_functions_and_pages_of_other_origins(live: Any, aids: Any, stack: Stack) -> None:
-    """TemplateReference/aws-resource-s3-bucket.html: AccessControl, CorsConfiguration, NotificationConfiguration."""
+    """CloudFormation: TemplateReference/aws-resource-s3-bucket.html: AccessControl, CorsConfiguration, NotificationConfiguration."""
     outputs = {"Box": {"Value": {"Ref": "Box"}}, "Hello": {"Value": {"Ref": "Hello"}}}
     told = stack.apply(BUCKET % (json.dumps(HELLO), "LogDeliveryWrite"), outputs)
     box = told["Box"]

@@ -116,7 +116,7 @@ def test_partiql_is_refused_by_name(live, aids):
     ],
 )
 def test_long_answers_are_packed_where_the_caller_takes_it(live, table, accepted, packing):
-    """RFC 9110, 12.5.3; DynamoDB packs answers of more than 4 KB, and says who it is by `Server`."""
+    """DynamoDB developer guide, "HTTP"; RFC 9110, 12.5.3: it packs answers of more than 4 KB, and says who it is by `Server`."""
     live.dynamodb.put_item(TableName=table, Item={"image_id": {"S": "long"}, "text": {"S": "x" * 5000}})
     body = json.dumps({"TableName": table, "Key": {"image_id": {"S": "long"}}}).encode()
     asked = {
