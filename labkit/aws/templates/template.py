@@ -34,10 +34,17 @@ _ATTRIBUTES = frozenset(
     ["Type", "Properties", "DependsOn", "Condition", "DeletionPolicy", "UpdateReplacePolicy", "Metadata", "CreationPolicy"]
 )
 _REFUSED_ATTRIBUTES = frozenset({"UpdatePolicy"})
+#: what every resource of a type Custom::Anything is
+CUSTOM = "AWS::CloudFormation::CustomResource"
 #: the types whose creation can wait for signals (those that the local cloud has)
 _SIGNALLED = ("AWS::EC2::Instance", "AWS::CloudFormation::WaitCondition")
 _POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}")
+
+
+def kind_of(type_name: str) -> str:
+    """The type whose rules a resource of this type follows: Custom::Anything is a custom resource."""
+    return CUSTOM if type_name.startswith("Custom::") else type_name
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,11 @@ class ResourceDeclaration:
     def path(self) -> Path:
         """Where it stands in the template."""
         return ("Resources", self.logical_id)
+
+    @property
+    def kind(self) -> str:
+        """The type whose rules it follows: Custom::Anything is a custom resource."""
+        return kind_of(self.type_name)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
     references   which resource needs which; the order of creation
     parameters   the values of a template's parameters, with their constraints
     intrinsics   Ref, Fn::GetAtt, Fn::Sub and the other functions
+    cfnresponse  the module that stands beside inline code that answers for a custom resource
     resources/   one handler per resource type: create, update, delete through boto3
     records      stacks, events, resources and change sets, as they are kept
     prepare      a request's template and values, checked and ready to be carried out

@@ -49,6 +49,8 @@ _REFUSED = [
     "IncludeNestedStacks",
 ]
 _PREVIOUS = "Invalid input for parameter key {key}. Cannot specify usePreviousValue as true"
+#: stacks in one region (AWS: 2000): a stack that nests itself must have an end
+STACKS = 200
 _STACK_NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]*")
 _UPDATABLE = frozenset(
     ["CREATE_COMPLETE", "CREATE_FAILED", "UPDATE_COMPLETE", "UPDATE_FAILED", "UPDATE_ROLLBACK_COMPLETE"]
@@ -157,6 +159,10 @@ def _create_stack(engine: Engine, params: Params, store: Store) -> Answer:
     stack.token = str(params.get("ClientRequestToken") or "")
     with engine.lock:
         _refuse_existing(store, stack.name)
+        if len(store.stacks) >= STACKS:
+            raise ApiError(
+                "LimitExceededException", f"Limit for stacks has been exceeded: {STACKS} in one region"
+            )
         store.stacks[stack.stack_id] = stack
         start_creation(engine, store, stack, prepared, _on_failure(params))
     return {"StackId": stack.stack_id}

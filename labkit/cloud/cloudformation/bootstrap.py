@@ -1,9 +1,10 @@
-"""What instances ask CloudFormation without credentials: cfn-signal and its relatives, and wait handles' URLs.
+"""What instances ask CloudFormation without credentials: cfn-signal and its relatives, and URLs that wait.
 
 AWS lets an instance that belongs to a stack signal and read that stack's metadata by its identity document (the scheme
-CFN_V1), and anybody who knows a handle's URL put a signal there. Here the caller's socket says which instance it is.
+CFN_V1), and anybody who knows a URL of a handle or of a custom resource put a signal or an answer there. Here the
+caller's socket says which instance it is.
 
-What belongs here: these two kinds of requests. What does not: signals (signals.py), the signed API.
+What belongs here: these kinds of requests. What does not: signals (signals.py), the signed API.
 """
 
 import json
@@ -16,7 +17,7 @@ from labkit.aws.templates.errors import ApiError
 from labkit.cloud.cloudformation.api import perform
 from labkit.cloud.cloudformation.engine import Engine
 from labkit.cloud.cloudformation.records import Store
-from labkit.cloud.cloudformation.resources.waiting import BUCKET
+from labkit.cloud.cloudformation.resources import custom, waiting
 from labkit.cloud.cloudformation.signals import Signal
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ class Bootstrap:
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """The WSGI entry."""
         host = str(environ.get("HTTP_HOST", ""))
-        if environ["REQUEST_METHOD"] == "PUT" and host.startswith(BUCKET):
+        if environ["REQUEST_METHOD"] == "PUT" and host.startswith(waiting.BUCKET):
             return self._put(environ, start)
+        if environ["REQUEST_METHOD"] == "PUT" and host.startswith(custom.BUCKET):
+            return self._answer(environ, start)
         if str(environ.get("HTTP_AUTHORIZATION", "")).startswith(SCHEME):
             return self._ask(environ, start)
         return self._app(environ, start)
@@ -69,10 +72,8 @@ class Bootstrap:
 
     def _put(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """A signal by a handle's URL: JSON with Status, UniqueId, Reason, Data."""
-        host = str(environ["HTTP_HOST"]).partition(":")[0]
-        path = quote(unquote(str(environ.get("PATH_INFO", ""))).lstrip("/"), safe="/")
-        url = f"https://{host}/{path}?{environ.get('QUERY_STRING', '')}"
-        region = host.removeprefix(BUCKET).split(".")[0]
+        url = _url(environ)
+        region = url.removeprefix(f"https://{waiting.BUCKET}").split(".")[0]
         handles = {
             each.physical_id
             for stack in list(self._store_of(region).stacks.values())
@@ -89,11 +90,29 @@ class Bootstrap:
         except (ValueError, KeyError, TypeError):
             return _say(start, "400 Bad Request", {"Error": {"Code": "MalformedSignal"}})
         if url not in handles:
-            return _say(
-                start, "403 Forbidden", {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}
-            )
+            return _denied(start)
         self._engine().signals.put(url, signal)
         return _say(start, "200 OK", {})
+
+    def _answer(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        """What a custom resource's function answers; how it is read is the resource's affair."""
+        text = _body(environ).decode("utf-8", "replace")
+        return (
+            _say(start, "200 OK", {})
+            if self._engine().signals.answer(_url(environ), text)
+            else _denied(start)
+        )
+
+
+def _url(environ: "WSGIEnvironment") -> str:
+    """A URL as it was handed out, whatever of it the client has escaped."""
+    host = str(environ["HTTP_HOST"]).partition(":")[0]
+    path = quote(unquote(str(environ.get("PATH_INFO", ""))).lstrip("/"), safe="/")
+    return f"https://{host}/{path}?{environ.get('QUERY_STRING', '')}"
+
+
+def _denied(start: "StartResponse") -> Iterable[bytes]:
+    return _say(start, "403 Forbidden", {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}})
 
 
 def _body(environ: "WSGIEnvironment") -> bytes:

@@ -44,7 +44,7 @@ def check(template: Template, region: str, handlers: Mapping[str, Handler]) -> N
     _check_types(template, region, handlers)
     found: list[str] = []
     for declaration in template.resources.values():
-        problems = list(_problems(declaration, region, handlers[declaration.type_name]))
+        problems = list(_problems(declaration, region, handlers[declaration.kind]))
         if problems:
             lines = [f"{item.message}{at(template.source.line(item.path))}" for item in problems]
             found.append(
@@ -57,7 +57,7 @@ def check(template: Template, region: str, handlers: Mapping[str, Handler]) -> N
 
 def _check_types(template: Template, region: str, handlers: Mapping[str, Handler]) -> None:
     declared = template.resources.values()
-    unknown = [item for item in declared if not _custom(item) and not schema.known(item.type_name, region)]
+    unknown = [item for item in declared if not schema.known(item.kind, region)]
     if unknown:
         type_names = names(dict.fromkeys(item.type_name for item in unknown))
         near = difflib.get_close_matches(unknown[0].type_name, handlers, n=1)
@@ -65,22 +65,18 @@ def _check_types(template: Template, region: str, handlers: Mapping[str, Handler
         line = template.line(*unknown[0].path, "Type")
         raise invalid(f"Template format error: Unrecognized resource types: {type_names}{hint}", line)
     for item in declared:
-        if item.type_name not in handlers:
+        if item.kind not in handlers:
             what = f"The resource type {item.type_name} of resource {item.logical_id}"
             raise not_emulated(what, template.line(*item.path, "Type"))
 
 
-def _custom(declaration: ResourceDeclaration) -> bool:
-    return declaration.type_name.startswith("Custom::")
-
-
 def _problems(declaration: ResourceDeclaration, region: str, handler: Handler) -> Iterator[Problem]:
-    document = schema.load(declaration.type_name, region).document
+    document = schema.load(declaration.kind, region).document
     path = (*declaration.path, "Properties")
     against = list(_Checker(document).value(declaration.properties, document, path, "#"))
     yield from against
     unknown = {problem.path for problem in against}  # what AWS does not have can't be lacking here
-    read_only = schema.load(declaration.type_name, region).read_only
+    read_only = schema.load(declaration.kind, region).read_only
     for name, value in declaration.properties.items():
         if name in read_only:
             yield Problem(f"#: read-only key [{name}] is not permitted", (*path, name))
@@ -95,7 +91,7 @@ def resolved_problems(
     declaration: ResourceDeclaration, properties: Mapping[str, Any], region: str
 ) -> list[str]:
     """What the schema has against `properties`, when every function in them has been evaluated."""
-    document = schema.load(declaration.type_name, region).document
+    document = schema.load(declaration.kind, region).document
     path = (*declaration.path, "Properties")
     return [problem.message for problem in _Checker(document).value(properties, document, path, "#")]
 

@@ -152,7 +152,7 @@ class Engine:
 
 def _adopt(resource: StackResource, region: str, made_at: MadeAt) -> None:
     """Give a resource whose making was begun the id of what was made since, under the name that it was to have."""
-    handler = HANDLERS[resource.declaration.type_name]
+    handler = HANDLERS[resource.declaration.kind]
     name = str(resource.properties.get(handler.name_property, ""))
     if resource.status.endswith("_IN_PROGRESS") and not resource.physical_id and name:
         made = made_at(handler.service, region, name)

@@ -58,7 +58,7 @@ class Prepared:
 
     def handler(self, logical_id: str) -> Handler:
         """The handler of a resource's type."""
-        return HANDLERS[self.template.resources[logical_id].type_name]
+        return HANDLERS[self.template.resources[logical_id].kind]
 
 
 def checked_template(body: str, region: str, limit: int = template.MAX_BODY_BYTES) -> Template:
@@ -82,15 +82,15 @@ def needed_capabilities(parsed: Template) -> list[str]:
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html
     """
-    iam = [item for item in parsed.resources.values() if HANDLERS[item.type_name].capability]
-    if any(HANDLERS[item.type_name].name_property in item.properties for item in iam):
+    iam = [item for item in parsed.resources.values() if HANDLERS[item.kind].capability]
+    if any(HANDLERS[item.kind].name_property in item.properties for item in iam):
         return ["CAPABILITY_NAMED_IAM"]
     return ["CAPABILITY_IAM"] if iam else []
 
 
 def iam_types(parsed: Template) -> list[str]:
     """The resource types for which a capability is needed."""
-    types = (item.type_name for item in parsed.resources.values() if HANDLERS[item.type_name].capability)
+    types = (item.type_name for item in parsed.resources.values() if HANDLERS[item.kind].capability)
     return list(dict.fromkeys(types))
 
 
@@ -220,7 +220,7 @@ def resolved_properties(prepared: Prepared, logical_id: str, environment: Enviro
     Values that are not known yet are UNKNOWN. Raises ApiError as `evaluate` does.
     """
     declaration = prepared.template.resources[logical_id]
-    document = schema.load(declaration.type_name, prepared.identity.region).document
+    document = schema.load(declaration.kind, prepared.identity.region).document
     value = evaluate(declaration.properties, environment)
     properties: dict[str, Any] = check.typed(value, document, document.get("definitions", {}))
     if "Tags" in prepared.handler(logical_id).emulated:
@@ -238,7 +238,7 @@ def _tags(prepared: Prepared, declaration: ResourceDeclaration, own: Any) -> Any
     given = own if isinstance(own, dict) else {item["Key"]: item["Value"] for item in own}
     tags = {**prepared.tags, **given}
     identity = prepared.identity
-    if schema.load(declaration.type_name, identity.region).takes_system_tags:
+    if schema.load(declaration.kind, identity.region).takes_system_tags:
         tags["aws:cloudformation:stack-name"] = identity.name
         tags["aws:cloudformation:stack-id"] = identity.stack_id
         tags["aws:cloudformation:logical-id"] = declaration.logical_id

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from labkit.aws.templates.template import CUSTOM
+
 #: a region whose list of types stands in for a region that cfn-lint does not list
 DEFAULT_REGION = "us-east-1"
 
@@ -68,6 +70,10 @@ def load(type_name: str, region: str) -> ResourceSchema:
     """The schema of `type_name` in `region`; KeyError when there is none."""
     digest = _types(region)[type_name]
     document = json.loads((_directory() / "resources" / f"{digest}.json").read_bytes())
+    if type_name == CUSTOM:
+        document["additionalProperties"] = (
+            True  # the published schema does not say it: they are the author's own
+        )
     return ResourceSchema(type_name, document)
 
 

@@ -43,12 +43,31 @@ class Signals:
 
     def __init__(self) -> None:
         self._held: dict[str, dict[str, Signal]] = {}
+        self._answers: dict[str, str | None] = {}
         self._lock = threading.Lock()
 
     def put(self, key: str, signal: Signal) -> None:
         """Take one; a second one of the same unique id counts no more."""
         with self._lock:
             self._held.setdefault(key, {}).setdefault(signal.unique_id, signal)
+
+    def expect(self, url: str) -> None:
+        """From now on, until it is forgotten, one answer to `url` is taken."""
+        with self._lock:
+            self._answers[url] = None
+
+    def answer(self, url: str, text: str) -> bool:
+        """Take an answer; False where nobody expects one. The first one counts."""
+        with self._lock:
+            if url not in self._answers:
+                return False
+            self._answers[url] = self._answers[url] if self._answers[url] is not None else text
+            return True
+
+    def answered(self, url: str) -> str | None:
+        """What was answered to `url`; None where nothing was."""
+        with self._lock:
+            return self._answers.get(url)
 
     def of(self, key: str) -> Mapping[str, Signal]:
         """Those for `key`, by unique id, in the order in which they came."""
@@ -59,6 +78,7 @@ class Signals:
         """Begin anew: a resource that is made again needs new ones."""
         with self._lock:
             self._held.pop(key, None)
+            self._answers.pop(key, None)
 
 
 def key_of(stack_id: str, logical_id: str) -> str:

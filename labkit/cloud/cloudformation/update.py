@@ -78,10 +78,12 @@ class UpdateStack(Operation):
             return
         self._done.append(_Done("updated", old, new))
         self.worker.update(old, new)
+        if new.physical_id != old.physical_id:  # a custom resource may answer that it is another one now
+            self._done[-1] = _Done("replaced", old, new)
 
     def _replace(self, prepared: Prepared, old: StackResource, new: StackResource) -> None:
         self.worker.replacing(old, new)
-        first = schema.load(new.declaration.type_name, self.stack.region).deletes_first
+        first = schema.load(new.declaration.kind, self.stack.region).deletes_first
         self._done.append(_Done("replaced", old, new))
         self._refuse_same_name(prepared, old, new)
         if first:

@@ -57,14 +57,19 @@ class Tools:
     remember: Callable[[], None] = lambda: None
     patience: float = 0.0
 
-    def context(self, identity: Identity, logical_id: str) -> Context:
+    def context(
+        self, identity: Identity, logical_id: str, type_name: str, capabilities: list[str]
+    ) -> Context:
         """The context of one resource's handler."""
         return Context(
             client=lambda service: self.client(service, identity.region),
             region=identity.region,
             account_id=identity.account_id,
+            stack_id=identity.stack_id,
             stack_name=identity.name,
             logical_id=logical_id,
+            type_name=type_name,
+            capabilities=tuple(capabilities),
             until=self.until,
             system_tags=self.system_tags,
             signals=self.signals,
@@ -134,6 +139,9 @@ class Worker:
                     self._context(resource), resource.physical_id, resource.properties
                 )
             )
+        if _handler(resource).told and attribute not in resource.attributes:
+            where = f"{self._stack.stack_id}|{name}"
+            raise ResourceFailed(f"Vendor response doesn't contain {attribute} attribute in object {where}")
         return resource.attributes[attribute]
 
     def create(self, prepared: Prepared, logical_id: str, environment: Environment) -> StackResource:
@@ -161,8 +169,15 @@ class Worker:
         handler, context = self._announced(resource), self._context(resource)
         resource.physical_id = self._tools.patiently(lambda: handler.create(context, resource.properties))
         self._event(resource, "CREATE_IN_PROGRESS", "Resource creation Initiated")
-        handler.settle(context, resource.physical_id, resource.properties)
+        self._settle(resource)
         self._await_signals(resource)
+
+    def _settle(self, resource: StackResource) -> None:
+        """Finish its making; what only its making tells of its attributes is kept."""
+        handler, context = _handler(resource), self._context(resource)
+        handler.settle(context, resource.physical_id, resource.properties)
+        if handler.told:
+            resource.attributes = dict(handler.attributes(context, resource.physical_id, resource.properties))
 
     def _await_signals(self, resource: StackResource) -> None:
         """Wait as the resource's CreationPolicy says. Raises ResourceFailed where it is not met."""
@@ -217,9 +232,13 @@ class Worker:
         handler = _handler(new)
         try:
             changed = changed_properties(old.properties, new.properties)
-            if refused := sorted(changed - handler.updatable):
+            if refused := sorted(handler.unchangeable(changed)):
                 raise ResourceFailed(f"an update of {', '.join(refused)} is not emulated by the local cloud")
-            handler.update(self._context(new), new.physical_id, old.properties, new.properties)
+            context = self._context(new)
+            moved = handler.update(context, new.physical_id, old.properties, new.properties)
+            new.physical_id = moved or new.physical_id
+            if handler.told:
+                new.attributes = dict(handler.attributes(context, new.physical_id, new.properties))
         except _FAILURES as error:
             self._stack.resources[new.logical_id] = old  # what the next update compares with
             raise self._failed(old, "UPDATE_FAILED", error) from error
@@ -239,7 +258,7 @@ class Worker:
         try:
             new.physical_id = self._tools.patiently(lambda: handler.create(context, new.properties))
             self._event(new, "UPDATE_IN_PROGRESS", "Resource creation Initiated")
-            handler.settle(context, new.physical_id, new.properties)
+            self._settle(new)
         except _FAILURES as error:
             raise self._failed(new, "UPDATE_FAILED", error) from error
         self._event(new, "UPDATE_COMPLETE")
@@ -279,7 +298,8 @@ class Worker:
         self._event(resource, "DELETE_SKIPPED")
 
     def _context(self, resource: StackResource) -> Context:
-        return self._tools.context(self._identity, resource.logical_id)
+        type_name, capabilities = resource.declaration.type_name, self._stack.capabilities
+        return self._tools.context(self._identity, resource.logical_id, type_name, capabilities)
 
     def _event(self, resource: StackResource, status: str, reason: str = "") -> None:
         # one text for all events of a resource: a server's user data would be kept four times over
@@ -297,7 +317,7 @@ class Worker:
 
 
 def _handler(resource: StackResource) -> Handler:
-    return HANDLERS[resource.declaration.type_name]
+    return HANDLERS[resource.declaration.kind]
 
 
 def changed_properties(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:

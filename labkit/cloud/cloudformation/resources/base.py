@@ -25,8 +25,11 @@ class Context:
     client: Callable[[str], Any]  # service → boto3 client
     region: str
     account_id: str
+    stack_id: str
     stack_name: str
     logical_id: str
+    type_name: str
+    capabilities: tuple[str, ...]  # those that the stack was given
     until: Callable[..., None]  # wait for a state; the text says for what, `seconds` for how long
     system_tags: Callable[[str, Mapping[str, str]], None]  # bucket, tags that S3 refuses from clients
     signals: Signals = field(default_factory=Signals)
@@ -49,6 +52,7 @@ class Handler:
     name_property: ClassVar[str] = ""  # the property that names it, if templates may
     gone: ClassVar[frozenset[str]] = frozenset()  # error codes that mean: it does not exist
     capability: ClassVar[bool] = False  # whether making one needs CAPABILITY_IAM
+    told: ClassVar[bool] = False  # whether its attributes are known only from its making or changing
 
     def create(self, ctx: Context, new: Properties) -> str:
         """Begin to make it; the physical id."""
@@ -57,8 +61,17 @@ class Handler:
     def settle(self, ctx: Context, physical_id: str, new: Properties) -> None:
         """Finish what `create` began: settings of their own, waiting."""
 
-    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
-        """Change it in place from `old` to `new`."""
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> str | None:
+        """Change it in place from `old` to `new`; the physical id where that is another one now."""
+        return None
+
+    def unchangeable(self, changed: set[str]) -> set[str]:
+        """Those of the changed properties that update() can't change."""
+        return changed - self.updatable
+
+    def supports(self, attribute: str) -> bool:
+        """Whether GetAtt may ask for `attribute`."""
+        return attribute in self.attribute_names
 
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Delete it, and return when it is gone."""

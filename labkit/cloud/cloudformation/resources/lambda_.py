@@ -3,12 +3,14 @@
 What belongs here: Lambda's types, and how inline code becomes a zip. What does not: running code.
 """
 
+import inspect
 import io
 import zipfile
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from labkit.aws.templates.errors import ResourceFailed
+from labkit.cloud.cloudformation import cfnresponse
 from labkit.cloud.cloudformation.resources.base import (
     ApiResource,
     Context,
@@ -127,7 +129,7 @@ def same_if(properties: Properties, *names: str) -> dict[str, Any]:
 
 
 def code(new: Properties) -> dict[str, Any]:
-    """The property Code as Lambda takes it: inline text becomes a zip with one file `index`.
+    """The property Code as Lambda takes it: inline text becomes a zip with a file `index`, and cfnresponse where it is used.
 
     The same text gives the same bytes, so CodeSha256 tells whether code changed.
     """
@@ -141,13 +143,21 @@ def code(new: Properties) -> dict[str, Any]:
         raise ResourceFailed(f"ZipFile can only be used with python and nodejs runtimes, not with {runtime}")
     if len(text.encode()) > _INLINE_LIMIT:
         raise ResourceFailed("ZipFile is larger than 4 MB")
+    files = {f"index.{ending}": text}
+    if ending == "py" and "cfnresponse" in text:
+        files["cfnresponse.py"] = inspect.getsource(cfnresponse)
+    return {"ZipFile": _zipped(files)}
+
+
+def _zipped(files: Mapping[str, str]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        entry = zipfile.ZipInfo(f"index.{ending}", date_time=_FIRST_DAY)
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, text)
-    return {"ZipFile": buffer.getvalue()}
+        for name, text in files.items():
+            entry = zipfile.ZipInfo(name, date_time=_FIRST_DAY)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, text)
+    return buffer.getvalue()
 
 
 class Version(ApiResource):

@@ -5,8 +5,10 @@ What belongs here: the list, and which GetAtt a template may use. What does not:
 
 from collections.abc import Mapping
 
+from labkit.aws.templates.template import kind_of
 from labkit.cloud.cloudformation import schema
 from labkit.cloud.cloudformation.resources import (
+    custom,
     dynamodb,
     ec2_acls,
     ec2_groups,
@@ -15,6 +17,7 @@ from labkit.cloud.cloudformation.resources import (
     ec2_parts,
     iam,
     lambda_,
+    nested,
     people,
     plain,
     s3,
@@ -53,6 +56,8 @@ _ALL = (
     *lambda_.HANDLERS,
     *plain.HANDLERS,
     *waiting.HANDLERS,
+    custom.CustomResource(),
+    nested.NestedStack(),
 )
 
 HANDLERS: Mapping[str, Handler] = {handler.type_name: handler for handler in _ALL}
@@ -60,7 +65,8 @@ HANDLERS: Mapping[str, Handler] = {handler.type_name: handler for handler in _AL
 
 def attribute_problem(type_name: str, attribute: str, region: str) -> str:
     """What is wrong with GetAtt of `attribute`; "" when it is right. `{resource}` stands for the id."""
-    if type_name not in HANDLERS or attribute in HANDLERS[type_name].attribute_names:
+    type_name = kind_of(type_name)
+    if type_name not in HANDLERS or HANDLERS[type_name].supports(attribute):
         return ""
     if attribute in schema.load(type_name, region).read_only:
         return f"attribute {attribute} of type {type_name} is not emulated by the local cloud"

@@ -44,11 +44,15 @@ REFUSED = {
         "Resources:\n  Q:\n    Type: AWS::SQS::Queue\n",
         "The resource type AWS::SQS::Queue of resource Q is not emulated by the local cloud (line 3)",
     ),
-    "a custom resource": (
+    "a custom resource that nobody makes": (
         "Resources:\n  C:\n    Type: Custom::Thing\n",
-        "Custom::Thing of resource C is not",
+        "for resource C with message:\n#: required key [ServiceToken] not found (line 2)",
     ),
-    "a nested stack": ("Resources:\n  C:\n    Type: AWS::CloudFormation::Stack\n", "is not emulated"),
+    "a nested stack with a time-out": (
+        "Resources:\n  C:\n    Type: AWS::CloudFormation::Stack\n"
+        "    Properties: {TemplateURL: https://b.s3.amazonaws.com/t, TimeoutInMinutes: 5}\n",
+        "property TimeoutInMinutes of type AWS::CloudFormation::Stack is not emulated",
+    ),
     "a misspelt property": (
         "Resources:\n  Vpc:\n    Type: AWS::EC2::VPC\n    Properties:\n      CidrBlok: 10.0.0.0/16\n",
         "for resource Vpc with message:\n#: extraneous key [CidrBlok] is not permitted. "

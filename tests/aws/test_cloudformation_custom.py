@@ -1,0 +1,205 @@
+"""Custom resources and nested stacks, through the whole local cloud."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import WaiterError
+
+FAST = {"Delay": 0.1, "MaxAttempts": 300}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+#: answers as it is told to: says what it was asked, and moves to another physical id when Move changes
+SOURCE = """
+import json
+import cfnresponse
+def lambda_handler(event, context):
+    wanted = event["ResourceProperties"]
+    print("asked", event["RequestType"], event["ResourceType"], event.get("PhysicalResourceId"), json.dumps(wanted))
+    if event["RequestType"] == "Delete" or wanted.get("Fail") != event["RequestType"]:
+        told = {"Said": wanted.get("Say", ""), "Old": event.get("OldResourceProperties", {}).get("Say", "")}
+        cfnresponse.send(event, context, cfnresponse.SUCCESS, told, "thing-" + wanted.get("Move", ""))
+    else:
+        cfnresponse.send(event, context, cfnresponse.FAILED, {}, "thing-broken", reason="no more things")
+"""
+
+
+@pytest.fixture
+def name(live: Any) -> Iterator[str]:
+    """The name of a stack, which is deleted afterwards."""
+    made = live.name("custom")
+    yield made
+    live.cloudformation.delete_stack(StackName=made)
+    live.cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=FAST)
+
+
+def template(kind: str = "Custom::Thing", **properties: Any) -> str:
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    function = {
+        "Runtime": "python3.13", "Handler": "index.lambda_handler", "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Code": {"ZipFile": SOURCE}, "Timeout": 10,
+    }  # fmt: skip
+    role = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [TRUST]},
+        "ManagedPolicyArns": [managed],
+    }
+    token = {"ServiceToken": {"Fn::GetAtt": ["Maker", "Arn"]}}
+    resources = {
+        "Role": {"Type": "AWS::IAM::Role", "Properties": role},
+        "Maker": {"Type": "AWS::Lambda::Function", "Properties": function},
+        "Thing": {"Type": kind, "Properties": {**token, **properties}},
+    }
+    outputs = {
+        "Said": {"Value": {"Fn::GetAtt": ["Thing", "Said"]}},
+        "Old": {"Value": {"Fn::GetAtt": ["Thing", "Old"]}},
+        "Id": {"Value": {"Ref": "Thing"}},
+        "Maker": {"Value": {"Ref": "Maker"}},
+    }
+    return json.dumps({"Resources": resources, "Outputs": outputs})
+
+
+def apply(live: Any, name: str, body: str, verb: str = "create", **more: Any) -> dict[str, Any]:
+    """Create or update the stack, and wait: its description."""
+    api = live.cloudformation
+    getattr(api, f"{verb}_stack")(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"], **more)
+    with contextlib.suppress(WaiterError):
+        api.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig=FAST)
+    return dict(api.describe_stacks(StackName=name)["Stacks"][0])
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+
+
+def reasons(live: Any, name: str) -> list[str]:
+    events = live.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return [each["ResourceStatusReason"] for each in events if each["ResourceStatus"].endswith("FAILED")]
+
+
+def asked(live: Any, function: str) -> list[tuple[str, str, str]]:
+    """What a function was asked: request, type and physical id."""
+    group = f"/aws/lambda/{function}"
+    lines = live.logs.filter_log_events(logGroupName=group, filterPattern="asked")["events"]
+    return [tuple(each["message"].split(" ", 4)[1:4]) for each in lines]  # type: ignore[misc]
+
+
+def test_a_function_makes_changes_moves_and_deletes_a_resource(live: Any, aids: Any, name: str) -> None:
+    """CloudFormation template reference, "Custom resource request types"; another physical id is a replacement."""
+    first = outputs(apply(live, name, template(Say="one", Count=5, Yes=True)))
+    assert (first["Said"], first["Id"]) == ("one", "thing-")
+    second = outputs(apply(live, name, template(Say="two"), "update"))
+    assert (second["Said"], second["Old"], second["Id"]) == ("two", "one", "thing-")
+    third = outputs(apply(live, name, template(Say="two", Move="b"), "update"))
+    assert third["Id"] == "thing-b"
+    expected = [("Create", "Custom::Thing", "None"), *[("Update", "Custom::Thing", "thing-")] * 2]
+    expected.append(("Delete", "Custom::Thing", "thing-"))
+    assert aids.eventually(lambda: asked(live, first["Maker"]) == expected)
+    (line,) = live.logs.filter_log_events(
+        logGroupName=f"/aws/lambda/{first['Maker']}", filterPattern='"asked Create"'
+    )["events"]
+    assert '"Count": "5", "Yes": "true"' in line["message"]
+
+
+def test_a_function_that_says_no_fails_the_stack_and_is_asked_to_delete(
+    live: Any, aids: Any, name: str
+) -> None:
+    """CloudFormation template reference, "Custom resource response objects": FAILED with its reason."""
+    stack = apply(live, name, template("AWS::CloudFormation::CustomResource", Fail="Create"))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    (reason,) = [each for each in reasons(live, name) if "custom resource" in each]
+    assert reason.startswith(
+        "Received response status [FAILED] from custom resource. Message returned: no more things ("
+    )
+
+
+def test_a_failed_update_leaves_a_custom_resource_as_it_was(live: Any, name: str) -> None:
+    """CloudFormation template reference, "Custom resource request types": Update that fails is rolled back."""
+    apply(live, name, template(Say="one"))
+    stack = apply(live, name, template(Say="two", Fail="Update"), "update")
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(stack)["Said"] == "one"
+
+
+def test_a_function_that_never_answers_is_given_its_time(live: Any, name: str) -> None:
+    """CloudFormation template reference, AWS::CloudFormation::CustomResource: ServiceTimeout."""
+    body = template(ServiceTimeout=1).replace("cfnresponse.send", "str")
+    stack = apply(live, name, body)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("did not receive a response from your Custom Resource" in each for each in reasons(live, name))
+
+
+def test_an_attribute_that_was_not_answered_is_named(live: Any, name: str) -> None:
+    """CloudFormation user guide, "Custom resources": GetAtt reads the answer's Data."""
+    body = template().replace('["Thing", "Old"]', '["Thing", "Young"]')
+    stack = apply(live, name, body)
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "Vendor response doesn't contain Young" in json.dumps(
+        live.cloudformation.describe_stack_events(StackName=name)["StackEvents"], default=str
+    )
+
+
+def test_nobody_answers_for_a_function_that_was_not_asked(live: Any) -> None:
+    """CloudFormation user guide, "Custom resources": who knows the presigned URL answers, and nobody else."""
+    source = """
+import urllib3
+def lambda_handler(event, context):
+    host = "cloudformation-custom-resource-response-apsouth1.s3.ap-south-1.amazonaws.com"
+    return urllib3.PoolManager().request("PUT", f"https://{host}/stack?Signature=x", body=b"{}").status
+"""
+    assert live.run(source) == 403
+
+
+INNER = {
+    "Parameters": {"Names": {"Type": "CommaDelimitedList"}, "Word": {"Type": "String"}},
+    "Resources": {
+        "Note": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "Word"}}}
+    },
+    "Outputs": {
+        "Note": {"Value": {"Ref": "Note"}},
+        "Second": {"Value": {"Fn::Select": [1, {"Ref": "Names"}]}},
+    },
+}
+
+
+def outer(url: str, word: str) -> str:
+    parameters = {"Names": ["a", "b"], "Word": word}
+    inner = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {"TemplateURL": url, "Parameters": parameters},
+    }
+    found = {key: {"Value": {"Fn::GetAtt": ["Inner", f"Outputs.{key}"]}} for key in ("Note", "Second")}
+    return json.dumps(
+        {"Resources": {"Inner": inner}, "Outputs": {**found, "Id": {"Value": {"Ref": "Inner"}}}}
+    )
+
+
+@pytest.fixture
+def inner(live: Any) -> str:
+    """The URL of a template in S3."""
+    bucket = live.bucket()
+    live.s3.put_object(Bucket=bucket, Key="inner.json", Body=json.dumps(INNER).encode())
+    return f"https://{bucket}.s3.ap-south-1.amazonaws.com/inner.json"
+
+
+def test_a_nested_stack_is_made_changed_and_deleted_with_its_parent(live: Any, name: str, inner: str) -> None:
+    """CloudFormation user guide, "Embed stacks within other stacks using nested stacks"."""
+    told = outputs(apply(live, name, outer(inner, "one")))
+    assert told["Second"] == "b"
+    assert live.ssm.get_parameter(Name=told["Note"])["Parameter"]["Value"] == "one"
+    assert outputs(apply(live, name, outer(inner, "two"), "update")) == told
+    assert live.ssm.get_parameter(Name=told["Note"])["Parameter"]["Value"] == "two"
+    live.cloudformation.delete_stack(StackName=name)
+    live.cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=FAST)
+    nested = live.cloudformation.describe_stacks(StackName=told["Id"])["Stacks"][0]
+    assert nested["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_a_nested_stack_that_fails_fails_its_parent_with_the_reason(live: Any, name: str, inner: str) -> None:
+    """CloudFormation user guide, "Troubleshooting": nested stacks name the resource that failed."""
+    stack = apply(live, name, outer(inner, ""))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert (
+        "was not successfully created: The following resource(s) failed to create: [Note]."
+        in reasons(live, name)[0]
+    )
