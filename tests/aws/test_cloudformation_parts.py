@@ -226,3 +226,32 @@ def test_a_bucket_tells_functions_and_pages_of_other_origins(live: Any, aids: An
     stack.apply(BUCKET % (json.dumps(HELLO), "Private"), outputs, "update")
     assert len(live.s3.get_bucket_acl(Bucket=box)["Grants"]) == 1
     live.s3.delete_objects(Bucket=box, Delete={"Objects": [{"Key": "a.txt"}, {"Key": "a.png"}]})
+
+
+PEOPLE = """
+Crew: {Type: 'AWS::IAM::Group'}
+Ada: {Type: 'AWS::IAM::User'}
+Bob: {Type: 'AWS::IAM::User'}
+In: {Type: 'AWS::IAM::UserToGroupAddition', Properties: {GroupName: {Ref: Crew}, Users: [{Ref: %s}]}}
+Steps:
+  Type: AWS::SSM::Document
+  Properties:
+    DocumentType: Command
+    UpdateMethod: NewVersion
+    Content: {schemaVersion: "2.2", description: %s, mainSteps: [{action: aws:runShellScript, name: a, inputs: {runCommand: [date]}}]}
+"""
+
+
+def test_members_of_groups_and_documents_change(live: Any, stack: Stack) -> None:
+    """CloudFormation: TemplateReference/aws-resource-iam-usertogroupaddition.html, aws-resource-ssm-document.html."""
+    outputs = {name: {"Value": {"Ref": name}} for name in ("Crew", "Ada", "Bob", "Steps")}
+    told = stack.apply(PEOPLE % ("Ada", "one"), outputs)
+
+    def members() -> list[str]:
+        return [each["UserName"] for each in live.iam.get_group(GroupName=told["Crew"])["Users"]]
+
+    assert members() == [told["Ada"]]
+    assert stack.apply(PEOPLE % ("Bob", "two"), outputs, "update") == told
+    assert members() == [told["Bob"]]
+    document = live.ssm.get_document(Name=told["Steps"])
+    assert (document["DocumentVersion"], json.loads(document["Content"])["description"]) == ("2", "two")

@@ -196,4 +196,42 @@ class GroupPolicy(_InlinePolicy):
     type_name, kind = "AWS::IAM::GroupPolicy", "group"
 
 
-HANDLERS: tuple[Handler, ...] = (User(), Group(), AccessKey(), RolePolicy(), UserPolicy(), GroupPolicy())
+class UserToGroupAddition(IamResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-usertogroupaddition.html."""
+
+    type_name = "AWS::IAM::UserToGroupAddition"
+    emulated = frozenset({"GroupName", "Users"})
+    updatable = emulated
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Add the users; a name for it."""
+        self._change(ctx, {}, new)
+        return ctx.name(128)
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """Add and remove those that differ; another group takes all."""
+        self._change(ctx, old, new)
+
+    def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
+        """Remove the users."""
+        self._change(ctx, old, {})
+
+    def _change(self, ctx: Context, old: Properties, new: Properties) -> None:
+        before, after = _memberships(old), _memberships(new)
+        for group, user in sorted(before - after):
+            self.call(ctx, "remove_user_from_group", GroupName=group, UserName=user)
+        for group, user in sorted(after - before):
+            self.call(ctx, "add_user_to_group", GroupName=group, UserName=user)
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+
+def _memberships(properties: Properties) -> set[tuple[str, str]]:
+    return {(properties["GroupName"], user) for user in properties.get("Users", [])}
+
+
+HANDLERS: tuple[Handler, ...] = (
+    User(), Group(), AccessKey(), RolePolicy(), UserPolicy(), GroupPolicy(), UserToGroupAddition(),
+)  # fmt: skip

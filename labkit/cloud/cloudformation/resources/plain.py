@@ -1,11 +1,13 @@
-"""Log groups with their streams and filters, and Systems Manager parameters.
+"""Log groups with their streams and filters, and Systems Manager's parameters and documents.
 
 What belongs here: small types of services that have no module of their own.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from labkit.aws.templates.errors import ResourceFailed
 from labkit.cloud.cloudformation.resources.base import (
     ApiResource,
     Context,
@@ -186,16 +188,80 @@ class SsmParameter(ApiResource):
         """Put it again; change its tags."""
         arguments = {"Description": "", **self.create_arguments(ctx, new), "Name": physical_id}
         self.call(ctx, "put_parameter", **arguments, Overwrite=True)
-        changed, removed = tag_changes(old, new)
-        where = {"ResourceType": "Parameter", "ResourceId": physical_id}
-        if removed:
-            self.call(ctx, "remove_tags_from_resource", **where, TagKeys=removed)
-        if changed:
-            self.call(ctx, "add_tags_to_resource", **where, Tags=tag_list(changed))
+        _retag(ctx, "Parameter", physical_id, old, new)
 
     def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
         """Its type and value, as declared."""
         return {"Type": new["Type"], "Value": new["Value"]}
+
+
+class SsmDocument(ApiResource):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ssm-document.html."""
+
+    type_name = "AWS::SSM::Document"
+    service = "ssm"
+    emulated = frozenset(
+        {
+            "Content",
+            "DocumentFormat",
+            "DocumentType",
+            "Name",
+            "Tags",
+            "TargetType",
+            "UpdateMethod",
+            "VersionName",
+        }
+    )
+    updatable = frozenset({"UpdateMethod", "Tags"})
+    #: changed by a new version where UpdateMethod is NewVersion, else only by another document
+    versioned = frozenset({"Content", "DocumentFormat", "TargetType", "VersionName"})
+    name_property = "Name"
+    delete_call, id_argument = "delete_document", "Name"
+    gone = frozenset({"InvalidDocument"})
+
+    def create(self, ctx: Context, new: Properties) -> str:
+        """Create it; a document without a name gets one."""
+        name = str(new.get("Name") or ctx.name(128))
+        kind = {"DocumentType": new["DocumentType"]} if "DocumentType" in new else {}
+        tags = {"Tags": tag_list(new["Tags"])} if new.get("Tags") else {}
+        self.call(ctx, "create_document", **{**self._said(new), **kind, **tags, "Name": name})
+        return name
+
+    def _said(self, new: Properties) -> dict[str, Any]:
+        told = {name: new[name] for name in sorted(self.versioned & {*new})}
+        content = new["Content"]
+        return {**told, "Content": content if isinstance(content, str) else json.dumps(content)}
+
+    def unchangeable(self, changed: set[str]) -> set[str]:
+        """None of what a new version can say."""
+        return changed - self.updatable - self.versioned
+
+    def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
+        """A new version, which is the default one then; its tags."""
+        if self._said(old) != self._said(new):
+            if new.get("UpdateMethod") != "NewVersion":
+                raise ResourceFailed(
+                    "a changed document without UpdateMethod: NewVersion is not emulated by the local cloud"
+                )
+            made = self.call(
+                ctx, "update_document", **self._said(new), Name=physical_id, DocumentVersion="$LATEST"
+            )
+            version = made["DocumentDescription"]["DocumentVersion"]
+            self.call(ctx, "update_document_default_version", Name=physical_id, DocumentVersion=version)
+        _retag(ctx, "Document", physical_id, old, new)
+
+    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+
+def _retag(ctx: Context, kind: str, name: str, old: Properties, new: Properties) -> None:
+    changed, removed = tag_changes(old, new)
+    where = {"ResourceType": kind, "ResourceId": name}
+    if removed:
+        ctx.client("ssm").remove_tags_from_resource(**where, TagKeys=removed)
+    if changed:
+        ctx.client("ssm").add_tags_to_resource(**where, Tags=tag_list(changed))
 
 
 HANDLERS: tuple[Handler, ...] = (
@@ -204,4 +270,5 @@ HANDLERS: tuple[Handler, ...] = (
     MetricFilter(),
     SubscriptionFilter(),
     SsmParameter(),
+    SsmDocument(),
 )
