@@ -1,4 +1,4 @@
-"""`./lab cloud start`, `status`, `stop`, `logs`, `shell`: the life of the local cloud on the command line.
+"""`./lab cloud start`, `status`, `stop`, `logs`, `why`, `shell`: the life of the local cloud on the command line.
 
 What belongs here: those, and handing the other actions on. What does not: what explains the cloud (cloud_commands), how it
 is started and stopped (labkit.cloud.client).
@@ -12,7 +12,7 @@ from labkit.aws.accounts import ALL as ACCOUNTS
 from labkit.base.errors import UsageError
 from labkit.base.events import banner
 from labkit.base.state import exclusive
-from labkit.cli import cloud_commands, grade_command, looking_inside
+from labkit.cli import cloud_commands, grade_command, looking_inside, why
 from labkit.cli.console import Console
 from labkit.lesson.model import Options, Places
 
@@ -34,7 +34,7 @@ def register(
     parser = commands.add_parser("cloud", help="the local cloud itself")
     common(parser)
     parser.add_argument(
-        "action", choices=["start", "status", "stop", "logs", "shell", *cloud_commands.ACTIONS]
+        "action", choices=["start", "status", "stop", "logs", "why", "shell", *cloud_commands.ACTIONS]
     )
     parser.add_argument("words", nargs="*", default=[], help="what trace, break and mend are about")
     parser.add_argument(
@@ -80,7 +80,7 @@ def _run(
         return looking_inside.local_shell(own_context(console), console)
     if arguments.action == "stop":
         return _stop(places(), console, forget=arguments.forget)
-    action = {"start": _start, "status": _status, "logs": _logs}
+    action = {"start": _start, "status": _status, "logs": _logs, "why": why.tell_newest_refusal}
     return action[arguments.action](local_cloud(places(), arguments.account), console)
 
 

@@ -99,6 +99,17 @@ def test_a_request_id_leads_from_the_answer_to_the_log(deployed_solution: Any) -
     assert {line.split()[1] for line in log.output.split("\n") if line} >= {"START", "END", "REPORT"}
 
 
+def test_the_newest_refusal_is_explained(deployed_solution: Any) -> None:
+    asked = deployed_solution.run("shell", "server", "--", "aws", "dynamodb", "list-tables")
+    assert asked.status != 0, asked
+    run = deployed_solution.run("cloud", "why", "--plain")
+    assert run.status == 0, run
+    assert "✗ dynamodb:ListTables was refused" in run.output
+    assert "(instance i-" in run.output
+    assert "no statement of any policy allows it" in run.output
+    assert "Action dynamodb:ListTables" in run.output
+
+
 @contextlib.contextmanager
 def opened(lab: Any) -> Iterator[str]:
     """The address of the page while the body runs."""

@@ -256,6 +256,7 @@ class Door:
                 action=decision.action if decision else "",
                 resource=decision.resource if decision else "",
                 reason=decision.reason if decision else "",
+                kind=decision.kind if decision else "",
                 policy=decision.policy if decision else "",
                 statement=decision.statement if decision else "",
                 lacking=", ".join(sorted(lacking)) if decision else "",

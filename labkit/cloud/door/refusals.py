@@ -48,6 +48,7 @@ class Refusal:
     action: str = ""
     resource: str = ""
     reason: str = ""
+    kind: str = ""
     policy: str = ""
     statement: str = ""
     lacking: str = ""
