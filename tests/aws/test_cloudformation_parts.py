@@ -202,6 +202,12 @@ Box:
 """
 
 
+def test_a_bucket_with_an_acl_needs_object_ownership(live: Any, stack: Stack) -> None:
+    """S3 user guide, "Controlling ownership of objects": a new bucket has ACLs off, AccessControl alone fails."""
+    with pytest.raises(AssertionError, match="InvalidBucketAclWithObjectOwnership|BucketOwnerEnforced"):
+        stack.apply("Box: {Type: 'AWS::S3::Bucket', Properties: {AccessControl: PublicRead}}")
+
+
 def test_a_bucket_tells_functions_and_pages_of_other_origins(live: Any, aids: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference/aws-resource-s3-bucket.html: AccessControl, CorsConfiguration, NotificationConfiguration."""
     outputs = {"Box": {"Value": {"Ref": "Box"}}, "Hello": {"Value": {"Ref": "Hello"}}}

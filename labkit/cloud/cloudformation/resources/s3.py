@@ -88,9 +88,13 @@ def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     return entry
 
 
+def _canned(value: str | None) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", value or "Private").lower()
+
+
 def _acl(ctx: Context, bucket: str, value: Any) -> None:
     """`Private` is what a new bucket is, and the one value that needs no ACLs."""
-    s3, canned = ctx.client("s3"), re.sub(r"(?<!^)(?=[A-Z])", "-", value or "Private").lower()
+    s3, canned = ctx.client("s3"), _canned(value)
     if canned != "private" or len(s3.get_bucket_acl(Bucket=bucket)["Grants"]) > 1:
         s3.put_bucket_acl(Bucket=bucket, ACL=canned)
 
@@ -156,8 +160,13 @@ class Bucket(ApiResource):
     def create(self, ctx: Context, new: Properties) -> str:
         """Create it in the stack's region; a bucket without a name gets one in lower case."""
         name = str(new.get("BucketName") or ctx.name(63, lower=True))
-        where = {"CreateBucketConfiguration": {"LocationConstraint": ctx.region}}
-        self.call(ctx, "create_bucket", Bucket=name, **(where if ctx.region != "us-east-1" else {}))
+        more: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": ctx.region}}
+        if ctx.region == "us-east-1":
+            del more["CreateBucketConfiguration"]
+        canned = _canned(new.get("AccessControl"))
+        if canned != "private" and "OwnershipControls" not in new:
+            more["ACL"] = canned  # which S3 refuses: ACLs are off
+        self.call(ctx, "create_bucket", Bucket=name, **more)
         return name
 
     def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:

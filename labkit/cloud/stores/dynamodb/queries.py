@@ -6,8 +6,9 @@ themselves, SQL (storage).
 AWS: API reference, Query and Scan; developer guide, "Querying tables", "Scanning tables" (1 MB a page, segments).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.cloud.stores.dynamodb import keys, legacy
@@ -28,6 +29,7 @@ PAGE_BYTES = 1024 * 1024
 #: rows read at once: others get their turn between two such portions
 _PORTION = 400
 _FILTER = "FilterExpression"
+_PARTS = 4
 
 #: the rows behind a position, as many as the bounds allow
 Read = Callable[[Position | None, Bounds], list[Row]]
@@ -55,6 +57,14 @@ class View:
         """The attributes that tell a row's position."""
         return tuple(dict.fromkeys((*self.key.names, *self.table.key.names)))
 
+    def part_of(self, place: int) -> int:
+        """In which of the parts that DynamoDB keeps a table in a hash lies: a new table on demand has four.
+
+        Developer guide, "DynamoDB burst and adaptive capacity": 4,000 units of writing at once, 1,000 a part.
+        """
+        billing = self.table.description.get("BillingModeSummary", {}).get("BillingMode")
+        return place * (_PARTS if billing == "PAY_PER_REQUEST" else 1) // (LAST_HASH + 1)
+
     def position(self, item: Mapping[str, Value]) -> Position:
         """Where an item, or a start key, stands."""
         return Position(self.key.place_of(item), self.table.key.place_of(item))
@@ -71,6 +81,8 @@ class Page:
     shown: Projection
     counting: bool
     consistent: bool
+    #: what a Scan goes through; a Query stays in one partition
+    segment: Segment | None = None
 
 
 def query(storage: Storage, table: Table, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def scan(storage: Storage, table: Table, request: Mapping[str, Any]) -> dict[str
     check_styles(request, ("FilterExpression", "ProjectionExpression"))
     view = _view(table, request)
     segment = _segment(request)
-    page = _page(view, request, Binding(request), "ScanFilter")
+    page = replace(_page(view, request, Binding(request), "ScanFilter"), segment=segment)
     if page.start and not segment.first <= page.start.entry.hash <= segment.last:
         raise invalid(
             "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with "
@@ -289,8 +301,10 @@ def _answer(page: Page, read: Read, request: Mapping[str, Any]) -> dict[str, Any
     shown: list[Item] = []
     scanned = count = size = 0
     last: Row | None = None
+    sizes: Counter[int] = Counter()
     for row in _rows(page, read):
         scanned, size, last = scanned + 1, size + row.size, row
+        sizes[page.view.part_of(row.entry.hash)] += row.size
         held = page.view.index.shown(row.item) if page.view.index and page.view.index.is_global else row.item
         if page.test is None or page.test(held):
             count += 1
@@ -304,7 +318,7 @@ def _answer(page: Page, read: Read, request: Mapping[str, Any]) -> dict[str, Any
     answer |= {"Count": count, "ScannedCount": scanned}
     if last is not None:
         answer["LastEvaluatedKey"] = {name: last.item[name] for name in page.view.names}
-    return answer | _consumed(page, size, request)
+    return answer | _consumed(page, sizes, last, request)
 
 
 def _rows(page: Page, read: Read) -> Iterator[Row]:
@@ -320,7 +334,16 @@ def _rows(page: Page, read: Read) -> Iterator[Row]:
         behind = Position(rows[-1].entry, rows[-1].place)
 
 
-def _consumed(page: Page, size: int, request: Mapping[str, Any]) -> dict[str, Any]:
-    usage, index = Usage(request), page.view.index
-    usage.add(page.view.table, read_units(size, consistent=page.consistent), index.name if index else "")
+def _consumed(
+    page: Page, sizes: Mapping[int, int], last: Row | None, request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a page used. A Scan reads in each part of a table that it comes to, and in each at least one unit."""
+    usage, view = Usage(request), page.view
+    parts = list(sizes) or [0]
+    if page.segment is not None:
+        begin = page.start.entry.hash if page.start else page.segment.first
+        end = last.entry.hash if last else page.segment.last
+        parts = list(range(view.part_of(begin), view.part_of(end) + 1))
+    units = sum(read_units(sizes.get(part, 0), consistent=page.consistent) for part in parts)
+    usage.add(view.table, units, view.index.name if view.index else "")
     return usage.of_one()

@@ -29,6 +29,7 @@ from labkit.cloud.stores.dynamodb.items import (
     read_update,
 )
 from labkit.cloud.stores.dynamodb.storage import Storage
+from labkit.cloud.stores.dynamodb.values import item_size
 
 _BYTES = 4 * 1024 * 1024
 _TOKEN_SECONDS = 600
@@ -93,6 +94,7 @@ def transact_write_items(
     token = request.get("ClientRequestToken")
     writes = _read_all(find_table, request["TransactItems"])
     _check_distinct(writes)
+    _check_payload(request["TransactItems"])
     usage = Usage(request)
     if not (token and tokens.is_repeated(token, request)):
         _carry_out(storage, writes, usage)
@@ -141,6 +143,20 @@ def _check_distinct(writes: Sequence[tuple[str, Write]]) -> None:
     places = [(write.table.number, write.place) for _, write in writes]
     if len(set(places)) != len(places):
         raise invalid("Transaction request cannot include multiple operations on one item")
+
+
+def _check_payload(actions: Sequence[Mapping[str, Any]]) -> None:
+    """What a transaction sends may be 4 MB, whatever the items that it changes are."""
+    size = sum(_payload(asked) for action in actions for asked in action.values())
+    if size > _BYTES:
+        raise invalid(f"Transaction payload size cannot exceed 4MB. Payload Size: {size}")
+
+
+def _payload(asked: Mapping[str, Any]) -> int:
+    """The bytes of the items, keys and values of one action."""
+    return sum(
+        item_size(asked.get(name) or {}) for name in ("Item", "Key", "ExpressionAttributeValues")
+    )  # fmt: skip
 
 
 def _carry_out(storage: Storage, writes: Sequence[tuple[str, Write]], usage: Usage) -> None:

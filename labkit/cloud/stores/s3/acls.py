@@ -58,7 +58,9 @@ def ownership(engine: Engine, bucket: str) -> str:
 
 
 def of_request(engine: Engine, call: Call, *, switched_on: bool | None = None) -> Grants:
-    """The grants in the headers of a request. Raises S3Error where the bucket takes none.
+    """The grants in the headers of a request, [] where it says nothing. Raises S3Error where the bucket takes none.
+
+    A canned ACL gives the owner full control too, named grants are all there is.
 
     `switched_on`: whether ACLs are, for a bucket that is being made.
     """
@@ -72,12 +74,19 @@ def of_request(engine: Engine, call: Call, *, switched_on: bool | None = None) -
     if not on:
         if not named and canned in ("private", "bucket-owner-full-control"):
             return []
-        raise S3Error("AccessControlListNotSupported")
+        code = (
+            "AccessControlListNotSupported" if switched_on is None else "InvalidBucketAclWithObjectOwnership"
+        )
+        raise S3Error(code)
     if canned is not None and named:
         raise S3Error("InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed")
-    grants = [[who, what] for who, what in _CANNED[canned]] if canned else _named(engine, named)
+    grants = [*_default(engine), *map(list, _CANNED[canned])] if canned else _named(engine, named)
     _check_block(engine, call.bucket, grants)
     return grants
+
+
+def _default(engine: Engine) -> Grants:
+    return [[engine.owner["ID"], "FULL_CONTROL"]]
 
 
 def _named(engine: Engine, named: Mapping[str, str]) -> Grants:
@@ -128,12 +137,7 @@ def _document(engine: Engine, policy: Mapping[str, Any]) -> Grants:
 
 
 def _told(engine: Engine, grants: Grants) -> Reply:
-    own = {"Type": "CanonicalUser", **engine.owner}
-    told = (
-        [{"Grantee": own, "Permission": "FULL_CONTROL"}]
-        if not any(who == own["ID"] for who, _ in grants)
-        else []
-    )
+    own, told = {"Type": "CanonicalUser", **engine.owner}, []
     for who, what in grants:
         grantee = own if who == own["ID"] else {"Type": "Group", "URI": who}
         told.append({"Grantee": grantee, "Permission": what})
@@ -152,7 +156,9 @@ def get_object_acl(engine: Engine, call: Call) -> Reply:
 
 
 def _in_force(engine: Engine, bucket: str, grants: Grants | None) -> Grants:
-    return (grants or []) if ownership(engine, bucket) != ENFORCED else []
+    """What holds: an ACL without grants is one, none at all is the owner's full control."""
+    on = ownership(engine, bucket) != ENFORCED
+    return grants if on and grants is not None else _default(engine)
 
 
 def _new(engine: Engine, call: Call) -> Grants:
@@ -161,10 +167,10 @@ def _new(engine: Engine, call: Call) -> Grants:
     if policy is None:
         if call.input.get("ACL") is None and not any(call.input.get(name) for name in _HEADERS):
             raise S3Error("MissingSecurityHeader", "Your request was missing a required header")
-        return of_request(engine, call)
+        return of_request(engine, call) or _default(engine)
     if ownership(engine, call.bucket) == ENFORCED:
         _check_harmless(engine, policy)
-        return []
+        return _default(engine)
     grants = _document(engine, policy)
     _check_block(engine, call.bucket, grants)
     return grants

@@ -55,7 +55,9 @@ def create_bucket(engine: Engine, call: Call) -> Reply:
         found = engine.storage.bucket(call.bucket)
         if found is not None:
             if found.region == region == CLASSIC:
-                return _made(call, region)  # where S3 began, asking twice is no mistake
+                # where S3 began, asking twice is no mistake; it puts the bucket's ACL back
+                engine.storage.put_setting(call.bucket, "acl", grants or None)
+                return _made(call, region)
             raise S3Error("BucketAlreadyOwnedByYou", details={"BucketName": call.bucket})
         if public := [who for who, _ in grants if who in (acls.EVERYBODY, acls.SIGNED)]:
             words = "Bucket cannot have public ACLs set with BlockPublicAccess enabled"
@@ -65,6 +67,8 @@ def create_bucket(engine: Engine, call: Call) -> Reply:
         settings = {"ownership": rules, "public_access_block": SHUT, "encryption": encryption.DEFAULT}
         for kind, value in settings.items():
             engine.storage.put_setting(call.bucket, kind, value)
+        if grants:
+            engine.storage.put_setting(call.bucket, "acl", grants)
         if tags := configuration.get("Tags"):
             engine.storage.put_setting(call.bucket, "tagging", tags)
     return _made(call, region)

@@ -10,6 +10,10 @@ MALFORMED_XML = "The XML you provided was not well-formed or did not validate ag
 #: code → (HTTP status, message), where the message is always the same
 _KNOWN: Mapping[str, tuple[int, str]] = {
     "AccessControlListNotSupported": (400, "The bucket does not allow ACLs"),
+    "InvalidBucketAclWithObjectOwnership": (
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     "BadDigest": (400, "The Content-MD5 you specified did not match what we received."),
     "BucketAlreadyExists": (
         409,

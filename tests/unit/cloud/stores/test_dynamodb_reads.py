@@ -212,3 +212,23 @@ def test_capacity_is_counted_by_size_and_consistency(ask):
     assert ask("GetItem", **key)["ConsumedCapacity"]["CapacityUnits"] == 1.0
     assert ask("GetItem", **key, ConsistentRead=True)["ConsumedCapacity"]["CapacityUnits"] == 2.0
     assert "ConsumedCapacity" not in ask("UpdateItem", TableName="simple", Key={"p": {"S": "x"}})
+
+
+def test_a_scan_uses_a_unit_in_each_part_of_a_table(ask):
+    """Developer guide: a new table on demand has four parts, one with provisioned capacity one."""
+    make_simple_table(ask)
+    throughput = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    keys = {
+        "KeySchema": key_schema("p"),
+        "AttributeDefinitions": [{"AttributeName": "p", "AttributeType": "S"}],
+    }
+    ask("CreateTable", TableName="provisioned", ProvisionedThroughput=throughput, **keys)
+
+    def used(name, **more):
+        answer = ask("Scan", TableName=name, ConsistentRead=True, ReturnConsumedCapacity="TOTAL", **more)
+        return answer["ConsumedCapacity"]["CapacityUnits"]
+
+    for name, units in (("simple", 4.0), ("provisioned", 1.0)):
+        ask("PutItem", TableName=name, Item={"p": {"S": "x"}})
+        assert used(name) == units
+    assert [used("simple", Segment=number, TotalSegments=4) for number in range(4)] == [1.0] * 4

@@ -206,3 +206,17 @@ def test_items_whose_time_has_come_are_deleted():
     left = {item["p"]["S"] for item in ask("Scan", TableName="simple")["Items"]}
     service.close()
     assert left == {"future", "long ago", "text"}
+
+
+def test_a_transaction_sends_no_more_than_4_mb(ask, refusal):
+    """API reference, TransactWriteItems: the size of what is sent counts, not of the items that go."""
+    make_simple_table(ask)
+    large = "x" * 399_000
+    keys = [{"p": {"S": str(number)}} for number in range(11)]
+    puts = [{"Put": {"TableName": "simple", "Item": {**key, "a": {"S": large}}}} for key in keys]
+    words = "ValidationException: Transaction payload size cannot exceed 4MB. Payload Size: "
+    assert refusal("TransactWriteItems", TransactItems=puts).startswith(words)
+    for half in (puts[:6], puts[6:]):
+        ask("TransactWriteItems", TransactItems=half)
+    ask("TransactWriteItems", TransactItems=[{"Delete": {"TableName": "simple", "Key": key}} for key in keys])
+    assert ask("Scan", TableName="simple")["Count"] == 0

@@ -164,3 +164,44 @@ def test_with_acls_off_only_full_control_for_the_owner_is_taken(s3, bucket, refu
     ):
         policy = {"Owner": owner, "Grants": wanted}
         assert refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=policy) == answer
+
+
+def told(acl):
+    return [
+        (each["Grantee"].get("URI", "owner").rpartition("/")[2], each["Permission"]) for each in acl["Grants"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "grants"),
+    [
+        ({}, [("owner", "FULL_CONTROL")]),
+        ({"ACL": "private"}, [("owner", "FULL_CONTROL")]),
+        ({"ACL": "log-delivery-write"}, [("owner", "FULL_CONTROL"), ("LogDelivery", "WRITE"), ("LogDelivery", "READ_ACP")]),
+        ({"GrantRead": "uri=http://acs.amazonaws.com/groups/s3/LogDelivery"}, [("LogDelivery", "READ")]),
+    ],
+)  # fmt: skip
+def test_a_bucket_is_made_with_the_acl_that_was_asked_for(s3, given, grants):
+    """S3 API reference, CreateBucket: x-amz-acl, x-amz-grant-*; named grants are all there is."""
+    s3.create_bucket(Bucket="listed", CreateBucketConfiguration={"LocationConstraint": REGION},
+                     ObjectOwnership="ObjectWriter", **given)  # fmt: skip
+    assert told(s3.get_bucket_acl(Bucket="listed")) == grants
+
+
+def test_an_acl_without_grants_is_told_as_one(s3, bucket):
+    """S3 user guide, "ACL overview": an ACL holds what its document says, the owner's grant too."""
+    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    owner = s3.get_bucket_acl(Bucket=bucket)["Owner"]
+    s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy={"Owner": owner, "Grants": []})
+    assert told(s3.get_bucket_acl(Bucket=bucket)) == []
+
+
+def test_a_new_bucket_takes_no_acl_unless_its_owner_wants_them(s3, refusal):
+    """S3 user guide, "Controlling ownership of objects": InvalidBucketAclWithObjectOwnership."""
+    where = {"LocationConstraint": REGION}
+    for acl, answer in (("public-read", "InvalidBucketAclWithObjectOwnership 400"), ("private", "")):
+        assert (
+            refusal(s3.create_bucket, Bucket=f"with-{acl}", CreateBucketConfiguration=where, ACL=acl)
+            == answer
+        )
