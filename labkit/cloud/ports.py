@@ -186,6 +186,10 @@ class Buckets(Protocol):
 
     def public_access_block(self, bucket: str) -> PublicAccessBlock: ...
 
+    def holds(self, bucket: str, key: str = "") -> bool:
+        """Whether there is the bucket, or an object with this key in it."""
+        ...
+
 
 class Identities(Protocol):
     """Who is behind an access key, and which policies hang on whom and what."""
@@ -211,6 +215,10 @@ class Identities(Protocol):
         ...
 
     def public_access_block(self, bucket: str) -> PublicAccessBlock: ...
+
+    def holds(self, bucket: str, key: str = "") -> bool:
+        """Whether there is the bucket, or an object with this key in it."""
+        ...
 
     def trust_policy(self, role_arn: str) -> PolicyDocument | None:
         """Who may assume the role, or None where there is no such role."""

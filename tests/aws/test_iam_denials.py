@@ -85,6 +85,9 @@ class FakeIdentities:
     def public_access_block(self, bucket: str) -> PublicAccessBlock:
         return self.blocks.get(bucket, PublicAccessBlock())
 
+    def holds(self, bucket: str, key: str = "") -> bool:
+        return True
+
     def trust_policy(self, role_arn: str) -> PolicyDocument | None:
         return self.roles.get(role_arn)
 

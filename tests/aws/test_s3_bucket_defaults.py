@@ -63,6 +63,18 @@ def test_acls_work_when_the_owner_wants_them(live):
     assert [anybody(live, f"/{bucket}/{key}") for key in ("open", "shut")] == [200, 403]
 
 
+def test_strangers_are_told_what_is_not_there(live):
+    """S3 API reference, "List of error codes": NoSuchBucket for all, NoSuchKey for who may list the bucket."""
+    closed, bucket = live.bucket(), live.bucket()
+    controls = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    live.s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls=controls)
+    live.s3.delete_public_access_block(Bucket=bucket)
+    live.s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    live.s3.put_object(Bucket=bucket, Key="shut", Body=b"x")
+    paths = ("no-such-bucket-anywhere/k", f"{closed}/k", f"{bucket}/k", f"{bucket}/shut", bucket)
+    assert [anybody(live, f"/{path}") for path in paths] == [404, 403, 404, 403, 200]
+
+
 def anybody(live, path):
     """The status of a GET that nobody has signed."""
     try:

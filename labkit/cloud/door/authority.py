@@ -125,9 +125,26 @@ class Authority:
         asked, principal = source.asked, source.principal
         decision = self._decide(source)
         if decision is not None and not decision.allowed:
+            if principal.kind == "anonymous" and asked.service == "s3":
+                self._check_there(source, decision)
             raise refusals.denied(asked.wire, asked.service, principal, decision)
         if asked.operation == "PutBucketPolicy" and asked.service == "s3":
             self._check_public_policy(source)
+
+    def _check_there(self, source: Source, decision: Decision) -> None:
+        """Raises Refused where a stranger was denied what is not there, and may know that.
+
+        S3 API reference, "List of error codes": NoSuchBucket is told to all, NoSuchKey to who may list the bucket.
+        """
+        asked = source.asked
+        bucket, key = str(asked.parameters.get("Bucket", "")), str(asked.parameters.get("Key", ""))
+        if bucket and asked.operation != "CreateBucket" and not self._identities.holds(bucket):
+            raise refusals.no_bucket(bucket)
+        if asked.operation not in _READ_OBJECT or decision.reason == "explicit-deny":
+            return
+        listing = self._evaluate(source, Need("s3:ListBucket", [f"arn:aws:s3:::{bucket}"]))
+        if listing.allowed and not self._identities.holds(bucket, key):
+            raise refusals.no_key(key)
 
     def _with_launch_template(self, source: Source) -> Source:
         """Policies judge RunInstances by what runs: the request's parameters over those of its template."""

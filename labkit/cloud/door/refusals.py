@@ -92,6 +92,17 @@ def denied(wire: Wire, service: str, principal: Principal, decision: Decision) -
     return Refused(status, code, words, decision)
 
 
+def no_bucket(name: str) -> Refused:
+    """There is no such bucket, which S3 tells everybody."""
+    words = "The specified bucket does not exist"
+    return Refused(404, "NoSuchBucket", words, details={"BucketName": name})
+
+
+def no_key(key: str) -> Refused:
+    """There is no such object, which S3 tells who may list its bucket."""
+    return Refused(404, "NoSuchKey", "The specified key does not exist.", details={"Key": key})
+
+
 def of_aws(principal: Principal, action: str, policy_arn: str) -> Refused:
     """A policy that AWS manages is nobody's to change."""
     message = f"User: {principal.arn} is not authorized to perform: {action} on resource: policy {policy_arn}"

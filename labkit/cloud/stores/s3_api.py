@@ -49,6 +49,14 @@ class S3Api:
         names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
         return PublicAccessBlock(*(bool(found.get(name)) for name in names))
 
+    def holds(self, bucket: str, key: str = "") -> bool:
+        """Whether there is the bucket, or an object with this key in it."""
+        storage = self._service.engine.storage
+        if not key:
+            return storage.bucket(bucket) is not None
+        newest = storage.newest(bucket, key)
+        return newest is not None and not newest.marker
+
 
 def _call(source: Source) -> Call:
     asked, environ = source.asked, source.environ

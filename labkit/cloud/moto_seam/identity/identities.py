@@ -95,6 +95,10 @@ class MotoIdentities:
         """The bucket's four settings; none set where there is no bucket or no configuration."""
         return self._buckets.public_access_block(bucket)
 
+    def holds(self, bucket: str, key: str = "") -> bool:
+        """Whether there is the bucket, or an object with this key in it."""
+        return self._buckets.holds(bucket, key)
+
     def trust_policy(self, role_arn: str) -> PolicyDocument | None:
         """Who may assume the role, or None where there is no such role."""
         role = _role(role_arn)

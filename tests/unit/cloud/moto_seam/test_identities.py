@@ -28,6 +28,9 @@ class NoBuckets:
     def public_access_block(self, bucket):
         return PublicAccessBlock()
 
+    def holds(self, bucket, key=""):
+        return False
+
 
 @pytest.fixture
 def identities():

@@ -58,6 +58,9 @@ class Everybody:
     def public_access_block(self, bucket: str) -> PublicAccessBlock:
         return self._buckets.public_access_block(bucket)
 
+    def holds(self, bucket: str, key: str = "") -> bool:
+        return self._buckets.holds(bucket, key)
+
 
 def nothing_else(_: Any, start: Any) -> list[bytes]:
     """The application for other services: there is none."""
