@@ -13,9 +13,9 @@ from labkit.cloud.door.contexts import Source
 from labkit.cloud.door.middleware import Told
 from labkit.cloud.door.reading import PREFLIGHT
 from labkit.cloud.door.signatures.payloads import TRAILERS
-from labkit.cloud.stores.s3 import acls
 from labkit.cloud.stores.s3.engine import Call
 from labkit.cloud.stores.s3.service import S3
+from labkit.cloud.stores.s3.settings import acls
 
 
 class S3Api:

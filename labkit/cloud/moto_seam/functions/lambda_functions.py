@@ -25,7 +25,7 @@ from labkit.cloud.moto_seam.functions.lambda_requests import pending
 from labkit.cloud.moto_seam.identity.trust import is_new, role_of
 from labkit.cloud.moto_seam.replacing import Replacements
 from labkit.cloud.pace import Pace
-from labkit.cloud.stores.s3.errors import S3Error, no_bucket
+from labkit.cloud.stores.s3.wire.errors import S3Error, no_bucket
 
 ReadObject = Callable[[str, str, str], bytes]
 

@@ -2,7 +2,7 @@
 
 A request comes in as the JSON object of its operation and goes out as one (service). Between the two: the shape is
 checked against AWS's own description of the API (shapes), values are checked and put into their normal form (values),
-expressions are parsed once (syntax) and bound to a request's names and values (binding, conditions, updates), rows lie
+expressions are parsed once and bound to a request's names and values (expressions), rows lie
 in SQLite (storage). What a table is, and what may be done to it, is in tables; what is done to its items in items,
 queries, batches and transactions.
 

@@ -20,8 +20,8 @@ from labkit.cloud.stores.dynamodb.items import (
     read_projection,
     read_put,
 )
-from labkit.cloud.stores.dynamodb.schema import Table
 from labkit.cloud.stores.dynamodb.storage import Storage
+from labkit.cloud.stores.dynamodb.tables.schema import Table
 
 _KEYS, _WRITES, _BYTES = 100, 25, 16 * 1024 * 1024
 _DUPLICATES = "Provided list of item keys contains duplicates"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.cloud.stores.dynamodb.schema import Table
+from labkit.cloud.stores.dynamodb.tables.schema import Table
 
 
 def read_units(size: int, *, consistent: bool) -> float:

@@ -10,19 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.stores.dynamodb import keys, legacy
-from labkit.cloud.stores.dynamodb.binding import Binding
-from labkit.cloud.stores.dynamodb.binding import Place as Path
+from labkit.cloud.stores.dynamodb import keys
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units, write_units
-from labkit.cloud.stores.dynamodb.conditions import Test, make_test
 from labkit.cloud.stores.dynamodb.errors import ItemError, condition_failed, invalid
+from labkit.cloud.stores.dynamodb.expressions import legacy
+from labkit.cloud.stores.dynamodb.expressions.binding import Binding
+from labkit.cloud.stores.dynamodb.expressions.binding import Place as Path
+from labkit.cloud.stores.dynamodb.expressions.conditions import Test, make_test
+from labkit.cloud.stores.dynamodb.expressions.paths import find
+from labkit.cloud.stores.dynamodb.expressions.projections import Projection, make_projection, pick, project
+from labkit.cloud.stores.dynamodb.expressions.updates import Update, make_update
 from labkit.cloud.stores.dynamodb.keys import Place
-from labkit.cloud.stores.dynamodb.paths import find
-from labkit.cloud.stores.dynamodb.projections import Projection, make_projection, pick, project
-from labkit.cloud.stores.dynamodb.schema import Index, Table
 from labkit.cloud.stores.dynamodb.storage import Storage
-from labkit.cloud.stores.dynamodb.streams import record_change
-from labkit.cloud.stores.dynamodb.updates import Update, make_update
+from labkit.cloud.stores.dynamodb.tables.schema import Index, Table
+from labkit.cloud.stores.dynamodb.tables.streams import record_change
 from labkit.cloud.stores.dynamodb.values import ITEM_BYTES, Item, Value, item_size, normal_item
 
 Change = Callable[[Item], dict[str, Value]]

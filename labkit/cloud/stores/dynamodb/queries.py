@@ -11,18 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labkit.cloud.stores.dynamodb import keys, legacy
-from labkit.cloud.stores.dynamodb.binding import Binding
+from labkit.cloud.stores.dynamodb import keys
 from labkit.cloud.stores.dynamodb.capacity import Usage, read_units
-from labkit.cloud.stores.dynamodb.conditions import Test, make_test, told
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, invalid_parameter
+from labkit.cloud.stores.dynamodb.expressions import legacy
+from labkit.cloud.stores.dynamodb.expressions.binding import Binding
+from labkit.cloud.stores.dynamodb.expressions.conditions import Test, make_test, told
+from labkit.cloud.stores.dynamodb.expressions.key_conditions import (
+    KeyTest,
+    Span,
+    read_expression,
+    read_legacy,
+    span_of,
+)
+from labkit.cloud.stores.dynamodb.expressions.projections import KIND as PROJECTION
+from labkit.cloud.stores.dynamodb.expressions.projections import Projection, make_projection
 from labkit.cloud.stores.dynamodb.items import check_styles, read_names
-from labkit.cloud.stores.dynamodb.key_conditions import KeyTest, Span, read_expression, read_legacy, span_of
 from labkit.cloud.stores.dynamodb.keys import KeySchema
-from labkit.cloud.stores.dynamodb.projections import KIND as PROJECTION
-from labkit.cloud.stores.dynamodb.projections import Projection, make_projection
-from labkit.cloud.stores.dynamodb.schema import Index, Table
 from labkit.cloud.stores.dynamodb.storage import LAST_HASH, Bounds, Position, Row, Segment, Source, Storage
+from labkit.cloud.stores.dynamodb.tables.schema import Index, Table
 from labkit.cloud.stores.dynamodb.values import Item, Value, normal_item
 
 PAGE_BYTES = 1024 * 1024

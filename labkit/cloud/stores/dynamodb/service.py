@@ -10,13 +10,13 @@ from typing import Any
 
 from labkit.cloud.stores.dynamodb import batches, items, queries, transactions
 from labkit.cloud.stores.dynamodb.errors import DynamoError, not_emulated
-from labkit.cloud.stores.dynamodb.expiry import Expiry
-from labkit.cloud.stores.dynamodb.schema import Table
-from labkit.cloud.stores.dynamodb.settings import Settings
 from labkit.cloud.stores.dynamodb.shapes import check_shape, description
 from labkit.cloud.stores.dynamodb.storage import Storage
-from labkit.cloud.stores.dynamodb.streams import Streams
-from labkit.cloud.stores.dynamodb.tables import Tables
+from labkit.cloud.stores.dynamodb.tables.control import Tables
+from labkit.cloud.stores.dynamodb.tables.expiry import Expiry
+from labkit.cloud.stores.dynamodb.tables.schema import Table
+from labkit.cloud.stores.dynamodb.tables.settings import Settings
+from labkit.cloud.stores.dynamodb.tables.streams import Streams
 
 Answer = dict[str, Any]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.cloud.stores.database import Database
-from labkit.cloud.stores.dynamodb.key_conditions import Span
+from labkit.cloud.stores.dynamodb.expressions.key_conditions import Span
 from labkit.cloud.stores.dynamodb.keys import Place
 from labkit.cloud.stores.dynamodb.values import Item
 

@@ -7,9 +7,9 @@ S3 user guide: "Conditional requests"; RFC 9110, 13.2.2 (precedence).
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.cloud.stores.s3.errors import S3Error, no_key, precondition_failed
 from labkit.cloud.stores.s3.storage import Version
-from labkit.cloud.stores.s3.writing import http_date
+from labkit.cloud.stores.s3.wire.errors import S3Error, no_key, precondition_failed
+from labkit.cloud.stores.s3.wire.writing import http_date
 
 
 def quoted(etag: str) -> str:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from labkit.cloud.stores.s3 import conditions, encryption, tags, uploads
+from labkit.cloud.stores.s3 import conditions, uploads
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import LARGEST, Call, Engine, Reply, check_key, shown_version
-from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, no_bucket
 from labkit.cloud.stores.s3.objects import checksum_of, described, store, written
+from labkit.cloud.stores.s3.settings import encryption, tags
 from labkit.cloud.stores.s3.storage import Segment, Version
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_argument, invalid_request, no_bucket
 
 _WHERE = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)").fullmatch

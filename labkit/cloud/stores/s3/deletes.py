@@ -9,9 +9,9 @@ from typing import Any
 
 from labkit.cloud.stores.s3 import conditions
 from labkit.cloud.stores.s3.engine import Call, Engine, Reply, check_key, check_version_id, shown_version
-from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, malformed_xml, precondition_failed
 from labkit.cloud.stores.s3.objects import drop_null, new_version_id
 from labkit.cloud.stores.s3.storage import Bucket, Version
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_argument, malformed_xml, precondition_failed
 
 #: keys of one DeleteObjects
 MOST = 1000

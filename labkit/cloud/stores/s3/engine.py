@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from labkit.cloud.stores.s3.bodies import Bodies, Readable
-from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, no_bucket, no_key
 from labkit.cloud.stores.s3.storage import Bucket, Storage, Version
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_argument, no_bucket, no_key
 
 NULL = "null"
 #: bytes of a key, and of an object that comes in one request

@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply
-from labkit.cloud.stores.s3.errors import invalid_argument
 from labkit.cloud.stores.s3.ids import place_of
 from labkit.cloud.stores.s3.storage import Listed, Upload, Version
-from labkit.cloud.stores.s3.writing import Raw, escape
+from labkit.cloud.stores.s3.wire.errors import invalid_argument
+from labkit.cloud.stores.s3.wire.writing import Raw, escape
 
 #: entries of a page
 MOST = 1000

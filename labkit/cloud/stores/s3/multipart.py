@@ -9,13 +9,15 @@ from hashlib import md5
 from itertools import pairwise
 from typing import Any
 
-from labkit.cloud.stores.s3 import checksums, copies, encryption, uploads
+from labkit.cloud.stores.s3 import copies, uploads
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import Call, Engine, Reply, check_key, shown_version
-from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, malformed_xml
 from labkit.cloud.stores.s3.ids import ordered_id
 from labkit.cloud.stores.s3.objects import check_conditions, checksum_of, described, store, written
+from labkit.cloud.stores.s3.settings import encryption
 from labkit.cloud.stores.s3.storage import Part, Segment, Upload, Version
+from labkit.cloud.stores.s3.wire import checksums
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_argument, invalid_request, malformed_xml
 
 #: numbers of parts, and bytes of all but the last
 MOST_PARTS, SMALLEST_PART = 10_000, 5 << 20

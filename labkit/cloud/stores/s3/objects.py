@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from labkit.cloud.stores.s3 import acls, checksums, conditions, encryption, lifecycle, tags, uploads, writing
+from labkit.cloud.stores.s3 import conditions, uploads
 from labkit.cloud.stores.s3.conditions import quoted
 from labkit.cloud.stores.s3.engine import NULL, Call, Engine, Reply, check_key, shown_version
-from labkit.cloud.stores.s3.errors import S3Error, invalid_argument, invalid_request, no_bucket
 from labkit.cloud.stores.s3.ids import ordered_id
+from labkit.cloud.stores.s3.settings import acls, encryption, lifecycle, tags
 from labkit.cloud.stores.s3.storage import Bucket, Segment, Version
-from labkit.cloud.stores.s3.writing import header_text, iso_date
+from labkit.cloud.stores.s3.wire import checksums, writing
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_argument, invalid_request, no_bucket
+from labkit.cloud.stores.s3.wire.writing import header_text, iso_date
 from labkit.cloud.web.http1 import TRUSTED
 
 #: bytes of a request's metadata, names and values

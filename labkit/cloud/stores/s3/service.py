@@ -13,28 +13,14 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from labkit.cloud.stores.s3 import (
-    acls,
-    buckets,
-    configurations,
-    copies,
-    cors,
-    deletes,
-    description,
-    lifecycle,
-    listings,
-    multipart,
-    notifications,
-    objects,
-    reading,
-    uploads,
-    writing,
-)
+from labkit.cloud.stores.s3 import copies, deletes, listings, multipart, objects, uploads
 from labkit.cloud.stores.s3.bodies import Bodies
 from labkit.cloud.stores.s3.engine import Call, Engine, Reply
-from labkit.cloud.stores.s3.errors import S3Error, no_bucket, not_emulated
-from labkit.cloud.stores.s3.forms import post_object
+from labkit.cloud.stores.s3.settings import acls, buckets, configurations, cors, lifecycle, notifications
 from labkit.cloud.stores.s3.storage import Storage
+from labkit.cloud.stores.s3.wire import description, reading, writing
+from labkit.cloud.stores.s3.wire.errors import S3Error, no_bucket, not_emulated
+from labkit.cloud.stores.s3.wire.forms import post_object
 
 #: bytes of the largest document that a request may be
 LONGEST_DOCUMENT = 2 << 20

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.cloud.stores.s3 import checksums
 from labkit.cloud.stores.s3.bodies import Received
 from labkit.cloud.stores.s3.engine import LARGEST, Call, Engine
-from labkit.cloud.stores.s3.errors import S3Error, invalid_request
+from labkit.cloud.stores.s3.wire import checksums
+from labkit.cloud.stores.s3.wire.errors import S3Error, invalid_request
 
 _HEADER = "x-amz-checksum-"
 

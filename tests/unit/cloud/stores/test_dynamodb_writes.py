@@ -5,8 +5,8 @@ import time
 import pytest
 
 from labkit.cloud.stores.dynamodb.errors import DynamoError
-from labkit.cloud.stores.dynamodb.expiry import Expiry
 from labkit.cloud.stores.dynamodb.service import DynamoDB
+from labkit.cloud.stores.dynamodb.tables.expiry import Expiry
 from tests.unit.cloud.stores.conftest import ACCOUNT, REGION, key_schema, make_simple_table, make_table
 
 KEY = {"p": {"S": "one"}}

@@ -15,7 +15,7 @@ from botocore import auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from labkit.cloud.stores.s3 import description
+from labkit.cloud.stores.s3.wire import description
 from tests.unit.cloud.stores.s3_door import KEY, REGION, SECRET
 
 OPERATIONS = sorted(description.model()["operations"])
