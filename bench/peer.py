@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from bench import sections
@@ -23,6 +24,8 @@ from labkit.deploy.targets import Clients, Target
 
 REGION = sections.REGION
 ROUNDS, COLD_ROUNDS, START_SECONDS = 200, 8, 30.0
+#: clients at once, calls of each in a round, rounds
+CROWD, CROWD_CALLS, CROWD_ROUNDS = 8, 20, 3
 Act = Callable[[Clients], None]
 
 
@@ -34,16 +37,21 @@ def peer() -> list[Figure]:
         for clients in (ours, theirs):
             sections.furnish(clients)
             sections.put_thousand(clients)
+            sections.put_twenty(clients)
             sections.make_function(clients)
         rows: list[tuple[str, Act, str]] = [
             ("DynamoDB PutItem", sections.put_item, "< 3.0 ms"),
+            ("DynamoDB GetItem", sections.get_item, ""),
+            ("DynamoDB UpdateItem", sections.update_item, ""),
+            ("DynamoDB Query of 20", sections.query, ""),
             ("S3 PutObject 100 KB", sections.put_object, "< 4.9 ms"),
             ("S3 GetObject 100 KB", sections.get_object, ""),
             ("S3 ListObjectsV2 of 1,000", sections.list_objects, ""),
             ("warm Lambda invoke", sections.invoke, "< 4 ms"),
         ]
         found = [each for row in rows for each in _side_by_side(row, ours, theirs, stub)]
-        return [*found, *_cold(ours, theirs)]
+        crowded = [each for row in rows for each in _crowded(row, ours.target, theirs.target)]
+        return [*found, *crowded, *_cold(ours, theirs)]
 
 
 @contextmanager
@@ -60,7 +68,7 @@ def ministack() -> Iterator[str]:
             "MINISTACK_HOST": "127.0.0.1", "PERSIST_STATE": "0",
         }  # fmt: skip
         process = subprocess.Popen(
-            [program], env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [os.path.abspath(program)], env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             _await(port, process)
@@ -93,6 +101,25 @@ def _side_by_side(row: tuple[str, Act, str], ours: Clients, theirs: Clients, stu
         figure(name, mine, floor=floors, aim=aim),
         figure(f"{name}, ministack", peers, floor=floors),
     ]
+
+
+def _crowded(row: tuple[str, Act, str], ours: Target, theirs: Target) -> list[Figure]:
+    """A call's time while CROWD clients call, each with a connection of its own."""
+    name, act, _ = row
+    found: dict[str, list[float]] = {"": [], ", ministack": []}
+    for _ in range(CROWD_ROUNDS):  # in turn, as above
+        for which, target in zip(found, (ours, theirs), strict=True):
+            found[which] += _calls(act, [Clients(target) for _ in range(CROWD)])
+    return [figure(f"{name}, {CROWD} clients{which}", times) for which, times in found.items()]
+
+
+def _calls(act: Act, crowd: list[Clients]) -> list[float]:
+    for clients in crowd:
+        act(clients)
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        return [
+            each for times in pool.map(lambda c: timed(lambda: act(c), CROWD_CALLS), crowd) for each in times
+        ]
 
 
 def _cold(ours: Clients, theirs: Clients) -> list[Figure]:

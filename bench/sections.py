@@ -228,6 +228,35 @@ def put_item(clients: Clients) -> None:
     clients.client("dynamodb").put_item(TableName="bench", Item={"id": {"S": "1"}, "n": {"N": "1"}})
 
 
+def get_item(clients: Clients) -> None:
+    clients.client("dynamodb").get_item(TableName="bench", Key={"id": {"S": "1"}})
+
+
+def update_item(clients: Clients) -> None:
+    clients.client("dynamodb").update_item(
+        TableName="bench", Key={"id": {"S": "1"}}, UpdateExpression="SET n = n + :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )  # fmt: skip
+
+
+def put_twenty(clients: Clients) -> None:
+    """What `query` finds."""
+    clients.client("dynamodb").create_table(
+        TableName="rows", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}, {"AttributeName": "n", "AttributeType": "N"}],
+    )  # fmt: skip
+    for number in range(20):
+        item = {"id": {"S": "1"}, "n": {"N": str(number)}, "text": {"S": "x" * 100}}
+        clients.client("dynamodb").put_item(TableName="rows", Item=item)
+
+
+def query(clients: Clients) -> None:
+    clients.client("dynamodb").query(
+        TableName="rows", KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": "1"}}
+    )
+
+
 def _against(act: Callable[[Clients], None], mine: Clients, stub: Clients, name: str, aim: str) -> Figure:
     for clients in (mine, stub):
         timed(lambda c=clients: act(c), 20)  # type: ignore[misc]
