@@ -68,7 +68,11 @@ def ministack() -> Iterator[str]:
             "MINISTACK_HOST": "127.0.0.1", "PERSIST_STATE": "0",
         }  # fmt: skip
         process = subprocess.Popen(
-            [os.path.abspath(program)], env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [os.path.abspath(program)],
+            env=environment,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             _await(port, process)
