@@ -1,6 +1,6 @@
 """Line door-narrow."""
 
-from grader.support.doors import Doors, doors, lets_in_the_world, rule
+from grader.support.doors import Doors, doors, lets_in_the_world
 from labkit.grading.api import Failed, Lab, Packet
 
 _HINT = "gap server-door: name the function's group as source, not an address range"
@@ -33,11 +33,11 @@ def _read(lab: Lab, found: Doors) -> None:
     unknown = found.is_functions(first)
     why = " (it has no group of its own)" if unknown else ""
     raise Failed(
-        f"your port {port} is open to others than your function{why}: {rule(first)}",
+        f"your port {port} is open to others than your function{why}: {first.words}",
         hint="gap lambda-network: which group is the function's own?" if unknown else _HINT,
         fraction=0.0 if lets_in_the_world(first) else 1 / 3, final=not unknown,
         expected=f"tcp {port} from the function's group alone", found=", ".join(each.words for each in wide),
-        evidence=[rule(each) for each in found.all],
+        evidence=[each.words for each in found.all],
     )  # fmt: skip
 
 

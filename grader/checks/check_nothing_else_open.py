@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from grader.support.doors import doors, rule
+from grader.support.doors import doors
 from labkit.grading.api import Failed, Lab
 
 #: ports that people open and forget: SSH, HTTP, HTTPS, databases, remote desktop, Flask's own
@@ -28,9 +28,9 @@ def live(lab: Lab) -> None:
     others = found.beside(lab.variant.port)
     if others:
         raise Failed(
-            f"there is another way into your server than your function's to your port: {rule(others[0])}",
+            f"there is another way into your server than your function's to your port: {others[0].words}",
             hint=_HINT, expected="no other rule", found=", ".join(each.words for each in others),
-            evidence=[rule(each) for each in found.all], final=True,
+            evidence=[each.words for each in found.all], final=True,
         )  # fmt: skip
 
 

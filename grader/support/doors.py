@@ -64,11 +64,6 @@ def doors(lab: Lab) -> Doors:
     return Doors(tuple(dict.fromkeys(found)), frozenset(functions), bool(functions - on_server))
 
 
-def rule(opening: Opening) -> str:
-    """The deciding rule, for a reason."""
-    return f"{opening.words} (rule of {opening.group_id})"
-
-
 def lets_in_the_world(opening: Opening) -> bool:
     """Whether the source reaches beyond private networks."""
     if opening.permission.group_id:
