@@ -6,6 +6,8 @@ What belongs here: the tokens' form, AWS's words about limits. What does not: wh
 import base64
 import binascii
 
+from labkit.base.text import whole
+
 UNKNOWN_TO_EC2 = "Unable to parse pagination token"
 
 
@@ -20,7 +22,8 @@ def start_of(operation: str, token: str) -> int | None:
         of, _, start = base64.urlsafe_b64decode(token).decode().partition(":")
     except (binascii.Error, ValueError):
         return None
-    return int(start) if of == operation and start.isdecimal() else None
+    number = whole(start) if of == operation else None
+    return number if number is not None and number >= 0 else None
 
 
 def ec2_limit(most: int, low: int, high: int) -> str:

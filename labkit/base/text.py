@@ -16,6 +16,15 @@ def printable(text: str) -> str:
     return "".join("?" if unicodedata.category(c) in _UNSAFE else c for c in shown)
 
 
+def whole(text: str, digits: int = 18) -> int | None:
+    """The whole number that `text` writes in at most so many of the digits 0 to 9, after a minus where it is negative.
+
+    None for any other text: int() takes signs, blanks, other alphabets' digits, and fails on thousands of them.
+    """
+    bare = text.removeprefix("-")
+    return int(text) if bare.isascii() and bare.isdigit() and len(bare) <= digits else None
+
+
 def shortened(text: str, limit: int = 300) -> str:
     """`text` with its middle left out when it is longer than `limit` characters."""
     if len(text) <= limit:

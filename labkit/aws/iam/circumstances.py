@@ -18,6 +18,7 @@ from labkit.aws.iam.globs import Searcher, Undecided
 from labkit.aws.iam.matching import Context, Values
 from labkit.aws.iam.statements import Statement
 from labkit.aws.records import Principal
+from labkit.base.text import whole
 
 #: combinations of values that are tried before the question is given up
 MOST = 64
@@ -143,8 +144,8 @@ def _around(kind: str, text: str) -> Iterator[str]:
         yield from ("true", "false")
     elif kind.startswith("numeric"):
         yield from (text, *_NUMBERS)
-        if text.lstrip("-").isdecimal():
-            yield from (str(int(text) + 1), str(int(text) - 1))
+        if (number := whole(text)) is not None:
+            yield from (str(number + 1), str(number - 1))
     elif kind.startswith("date"):
         yield from _dates(text)
     elif "ipaddress" in kind:

@@ -22,6 +22,7 @@ from labkit.aws.records import (
     SubnetRecord,
     VpcRecord,
 )
+from labkit.base.text import whole
 
 LOCAL = "local"
 PROTOCOL_NUMBERS: Mapping[str, int] = {"icmp": 1, "tcp": 6, "udp": 17}
@@ -114,8 +115,8 @@ def service_of(permission: Permission | AclEntry) -> Service | None:
     name = permission.protocol.lower()
     if name in _ALL_PROTOCOLS:
         return Service()
-    number = PROTOCOL_NUMBERS.get(name, int(name) if name.isdecimal() and int(name) < 256 else None)
-    if number is None:
+    number = PROTOCOL_NUMBERS.get(name, whole(name))
+    if number is None or not 0 <= number < 256:
         return None
     if number == PROTOCOL_NUMBERS["icmp"]:
         return Service(number, icmp_type=None if permission.from_port < 0 else permission.from_port)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
+from labkit.base.text import whole
 from labkit.aws.templates.errors import invalid
 from labkit.aws.templates.references import SUBSTITUTION, function_of, in_condition
 
@@ -209,10 +210,10 @@ def _join(argument: Any, env: Environment) -> str:
 def _select(argument: Any, _: Environment) -> Any:
     if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[1], list):
         raise invalid("Template error: Fn::Select requires a list argument with two elements")
-    index = str(argument[0])
-    if not index.isdecimal() or int(index) >= len(argument[1]):
-        raise invalid(f"Template error: Fn::Select cannot select nonexistent value at index {index}")
-    return argument[1][int(index)]
+    index = whole(str(argument[0]))
+    if index is None or not 0 <= index < len(argument[1]):
+        raise invalid(f"Template error: Fn::Select cannot select nonexistent value at index {argument[0]}")
+    return argument[1][index]
 
 
 def _split(argument: Any, _: Environment) -> list[str]:

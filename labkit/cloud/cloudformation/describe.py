@@ -11,6 +11,7 @@ from labkit.aws.templates import parameters
 from labkit.aws.templates.errors import invalid
 from labkit.aws.templates.parameters import Parameter
 from labkit.aws.templates.template import Template
+from labkit.base.text import whole
 from labkit.cloud.cloudformation.prepare import iam_types, needed_capabilities
 from labkit.cloud.cloudformation.records import StackEvent, StackRecord, StackResource, Store
 
@@ -39,9 +40,9 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _page(items: Sequence[Any], params: Params) -> tuple[Sequence[Any], str | None]:
     token = str(params.get("NextToken") or "0")
-    if not token.isdecimal():
+    start = whole(token)
+    if start is None or start < 0:
         raise invalid("The next token is not valid")
-    start = int(token)
     rest = str(start + PAGE) if len(items) > start + PAGE else None
     return items[start : start + PAGE], rest
 

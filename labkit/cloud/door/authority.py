@@ -19,7 +19,7 @@ from labkit.aws.records import InstanceRecord, PolicyDocument, Principal
 from labkit.cloud.door import refusals
 from labkit.cloud.door.contexts import RequestContext, Source
 from labkit.cloud.door.credentials import Signature
-from labkit.cloud.door.reading import Asked, Body, Environ
+from labkit.cloud.door.reading import PREFLIGHT, Asked, Body, Environ
 from labkit.cloud.door.signatures.payloads import unpack
 from labkit.cloud.door.signatures.verification import check_scope, verify
 from labkit.cloud.ports import Facts, Identities
@@ -95,6 +95,8 @@ class Authority:
         """The principal behind a request. Raises Refused for keys that are unknown, wrong or expired, and for
         signatures that are not genuine, not for here, or not for now.
         """
+        if asked.operation == PREFLIGHT:
+            return ANONYMOUS  # a browser asks for the page; what a presigned URL signs is the request that follows
         if signature is None:
             if asked.service == "s3":
                 unpack(environ)

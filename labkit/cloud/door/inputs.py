@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from labkit.aws.services import descriptions
+from labkit.base.text import whole
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.routes import botocore_name
 
@@ -157,12 +158,12 @@ def _listed(branch: _Tree) -> _Tree:
 
 
 def _number(item: tuple[str, object]) -> tuple[int, str]:
-    return (int(item[0]) if item[0].isdecimal() and len(item[0]) < 9 else 0), item[0]
+    return whole(item[0], 8) or 0, item[0]
 
 
 def _scalar(kind: str, text: object) -> object:
-    if kind in ("integer", "long") and isinstance(text, str) and text.lstrip("-").isdecimal():
-        return int(text)
+    if kind in ("integer", "long") and isinstance(text, str) and (number := whole(text)) is not None:
+        return number
     if kind == "boolean" and isinstance(text, str) and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text

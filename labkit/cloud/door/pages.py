@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from labkit.aws import page_tokens
 from labkit.aws.services import descriptions
+from labkit.base.text import whole
 from labkit.cloud.door import emulated, inputs
 from labkit.cloud.door.reading import Asked
 from labkit.cloud.door.refusals import Refused
@@ -49,7 +50,7 @@ def wanted(asked: Asked) -> Page | None:
     most, token = given.get(names["limit_key"]), given.get(names["input_token"])
     if most is None and token is None:
         return None
-    most = int(str(most)) if str(most).isdecimal() else 0
+    most = max(whole(str(most)) or 0, 0)
     _check_limit(asked, names["limit_key"], most)
     start = _start_of(asked, str(token)) if token else 0
     return Page(start, most, names["result_key"], names["output_token"], names.get("more_results", ""))

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from labkit.aws.addresses import ACCOUNT_ID
 from labkit.aws.records import InstanceRecord
+from labkit.base.text import whole
 from labkit.cloud.instances.run_command import ENDED, Command, Invocation, Order
 from labkit.cloud.moto_seam.ec2.ec2_records import instances
 from labkit.cloud.moto_seam.replacing import Replacements
@@ -206,9 +207,9 @@ def _passes(record: InstanceRecord, wanted: Mapping[str, Sequence[str]]) -> bool
 def _page(name: str, found: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
     """As many as are asked for, from where the token says; the token is their number."""
     token = asked.get("NextToken", "0")
-    if not token.isdigit():
+    begin, most = whole(token), int(asked.get("MaxResults", 50))
+    if begin is None or begin < 0:
         raise _error("InvalidNextToken", "The specified token is not valid.")
-    begin, most = int(token), int(asked.get("MaxResults", 50))
     rest = {"NextToken": str(begin + most)} if begin + most < len(found) else {}
     return {name: list(found[begin : begin + most]), **rest}
 

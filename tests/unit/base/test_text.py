@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.base.text import printable, shortened
+from labkit.base.text import printable, shortened, whole
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,15 @@ def test_ordinary_text_stays_as_it_is() -> None:
 @given(st.text(), st.integers(20, 100))
 def test_shortened_keeps_the_limit(text: str, limit: int) -> None:
     assert len(shortened(text, limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("007", 7), ("-12", -12), ("9" * 18, int("9" * 18))]
+    + [
+        (text, None)
+        for text in ("", "-", "--1", "+1", " 1", "1.0", "1_0", "¹", "٣", "５", "9" * 19, "1" * 5000)
+    ],
+)
+def test_a_whole_number_is_written_in_ascii_digits(text: str, number: int | None) -> None:
+    assert whole(text) == number

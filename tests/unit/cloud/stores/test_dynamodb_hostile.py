@@ -1,12 +1,13 @@
 """Whatever is asked: an answer, or an error of DynamoDB's own; nothing else, and soon."""
 
 import contextlib
+import os
 import random
 import threading
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from labkit.cloud.stores.dynamodb.errors import DynamoError
@@ -35,6 +36,7 @@ WRONG = (
 )
 OPERATIONS = sorted([*description("dynamodb")["operations"], *description("dynamodbstreams")["operations"]])
 DEPTH = 4
+SEED = int(os.environ.get("LAB_TEST_SEED", "20261201"))
 
 
 @pytest.fixture(scope="module")
@@ -95,33 +97,43 @@ TOKENS = (
 )  # fmt: skip
 
 
-@pytest.mark.slow
-@settings(
-    max_examples=400,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+KINDS = (
+    "FilterExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+    "ConditionExpression",
+    "KeyConditionExpression",
 )
-@given(
-    st.lists(st.sampled_from(TOKENS), max_size=14),
-    st.sampled_from(["FilterExpression", "ProjectionExpression", "UpdateExpression", "ConditionExpression"]),
-    st.booleans(),
-)
-def test_any_expression_is_answered_by_dynamodb(service, tokens, kind, spaced):
+EXPRESSIONS = st.lists(st.one_of(st.sampled_from(TOKENS), st.text(max_size=3)), max_size=14)
+
+
+def expression_request(tokens: list[str], kind: str, *, spaced: bool) -> tuple[str, dict[str, Any]]:
+    """An operation with an expression of these tokens, and what belongs to it."""
     request: dict[str, Any] = {"TableName": "simple", kind: (" " if spaced else "").join(tokens)}
-    operation = "Scan" if kind in ("FilterExpression", "ProjectionExpression") else "UpdateItem"
+    operation = {KINDS[0]: "Scan", KINDS[1]: "Scan", KINDS[4]: "Query"}.get(kind, "UpdateItem")
     if operation == "UpdateItem":
         request["Key"] = {"p": {"S": "x"}}
     if "#n" in tokens:
         request["ExpressionAttributeNames"] = {"#n": "n"}
     values = {name: {"N": "1"} for name in (":v", ":w") if name in tokens}
-    if values:
-        request["ExpressionAttributeValues"] = values
-    try:
-        service.answer(operation, REGION, request)
-    except DynamoError as error:
-        if error.code not in ("ValidationException", "ConditionalCheckFailedException"):
-            raise
+    return operation, request | ({"ExpressionAttributeValues": values} if values else {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("many", [400, pytest.param(20_000, marks=pytest.mark.verify)])
+def test_any_expression_is_answered_by_dynamodb(service, many):
+    @seed(SEED)
+    @settings(max_examples=many, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(EXPRESSIONS, st.sampled_from(KINDS), st.booleans())
+    def ask_with(tokens: list[str], kind: str, spaced: bool) -> None:
+        try:
+            operation, request = expression_request(tokens, kind, spaced=spaced)
+            service.answer(operation, REGION, request)
+        except DynamoError as error:
+            if error.code not in ("ValidationException", "ConditionalCheckFailedException"):
+                raise
+
+    ask_with()
 
 
 @pytest.mark.parametrize(

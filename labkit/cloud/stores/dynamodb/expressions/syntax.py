@@ -287,7 +287,7 @@ class _Parser:
                 elements.append(self._path_name())
             else:
                 self._expect("[")
-                if not self.token.isdigit():
+                if not (self.token.isascii() and self.token.isdigit()):
                     raise self.syntax_error()
                 elements.append(self._index(self._next()))
                 self._expect("]")

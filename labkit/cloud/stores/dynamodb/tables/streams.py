@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from labkit.base.text import whole
 from labkit.cloud.stores.dynamodb.errors import DynamoError, invalid, invalid_parameter, not_found
 from labkit.cloud.stores.dynamodb.storage import Storage
 from labkit.cloud.stores.dynamodb.tables.schema import Table
@@ -165,9 +166,10 @@ class Streams:
         self._storage.drop_changes(time.time() - KEPT)
         kind, given = request["ShardIteratorType"], request.get("SequenceNumber")
         if kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
-            if given is None or not given.isdigit():
+            number = whole((given or "").lstrip("0") or "0") if given else None
+            if number is None or number < 0:
                 raise invalid(f"SequenceNumber must be given for ShardIteratorType {kind}")
-            behind = int(given) - (kind == "AT_SEQUENCE_NUMBER")
+            behind = number - (kind == "AT_SEQUENCE_NUMBER")
         elif given is not None:
             raise invalid(f"SequenceNumber must not be given for ShardIteratorType {kind}")
         else:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
+from labkit.base.text import whole
 from labkit.cloud.door.documents import Unreadable, read_xml
 from labkit.cloud.stores.s3.wire import description
 from labkit.cloud.stores.s3.wire.description import Shape
@@ -136,11 +137,8 @@ def _converter(name: str) -> Convert:
 
 
 def _to_number(member: str, text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 1 << 64
-    if not -(1 << 63) <= value < 1 << 63 or not text.strip().lstrip("-").isdigit():
+    value = whole(text.strip())
+    if value is None:
         raise invalid_argument(f"Provided {member} not an integer or within integer range", member, text)
     if member in ("max-keys", "max-parts", "max-uploads", "max-buckets") and value < 0:
         raise invalid_argument(f"Argument {member} must be an integer between 0 and 2147483647", member, text)
@@ -266,7 +264,7 @@ def _scalar(name: str, known: Shape) -> Walk:
 
 
 def _whole(text: str) -> int:
-    text = text.strip()
-    if not text.lstrip("-").isdigit() or len(text) > 19:
+    value = whole(text.strip())
+    if value is None:
         raise malformed_xml()
-    return int(text)
+    return value

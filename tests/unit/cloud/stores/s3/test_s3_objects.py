@@ -226,3 +226,26 @@ def test_preflights_are_answered_by_the_rules_alone(url, s3, bucket):
     assert asked("http://a.example.org", "GET") == (403, None)
     assert asked("http://a.example.com", "PUT") == (403, None)
     assert asked("http://a.example.com", "GET", "authorization") == (403, None)
+
+
+def test_a_preflight_of_a_presigned_url_is_a_preflight(url, s3, bucket):
+    """S3 user guide, "Using CORS": the page's browser asks with the URL that it was given, which signs the PUT."""
+    rule = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["http://a.example.com"]}
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    signed = urlsplit(s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k"}))
+
+    def asked(**headers):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request("OPTIONS", f"{signed.path}?{signed.query}", None, named)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.getheader("Access-Control-Allow-Origin")
+        finally:
+            connection.close()
+
+    origin = "http://a.example.com"
+    assert asked(Origin=origin, Access_Control_Request_Method="PUT") == (200, origin)
+    assert asked(Origin=origin, Access_Control_Request_Method="DELETE") == (403, None)
+    assert asked() == (400, None)
