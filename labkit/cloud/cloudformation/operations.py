@@ -5,6 +5,7 @@ What belongs here: order, statuses, what happens after a failure. What does not:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from labkit.aws.templates.errors import ApiError, ResourceFailed, Stopped, names
@@ -31,6 +32,18 @@ class Operation:
         if self.tools.stop.is_set():
             raise Stopped
 
+    def each(self, prepared: Prepared, act: Callable[[str], object]) -> None:
+        """Call `act` with each resource that is wanted, after those it needs, side by side with others.
+
+        Raises ResourceFailed with the names of those that failed.
+        """
+
+        def work(name: str) -> None:
+            self.checkpoint()
+            act(name)
+
+        self.tools.lanes.side_by_side({name: prepared.needs[name] for name in prepared.order}, work)
+
     def set_outputs(self, prepared: Prepared, imports: set[str]) -> None:
         """Evaluate the outputs; ResourceFailed with the reason when that can't be done."""
         try:
@@ -54,22 +67,31 @@ class Operation:
                 )
 
     def _delete_all(self, resources: list[StackResource], *, rollback: bool) -> list[str]:
-        """Delete in the order given; the logical ids of those that failed.
+        """Delete each after those that need it, side by side; the logical ids of those that failed.
 
         What a failed resource needs stays, as it is still in use.
         """
-        failed: list[str] = []
+        present = {resource.logical_id: resource for resource in resources}
+        users: dict[str, list[str]] = {name: [] for name in present}
+        for name, resource in present.items():
+            for need in resource.needs:
+                users.get(need, []).append(name)
+        failed: set[str] = set()
         kept: set[str] = set()
-        for resource in resources:
+
+        def delete(name: str) -> None:
             self.checkpoint()
-            if resource.logical_id in kept:
+            resource = present[name]
+            if name in kept:
                 kept.update(resource.needs)
             elif retained(resource, rollback):
                 self.worker.skip(resource)
             elif not self.worker.delete(resource):
-                failed.append(resource.logical_id)
+                failed.add(name)
                 kept.update(resource.needs)
-        return failed
+
+        self.tools.lanes.side_by_side(users, delete)
+        return [name for name in present if name in failed]
 
 
 def retained(resource: StackResource, rollback: bool) -> bool:
@@ -82,13 +104,12 @@ class CreateStack(Operation):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html."""
 
     def run(self, prepared: Prepared, on_failure: OnFailure) -> None:
-        """Make every resource in order; on a failure do what `on_failure` says."""
+        """Make every resource after those it needs; on a failure do what `on_failure` says."""
         imports: set[str] = set()
         environment = self.worker.environment(prepared, set(), imports)
         try:
-            for logical_id in prepared.order:
-                self.checkpoint()
-                self.worker.create(prepared, logical_id, environment)
+            self.each(prepared, lambda name: self.worker.create(prepared, name, environment))
+            self.stack.resources = {name: self.stack.resources[name] for name in prepared.order}
             self.set_outputs(prepared, imports)
         except ResourceFailed as error:
             self._failed(str(error), on_failure)

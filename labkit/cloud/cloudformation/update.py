@@ -40,18 +40,20 @@ class UpdateStack(Operation):
         old_order = deletion_order(self.stack)
         environment = self.worker.environment(prepared, set(), imports)
         try:
-            for logical_id in prepared.order:
-                self.checkpoint()
-                if self.worker.absent(logical_id):
-                    self._add(prepared, logical_id, environment)
-                else:
-                    self._change(prepared, logical_id, self.worker.wanted(prepared, logical_id, environment))
+            self.each(prepared, lambda name: self._settle(prepared, name, environment))
             self.set_outputs(prepared, imports)
         except ResourceFailed as error:
             self._failed(str(error), roll_back)
         else:
             self._commit(prepared)
             self._clean_up(prepared, old_order)
+
+    def _settle(self, prepared: Prepared, logical_id: str, environment: Environment) -> None:
+        """Make one resource what the template says."""
+        if self.worker.absent(logical_id):
+            self._add(prepared, logical_id, environment)
+        else:
+            self._change(prepared, logical_id, self.worker.wanted(prepared, logical_id, environment))
 
     def _add(self, prepared: Prepared, logical_id: str, environment: Environment) -> None:
         try:

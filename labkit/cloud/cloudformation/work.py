@@ -16,6 +16,7 @@ from typing import Any
 
 from labkit.aws.templates.errors import CALL_ERRORS, ApiError, ResourceFailed, Stopped, code_of, reason_of
 from labkit.aws.templates.intrinsics import UNKNOWN, Environment, evaluate
+from labkit.cloud.cloudformation.lanes import Cancelled, Lanes
 from labkit.cloud.cloudformation.prepare import (
     ClientFactory,
     Identity,
@@ -36,6 +37,13 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _LATE = re.compile(
     r"cannot be assumed by Lambda|does not have permissions to call|iamInstanceProfile.* is invalid|DependencyViolation"
 )
+#: refusals after which it asks again while other resources of the stack are under way: what they lack may be among those
+_EARLY = re.compile(
+    _LATE.pattern
+    + r"|belong to different networks|Gateway\.NotAttached|not attached to any internet gateway"
+    + r"|no Internet gateway attached|Unable to validate the following destination configurations"
+)
+_EARLY_SECONDS = 60.0
 _FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
 
 SystemTags = Callable[[str, Mapping[str, str]], None]
@@ -56,6 +64,7 @@ class Tools:
     signals: Signals = field(default_factory=Signals)
     remember: Callable[[], None] = lambda: None
     patience: float = 0.0
+    lanes: Lanes = field(default_factory=Lanes)
 
     def context(
         self, identity: Identity, logical_id: str, type_name: str, capabilities: list[str]
@@ -75,30 +84,55 @@ class Tools:
             signals=self.signals,
         )
 
-    def until(self, condition: Callable[[], bool], what: str, seconds: float = WAIT_SECONDS) -> None:
+    def pause(self, seconds: float) -> None:
+        """Only wait; other resources have the place meanwhile. Raises Stopped when the operation must end."""
+        with self.lanes.aside():
+            stopped = self.stop.wait(seconds)
+        if stopped:
+            raise Stopped
+
+    def until(
+        self,
+        condition: Callable[[], bool],
+        what: str,
+        seconds: float = WAIT_SECONDS,
+        *,
+        cancellable: bool = False,
+    ) -> None:
         """Ask until `condition` holds: the API is the only door, and it does not call back.
 
-        Raises ResourceFailed after `seconds`, Stopped when the operation must end.
+        Raises ResourceFailed after `seconds`, Stopped when the operation must end, Cancelled where it is `cancellable` and
+        another resource of the stack has failed.
         """
         deadline, pause = time.monotonic() + seconds, _FIRST_PAUSE
         while not condition():
             if time.monotonic() > deadline:
                 raise ResourceFailed(f"Exceeded attempts to wait: {what} ({seconds:.0f} s)")
-            if self.stop.wait(pause):
-                raise Stopped
+            if cancellable:
+                self.lanes.checkpoint()
+            self.pause(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def patiently(self, act: Callable[[], Any]) -> Any:
-        """What `act` gives, called again while it is refused for what IAM, or a function's interface, does late."""
-        deadline = time.monotonic() + self.patience
-        while True:
-            try:
-                return act()
-            except CALL_ERRORS as error:
-                if time.monotonic() > deadline or not _LATE.search(str(error)):
-                    raise
-            if self.stop.wait(_LONGEST_PAUSE):
-                raise Stopped
+        """What `act` gives, called again while it is refused for what IAM, a function's interface, or other resources do late."""
+        began = time.monotonic()
+        try:
+            return act()
+        except CALL_ERRORS as error:
+            if not _EARLY.search(str(error)):
+                raise
+        with self.lanes.refused():
+            while True:
+                beside = self.lanes.others_work()  # asked before the call, which may see what ends now
+                waited = time.monotonic() - began
+                try:
+                    return act()
+                except CALL_ERRORS as error:
+                    late = waited < self.patience and _LATE.search(str(error))
+                    early = beside and waited < _EARLY_SECONDS and _EARLY.search(str(error))
+                    if not late and not early:
+                        raise
+                self.pause(_LONGEST_PAUSE)
 
 
 class Worker:
@@ -175,7 +209,8 @@ class Worker:
     def _settle(self, resource: StackResource) -> None:
         """Finish its making; what only its making tells of its attributes is kept."""
         handler, context = _handler(resource), self._context(resource)
-        handler.settle(context, resource.physical_id, resource.properties)
+        context = replace(context, until=partial(self._tools.until, cancellable=True))
+        self._tools.patiently(lambda: handler.settle(context, resource.physical_id, resource.properties))
         if handler.told:
             resource.attributes = dict(handler.attributes(context, resource.physical_id, resource.properties))
 
@@ -195,7 +230,7 @@ class Worker:
             self._tools.signals,
             key_of(self._stack.stack_id, resource.logical_id),
             expected,
-            self._tools.until,
+            partial(self._tools.until, cancellable=True),
             told=told,
             late="Failed to receive {missing} resource signal(s) within the specified duration",
             failed=lambda signal: f"Received FAILURE signal with UniqueId {signal.unique_id}",
@@ -310,6 +345,8 @@ class Worker:
         """Write the failed event; the error to raise names the resource."""
         if isinstance(error, (KeyError, TypeError, ValueError)):
             reason = f"Internal failure of the local cloud: {type(error).__name__}: {error}"
+        elif isinstance(error, Cancelled):
+            reason = f"Resource {'creation' if status == 'CREATE_FAILED' else 'update'} cancelled"
         else:
             reason = reason_of(error, _handler(resource).service)
         self._event(resource, status, reason)
