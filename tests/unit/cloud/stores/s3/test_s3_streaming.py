@@ -91,11 +91,46 @@ def check(server: Server, megabytes: int, room: int) -> float:
     return time.monotonic() - begun
 
 
+def check_parts(server: Server, megabytes: int, room: int) -> None:
+    """One object that large, by parts of 32 MB, and read."""
+    s3, part = client_of(server.url, read_timeout=600), PIECE * (32 * 1024 * 1024 // len(PIECE))
+    s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": REGION})
+    put(server.url, "/bucket/small", 1)
+    before, named = server.memory, {"Bucket": "bucket", "Key": "large"}
+    upload = s3.create_multipart_upload(**named)["UploadId"]
+    parts = []
+    for number in range(1, megabytes // 32 + 1):
+        told = s3.upload_part(**named, UploadId=upload, PartNumber=number, Body=part)
+        parts.append({"PartNumber": number, "ETag": told["ETag"]})
+    s3.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
+    body, size = s3.get_object(**named)["Body"], 0
+    while piece := body.read(1 << 20):
+        size += len(piece)
+    assert size == megabytes << 20
+    assert server.memory - before < room
+
+
 @pytest.mark.processes
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells the memory")
 def test_a_large_body_takes_no_more_memory_than_a_small_one(server: Server) -> None:
     """docs/s3.md: bodies are never held whole."""
     check(server, 96, 24 << 20)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="/proc tells the memory")
+def test_a_large_body_by_parts_takes_no_more_memory(server: Server) -> None:
+    """docs/s3.md: bodies are never held whole, those of parts neither."""
+    check_parts(server, 96, 24 << 20)
+
+
+@pytest.mark.processes
+@pytest.mark.verify
+@pytest.mark.timeout(1800)
+def test_five_gigabytes_by_parts_take_less_than_200_megabytes(server: Server) -> None:
+    """S3 user guide, "Uploading and copying objects using multipart upload"."""
+    check_parts(server, 5 * 1024, 60 << 20)
+    assert server.memory < 200 << 20
 
 
 @pytest.mark.processes
