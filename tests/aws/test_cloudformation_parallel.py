@@ -1,6 +1,6 @@
 """Stacks whose resources are made side by side, through the whole local cloud.
 
-CloudFormation: user guide, "Understand CloudFormation stack creation events".
+CloudFormation: user guide, "Choose how to handle failures when provisioning resources".
 """
 
 import json
@@ -39,10 +39,10 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def begin(live: Any, name: str, resources: dict[str, Any], waiting: set[str]) -> str:
+def begin(live: Any, name: str, resources: dict[str, Any], waiting: set[str], **more: Any) -> str:
     """Begin a stack; its id, once all of `waiting` are under way."""
     answer = live.cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps({"Resources": resources})
+        StackName=name, TemplateBody=json.dumps({"Resources": resources}), **more
     )
     under_way = dict.fromkeys(waiting, "CREATE_IN_PROGRESS")
     until(lambda: under_way.items() <= statuses(live, name).items())
@@ -64,7 +64,7 @@ def events(live: Any, name: str) -> list[tuple[str, str, str]]:
 
 
 def test_resources_that_do_not_need_one_another_are_under_way_together(live: Any, name: str) -> None:
-    """CloudFormation: TemplateReference/aws-attribute-dependson.html: without a dependency resources are made in parallel."""
+    """CloudFormation: UserGuide/stack-failure-options.html: independent actions are parallel."""
     many = {f"Wait{number}": WAITS for number in range(12)}
     last = {"Type": "AWS::Logs::LogGroup", "DependsOn": sorted(many)}
     begin(live, name, {**many, "Last": last}, set(many))
@@ -76,7 +76,7 @@ def test_resources_that_do_not_need_one_another_are_under_way_together(live: Any
 
 
 def test_a_failure_cancels_what_is_still_under_way(live: Any, name: str) -> None:
-    """CloudFormation: UserGuide/troubleshooting.html: what is under way when another resource fails is cancelled."""
+    """CloudFormation: UserGuide/view-stack-events.html: the failed event of what is given up has a reason too."""
     after = {"Type": "AWS::Logs::LogGroup", "DependsOn": "Fails"}
     stack_id = begin(
         live, name, {"Waits": WAITS, "Fails": WAITS, "After": after, "Alone": {"Type": "AWS::Logs::LogGroup"}},
@@ -93,6 +93,22 @@ def test_a_failure_cancels_what_is_still_under_way(live: Any, name: str) -> None
     )
     assert "After" not in {resource for resource, _, _ in told}
     assert ("Alone", "DELETE_COMPLETE", "") in told
+
+
+def test_without_a_rollback_every_other_path_goes_on(live: Any, name: str) -> None:
+    """CloudFormation: UserGuide/stack-failure-options.html: a failure in one path does not affect other paths."""
+    group = {"Type": "AWS::Logs::LogGroup"}
+    resources = {
+        "Fails": WAITS, "After": {**group, "DependsOn": "Fails"},
+        "Waits": WAITS, "Then": {**group, "DependsOn": "Waits"},
+    }  # fmt: skip
+    begin(live, name, resources, {"Fails", "Waits"}, OnFailure="DO_NOTHING")
+    signal(live, name, "Fails", "FAILURE")
+    until(lambda: statuses(live, name)["Fails"] == "CREATE_FAILED")
+    signal(live, name, "Waits")
+    until(lambda: _status(live, name) == "CREATE_FAILED")
+    wanted = {"Fails": "CREATE_FAILED", "Waits": "CREATE_COMPLETE", "Then": "CREATE_COMPLETE"}
+    assert statuses(live, name) == wanted
 
 
 def test_an_update_makes_new_resources_side_by_side_and_is_cancelled(live: Any, name: str) -> None:

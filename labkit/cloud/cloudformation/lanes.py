@@ -2,8 +2,9 @@
 
 What belongs here: which resource's turn it is, how many are worked on at once, and cancelling the rest after a failure.
 What does not: what the work is (operations, update), events (work).
-AWS: CloudFormation user guide, "DependsOn attribute" and "Understand CloudFormation stack creation events": resources that
-need one another come one after the other, all others in parallel; after a failure what is still under way is cancelled.
+AWS: CloudFormation user guide, "Choose how to handle failures when provisioning resources": what does not depend on one
+another is made in parallel. After a failure what is still under way is cancelled; where what was made is to be preserved,
+every other path goes on to its end.
 """
 
 import queue
@@ -24,7 +25,8 @@ class Cancelled(ResourceFailed):
 class _Run:
     """One walk over resources."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, go_on: bool) -> None:
+        self.go_on = go_on
         self.places = threading.BoundedSemaphore(WIDTH)
         self.cancelled = threading.Event()
         self.over: queue.SimpleQueue[tuple[str, BaseException | None]] = queue.SimpleQueue()
@@ -39,23 +41,25 @@ class Lanes:
     def __init__(self) -> None:
         self._mine = threading.local()
 
-    def side_by_side(self, needs: Mapping[str, Iterable[str]], act: Callable[[str], None]) -> None:
+    def side_by_side(
+        self, needs: Mapping[str, Iterable[str]], act: Callable[[str], None], *, go_on: bool = False
+    ) -> None:
         """Call `act` with each key of `needs`, in a thread of its own, once it is done with those that the key needs.
 
-        After a failure nothing more is begun, and what waits may ask to be cancelled (`checkpoint`). Returns, or raises,
-        when every thread has ended: ResourceFailed with the names that failed, in the order of `needs`; any other error
-        as it was. Of a cycle nothing is begun.
+        After a failure nothing more is begun, and what waits may ask to be cancelled (`checkpoint`); to `go_on` is to
+        leave out only what needs the failed one. Returns, or raises, when every thread has ended: ResourceFailed with the
+        names that failed, in the order of `needs`; any other error as it was. Of a cycle nothing is begun.
         """
         waiting = {name: {need for need in wants if need in needs} for name, wants in needs.items()}
-        run, failures = _Run(), dict[str, BaseException]()
+        run, failures = _Run(go_on=go_on), dict[str, BaseException]()
         self._begin_ready(run, waiting, act)
         while run.busy:
             ended, error = run.over.get()
-            for wants in waiting.values():
-                wants.discard(ended)
             if error is not None:
                 failures[ended] = error
-            if not failures:
+            for wants in waiting.values() if error is None else ():
+                wants.discard(ended)
+            if not run.cancelled.is_set():
                 self._begin_ready(run, waiting, act)
             with run.lock:  # after the next ones began: nobody may believe that nothing is under way
                 run.busy -= 1
@@ -83,7 +87,8 @@ class Lanes:
                     act(name)
         except BaseException as failure:  # the thread's edge: side_by_side raises it again
             error = failure
-            run.cancelled.set()
+            if not run.go_on or not isinstance(failure, ResourceFailed):
+                run.cancelled.set()
         run.over.put((name, error))
 
     def _run(self) -> _Run | None:

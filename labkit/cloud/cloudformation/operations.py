@@ -32,17 +32,18 @@ class Operation:
         if self.tools.stop.is_set():
             raise Stopped
 
-    def each(self, prepared: Prepared, act: Callable[[str], object]) -> None:
+    def each(self, prepared: Prepared, act: Callable[[str], object], *, go_on: bool) -> None:
         """Call `act` with each resource that is wanted, after those it needs, side by side with others.
 
-        Raises ResourceFailed with the names of those that failed.
+        After a failure, to `go_on` is to leave out only what needs the failed one. Raises ResourceFailed with the names of those that failed.
         """
 
         def work(name: str) -> None:
             self.checkpoint()
             act(name)
 
-        self.tools.lanes.side_by_side({name: prepared.needs[name] for name in prepared.order}, work)
+        needs = {name: prepared.needs[name] for name in prepared.order}
+        self.tools.lanes.side_by_side(needs, work, go_on=go_on)
 
     def set_outputs(self, prepared: Prepared, imports: set[str]) -> None:
         """Evaluate the outputs; ResourceFailed with the reason when that can't be done."""
@@ -108,7 +109,8 @@ class CreateStack(Operation):
         imports: set[str] = set()
         environment = self.worker.environment(prepared, set(), imports)
         try:
-            self.each(prepared, lambda name: self.worker.create(prepared, name, environment))
+            preserve = on_failure == "DO_NOTHING"
+            self.each(prepared, lambda name: self.worker.create(prepared, name, environment), go_on=preserve)
             self.stack.resources = {name: self.stack.resources[name] for name in prepared.order}
             self.set_outputs(prepared, imports)
         except ResourceFailed as error:

@@ -40,7 +40,7 @@ class UpdateStack(Operation):
         old_order = deletion_order(self.stack)
         environment = self.worker.environment(prepared, set(), imports)
         try:
-            self.each(prepared, lambda name: self._settle(prepared, name, environment))
+            self.each(prepared, lambda name: self._settle(prepared, name, environment), go_on=not roll_back)
             self.set_outputs(prepared, imports)
         except ResourceFailed as error:
             self._failed(str(error), roll_back)

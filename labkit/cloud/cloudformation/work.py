@@ -40,7 +40,7 @@ _LATE = re.compile(
 #: refusals after which it asks again while other resources of the stack are under way: what they lack may be among those
 _EARLY = re.compile(
     _LATE.pattern
-    + r"|belong to different networks|Gateway\.NotAttached|not attached to any internet gateway"
+    + r"|network gateway \S+ belong to different networks|Gateway\.NotAttached|not attached to any internet gateway"
     + r"|no Internet gateway attached|Unable to validate the following destination configurations"
 )
 _EARLY_SECONDS = 60.0

@@ -69,6 +69,19 @@ def test_after_a_failure_nothing_is_begun_and_what_waits_is_cancelled() -> None:
     assert sorted(told) == ["bad", "slow"]
 
 
+def test_where_it_goes_on_only_what_needs_the_failed_one_is_left_out() -> None:
+    lanes, done = Lanes(), list[str]()
+
+    def act(name: str) -> None:
+        failing("bad")(name)
+        lanes.checkpoint()
+        done.append(name)
+
+    with pytest.raises(ResourceFailed, match=r"^bad$"):
+        lanes.side_by_side({"bad": [], "after": ["bad"], "one": [], "two": ["one"]}, act, go_on=True)
+    assert done == ["one", "two"]
+
+
 def test_the_end_of_the_operation_counts_more_than_a_failure() -> None:
     def act(name: str) -> None:
         if name == "first":
