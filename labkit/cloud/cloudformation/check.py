@@ -11,6 +11,7 @@ from typing import Any
 
 from labkit.aws.templates.errors import at, invalid, names, not_emulated
 from labkit.aws.templates.references import function_of
+from labkit.aws.templates.shapes import Shape, shape_of
 from labkit.aws.templates.source import Path
 from labkit.aws.templates.template import ResourceDeclaration, Template
 from labkit.cloud.cloudformation import schema
@@ -44,7 +45,7 @@ def check(template: Template, region: str, handlers: Mapping[str, Handler]) -> N
     _check_types(template, region, handlers)
     found: list[str] = []
     for declaration in template.resources.values():
-        problems = list(_problems(declaration, region, handlers[declaration.kind]))
+        problems = list(_problems(declaration, region, handlers[declaration.kind], template))
         if problems:
             lines = [f"{item.message}{at(template.source.line(item.path))}" for item in problems]
             found.append(
@@ -70,10 +71,12 @@ def _check_types(template: Template, region: str, handlers: Mapping[str, Handler
             raise not_emulated(what, template.line(*item.path, "Type"))
 
 
-def _problems(declaration: ResourceDeclaration, region: str, handler: Handler) -> Iterator[Problem]:
+def _problems(
+    declaration: ResourceDeclaration, region: str, handler: Handler, template: Template
+) -> Iterator[Problem]:
     document = schema.load(declaration.kind, region).document
     path = (*declaration.path, "Properties")
-    against = list(_Checker(document).value(declaration.properties, document, path, "#"))
+    against = list(_Checker(document, template).value(declaration.properties, document, path, "#"))
     yield from against
     unknown = {problem.path for problem in against}  # what AWS does not have can't be lacking here
     read_only = schema.load(declaration.kind, region).read_only
@@ -116,10 +119,13 @@ def _inside(
 
 
 class _Checker:
-    """Walks a value and its schema together; functions stand for any value."""
+    """Walks a value and its schema together; functions stand for any value of the shape that they give.
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._definitions = document.get("definitions", {})
+    Without a template there are no functions left.
+    """
+
+    def __init__(self, document: Mapping[str, Any], template: Template | None = None) -> None:
+        self._definitions, self._template = document.get("definitions", {}), template
 
     def value(self, value: Any, rule: Mapping[str, Any], path: Path, where: str) -> Iterator[Problem]:
         rule = resolved_rule(rule, self._definitions)
@@ -129,6 +135,8 @@ class _Checker:
                 yield from self.value(branch, rule, (*path, function, index), where)
         elif function is None:
             yield from self._data(value, rule, path, where)
+        elif self._template is not None:
+            yield from _shape_problems(shape_of(value, self._template), rule, path, where)
 
     def _data(self, value: Any, rule: Mapping[str, Any], path: Path, where: str) -> Iterator[Problem]:
         types = _types(rule)
@@ -156,6 +164,18 @@ class _Checker:
             elif rule.get("additionalProperties") is False and not rule.get("patternProperties"):
                 hint = _did_you_mean(key, declared)
                 yield Problem(f"{where}: extraneous key [{key}] is not permitted{hint}", (*path, key))
+
+
+def _shape_problems(shape: Shape, rule: Mapping[str, Any], path: Path, where: str) -> Iterator[Problem]:
+    """A text where only lists or objects fit, or a list where none does."""
+    types = _types(rule)
+    fits = "array" in types if shape == "array" else any(name not in ("array", "object") for name in types)
+    if shape and types and not fits:
+        expected = " or ".join(_TYPE_NAMES.get(name, "String") for name in types)
+        yield Problem(
+            f"{where}: expected type: {expected}, found: {'JSONArray' if shape == 'array' else 'String'}",
+            path,
+        )
 
 
 def _did_you_mean(key: str, declared: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 What belongs here: drawing with matplotlib, without a display. What does not: measuring.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ COLOURS = {"lambda alone": "#0072B2", "network": "#E69F00", "server": "#009E73",
 
 def draw(measurement: Mapping[str, Any], folder: Path, name: str, remark: str = "") -> tuple[Path, Path]:
     """Write NAME-times.png and NAME-layers.png into `folder`, `remark` below each; returns their paths."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # at first use it tells of its cache of fonts
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

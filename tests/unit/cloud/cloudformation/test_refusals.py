@@ -68,6 +68,20 @@ REFUSED = {
         "      SecurityGroupIngress:\n        - {IpProtocol: tcp, Port: 80}\n",
         "#/SecurityGroupIngress/0: extraneous key [Port] is not permitted. Did you mean FromPort or ToPort? (line 7)",
     ),
+    "one text where a list is due": (
+        "Resources:\n  S:\n    Type: AWS::EC2::Subnet\n    Properties: {VpcId: v}\n  F:\n    Type: AWS::Lambda::Function\n"
+        "    Properties:\n      Role: r\n      Code: {ZipFile: x}\n      VpcConfig:\n        SubnetIds: !Ref S\n",
+        "#/VpcConfig/SubnetIds: expected type: JSONArray, found: String (line 11)",
+    ),
+    "a list where one text is due": (
+        "Resources:\n  S:\n    Type: AWS::EC2::Subnet\n    Properties: {VpcId: v, AvailabilityZone: !GetAZs ''}\n",
+        "#/AvailabilityZone: expected type: String, found: JSONArray (line 4)",
+    ),
+    "a list of a parameter where one text is due": (
+        "Parameters: {Nets: {Type: 'List<AWS::EC2::Subnet::Id>'}}\nResources:\n  V:\n    Type: AWS::EC2::Subnet\n"
+        "    Properties:\n      VpcId: !Ref Nets\n",
+        "#/VpcId: expected type: String, found: JSONArray (line 6)",
+    ),
     "a missing property": (
         "Resources:\n  Sub:\n    Type: AWS::EC2::Subnet\n    Properties: {CidrBlock: 10.0.0.0/24}\n",
         "resource Sub with message:\n#: required key [VpcId] not found (line 4)",
