@@ -8,12 +8,15 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from typing import Any
 
 from labkit.base.errors import CloudError
 from labkit.deploy.targets import Clients
 
 #: the signature of a presigned URL is long, and whoever reads it may use it
+_PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
+_HIDDEN = ("title", "script", "style")
 _PRESIGNED = re.compile(r"\?X-Amz-[^\s'\")]+")
 
 
@@ -36,7 +39,36 @@ class Answer:
         detail = self.body.get("result")
         inner = detail.get("error") if isinstance(detail, Mapping) else None
         said = self.body.get("error") or inner or self.body.get("message") or ""
-        return _PRESIGNED.sub("?…", self.problem or str(said))
+        return _PRESIGNED.sub("?…", self.problem or _without_markup(str(said)))
+
+
+class _Words(HTMLParser):
+    """What of a page people read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self._hidden += tag in _HIDDEN
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag in _HIDDEN and self._hidden > 0
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.found += data.split()
+
+
+def _without_markup(text: str) -> str:
+    """A page in `text`, as Flask answers what a program raises, told by its words."""
+    page = _PAGE.search(text)
+    if page is None:
+        return text
+    words = _Words()
+    words.feed(text[page.start() :])
+    return text[: page.start()] + " ".join(words.found)
 
 
 def invoke(clients: Clients, function: str, event: Mapping[str, Any]) -> Answer:
