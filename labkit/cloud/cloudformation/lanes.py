@@ -128,6 +128,11 @@ class Lanes:
         if run is not None and run.cancelled.is_set():
             raise Cancelled("Resource creation cancelled")
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether this thread works on a resource, maybe beside others."""
+        return self._run() is not None
+
     def others_work(self) -> bool:
         """Inside of `refused`: whether other resources are under way that are not refused themselves."""
         run = self._run()

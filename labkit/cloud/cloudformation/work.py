@@ -37,11 +37,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 _LATE = re.compile(
     r"cannot be assumed by Lambda|does not have permissions to call|iamInstanceProfile.* is invalid|DependencyViolation"
 )
-#: refusals after which it asks again while other resources of the stack are under way: what they lack may be among those
+#: and, while other resources of the stack are under way: what these lack may be among those
 _EARLY = re.compile(
-    _LATE.pattern
-    + r"|network gateway \S+ belong to different networks|Gateway\.NotAttached|not attached to any internet gateway"
-    + r"|no Internet gateway attached|Unable to validate the following destination configurations"
+    r"network gateway \S+ belong to different networks|Gateway\.NotAttached|not attached to any internet gateway"
+    r"|no Internet gateway attached|Unable to validate the following destination configurations"
 )
 _EARLY_SECONDS = 60.0
 _FAILURES = (*CALL_ERRORS, ApiError, KeyError, TypeError, ValueError)
@@ -119,7 +118,7 @@ class Tools:
         try:
             return act()
         except CALL_ERRORS as error:
-            if not _EARLY.search(str(error)):
+            if not self._may_change(str(error), 0.0, beside=self.lanes.has_begun):
                 raise
         with self.lanes.refused():
             while True:
@@ -128,11 +127,16 @@ class Tools:
                 try:
                     return act()
                 except CALL_ERRORS as error:
-                    late = waited < self.patience and _LATE.search(str(error))
-                    early = beside and waited < _EARLY_SECONDS and _EARLY.search(str(error))
-                    if not late and not early:
+                    if not self._may_change(str(error), waited, beside=beside):
                         raise
                 self.pause(_LONGEST_PAUSE)
+
+    def _may_change(self, refusal: str, waited: float, *, beside: bool) -> bool:
+        """Whether to ask again after `waited` seconds; `beside`: other resources of the stack may be under way."""
+        late = _LATE.search(refusal)
+        if late and waited < self.patience:
+            return True
+        return beside and waited < _EARLY_SECONDS and bool(late or _EARLY.search(refusal))
 
 
 class Worker:

@@ -18,9 +18,14 @@ Resources:
 """
 
 
-def reasons(cloud: Any, name: str) -> list[str]:
+def told(cloud: Any, name: str) -> list[tuple[str, str]]:
+    """Whom each event is about, and its reason; the newest first."""
     events = cloud.client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
-    return [each.get("ResourceStatusReason", "") for each in events]
+    return [(each["LogicalResourceId"], each.get("ResourceStatusReason", "")) for each in events]
+
+
+def reasons(cloud: Any, name: str) -> list[str]:
+    return [reason for _, reason in told(cloud, name)]
 
 
 def begun(cloud: Any, name: str, template: str) -> Any:
@@ -28,7 +33,7 @@ def begun(cloud: Any, name: str, template: str) -> Any:
     client = cloud.client("cloudformation")
     client.create_stack(StackName=name, TemplateBody=template)
     deadline = time.monotonic() + 10
-    while "Resource creation Initiated" not in reasons(cloud, name)[:1]:
+    while ("Wait", "Resource creation Initiated") not in told(cloud, name):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return client
@@ -50,8 +55,8 @@ def test_a_creation_policy_waits_for_its_signals(cloud: Any) -> None:
     client.get_waiter("stack_create_complete").wait(
         StackName="signalled", WaiterConfig={"Delay": 0.1, "MaxAttempts": 100}
     )
-    told = reasons(cloud, "signalled")
-    assert [each for each in told if "signal" in each] == [
+    said = reasons(cloud, "signalled")
+    assert [each for each in said if "signal" in each] == [
         "Received SUCCESS signal with UniqueId b", "Received SUCCESS signal with UniqueId a",
     ]  # fmt: skip
     with pytest.raises(
