@@ -101,6 +101,21 @@ def test_a_function_makes_changes_moves_and_deletes_a_resource(live: Any, aids: 
     assert '"Count": "5", "Yes": "true"' in line["message"]
 
 
+def test_resources_that_move_side_by_side_each_leave_nothing_behind(live: Any, aids: Any, name: str) -> None:
+    """CloudFormation template reference, "Custom resource request types": the old physical id is deleted, of each."""
+
+    def both(move: str) -> str:
+        parsed = json.loads(template(Say="one", Move=f"one-{move}"))
+        other = json.loads(json.dumps(parsed["Resources"]["Thing"]).replace("one", "two"))
+        parsed["Resources"]["Other"] = other
+        return json.dumps(parsed)
+
+    first = outputs(apply(live, name, both("a")))
+    apply(live, name, both("b"), "update")
+    gone = {("Delete", "Custom::Thing", f"thing-{each}-a") for each in ("one", "two")}
+    assert aids.eventually(lambda: gone <= set(asked(live, first["Maker"])))
+
+
 def test_a_function_that_says_no_fails_the_stack_and_is_asked_to_delete(
     live: Any, aids: Any, name: str
 ) -> None:

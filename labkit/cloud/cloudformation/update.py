@@ -26,6 +26,12 @@ class _Done:
     old: StackResource | None
     new: StackResource
 
+    @property
+    def replaced(self) -> bool:
+        """Whether another physical resource took the place: a custom resource's update may answer so."""
+        moved = self.old is not None and self.new.physical_id != self.old.physical_id
+        return self.kind == "replaced" or (self.kind == "updated" and moved)
+
 
 class UpdateStack(Operation):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html."""
@@ -40,7 +46,7 @@ class UpdateStack(Operation):
         old_order = deletion_order(self.stack)
         environment = self.worker.environment(prepared, set(), imports)
         try:
-            self.each(prepared, lambda name: self._settle(prepared, name, environment), go_on=not roll_back)
+            self.each(prepared, lambda name: self._apply(prepared, name, environment), go_on=not roll_back)
             self.set_outputs(prepared, imports)
         except ResourceFailed as error:
             self._failed(str(error), roll_back)
@@ -48,7 +54,7 @@ class UpdateStack(Operation):
             self._commit(prepared)
             self._clean_up(prepared, old_order)
 
-    def _settle(self, prepared: Prepared, logical_id: str, environment: Environment) -> None:
+    def _apply(self, prepared: Prepared, logical_id: str, environment: Environment) -> None:
         """Make one resource what the template says."""
         if self.worker.absent(logical_id):
             self._add(prepared, logical_id, environment)
@@ -80,8 +86,6 @@ class UpdateStack(Operation):
             return
         self._done.append(_Done("updated", old, new))
         self.worker.update(old, new)
-        if new.physical_id != old.physical_id:  # a custom resource may answer that it is another one now
-            self._done[-1] = _Done("replaced", old, new)
 
     def _replace(self, prepared: Prepared, old: StackResource, new: StackResource) -> None:
         self.worker.replacing(old, new)
@@ -108,7 +112,7 @@ class UpdateStack(Operation):
         stack = self.stack
         stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
         replaced = {
-            item.new.logical_id: item.old for item in self._done if item.kind == "replaced" and item.old
+            item.new.logical_id: item.old for item in self._done if item.replaced and item.old
         }
         for logical_id in old_order:
             if old := replaced.get(logical_id):
@@ -146,7 +150,7 @@ class UpdateStack(Operation):
             return
         self.stack.set_status("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
         for step in reversed(self._done):
-            if step.kind in ("created", "replaced"):
+            if step.kind == "created" or step.replaced:
                 self._discard(step.new, keep=False)
         self.stack.set_status("UPDATE_ROLLBACK_COMPLETE")
 
@@ -154,7 +158,7 @@ class UpdateStack(Operation):
         resources = self.stack.resources
         if step.old is None:
             resources.pop(step.new.logical_id, None)
-        elif step.kind == "updated":
+        elif step.kind == "updated" and not step.replaced:
             self.worker.update(step.new, replace(step.old, attributes=None))
         else:
             resources[step.old.logical_id] = step.old
