@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from labkit.base.text import whole
 from labkit.aws.templates.errors import invalid
 from labkit.aws.templates.references import SUBSTITUTION, function_of, in_condition
+from labkit.base.text import whole
 
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
 

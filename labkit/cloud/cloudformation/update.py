@@ -111,9 +111,7 @@ class UpdateStack(Operation):
         """Delete what was replaced and what is wanted no more; failures leave it behind, as on AWS."""
         stack = self.stack
         stack.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        replaced = {
-            item.new.logical_id: item.old for item in self._done if item.replaced and item.old
-        }
+        replaced = {item.new.logical_id: item.old for item in self._done if item.replaced and item.old}
         for logical_id in old_order:
             if old := replaced.get(logical_id):
                 self._discard(old, keep=old.declaration.update_replace_policy != "Delete")

@@ -14,9 +14,10 @@ from typing import Any
 from labkit.base.errors import CloudError
 from labkit.deploy.targets import Clients
 
-#: the signature of a presigned URL is long, and whoever reads it may use it
 _PAGE = re.compile(r"<!doctype html|<html", re.IGNORECASE)
+#: what of a page is not read: a title stands there as heading, too
 _HIDDEN = ("title", "script", "style")
+#: the signature of a presigned URL is long, and whoever reads it may use it
 _PRESIGNED = re.compile(r"\?X-Amz-[^\s'\")]+")
 
 

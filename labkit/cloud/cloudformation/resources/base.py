@@ -103,6 +103,7 @@ class ApiResource(Handler):
     read_path: ClassVar[str] = ""
     read_argument: ClassVar[str] = ""  # takes a list of ids
     paths: ClassVar[Mapping[str, str]] = {}  # attribute → JMESPath into the description
+    id_attribute: ClassVar[str] = ""  # the attribute that is the physical id
 
     def __init_subclass__(cls) -> None:
         """Derive what is handled from the description, unless the class says it itself."""
@@ -112,7 +113,7 @@ class ApiResource(Handler):
         if "updatable" not in declared:
             cls.updatable = frozenset(cls.settings)
         if "attribute_names" not in declared:
-            cls.attribute_names = frozenset(cls.paths)
+            cls.attribute_names = frozenset({*cls.paths, cls.id_attribute} - {""})
 
     def call(self, ctx: Context, operation: str, **arguments: Any) -> Any:
         """One call to the type's service."""
@@ -149,9 +150,12 @@ class ApiResource(Handler):
         return jmespath.search(self.read_path, answer)
 
     def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """Read `paths` out of the description."""
-        description = self.describe(ctx, physical_id)
-        return {name: jmespath.search(path, description) for name, path in self.paths.items()}
+        """The id by its name, and `paths` read out of the description."""
+        found: dict[str, Any] = {self.id_attribute: physical_id} if self.id_attribute else {}
+        if self.paths:
+            description = self.describe(ctx, physical_id)
+            found |= {name: jmespath.search(path, description) for name, path in self.paths.items()}
+        return found
 
 
 def same(*names: str) -> dict[str, str]:

@@ -63,7 +63,7 @@ class SubnetNetworkAclAssociation(Ec2Resource):
 
     type_name = "AWS::EC2::SubnetNetworkAclAssociation"
     emulated = frozenset({"SubnetId", "NetworkAclId"})
-    attribute_names = frozenset({"AssociationId"})
+    id_attribute = "AssociationId"
     gone = frozenset({"InvalidNetworkAclID.NotFound", "InvalidAssociationID.NotFound"})
 
     def create(self, ctx: Context, new: Properties) -> str:
@@ -76,10 +76,6 @@ class SubnetNetworkAclAssociation(Ec2Resource):
             if physical_id in [each["NetworkAclAssociationId"] for each in acl["Associations"]]:
                 default = self._acls(ctx, vpc_id=acl["VpcId"], default="true")
                 self._replaced(ctx, old["SubnetId"], default[0]["NetworkAclId"])
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> dict[str, Any]:
-        """The association's id."""
-        return {"AssociationId": physical_id}
 
     def _replaced(self, ctx: Context, subnet: str, acl: str) -> str:
         found = [

@@ -96,7 +96,7 @@ class _Rule(ApiResource):
     gone = frozenset(
         {"InvalidGroup.NotFound", "InvalidPermission.NotFound", "InvalidSecurityGroupRuleId.NotFound"}
     )
-    attribute_names = frozenset({"Id"})
+    id_attribute = "Id"
     updatable = frozenset({"Description"})
 
     def create(self, ctx: Context, new: Properties) -> str:
@@ -111,10 +111,6 @@ class _Rule(ApiResource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Revoke."""
         self.call(ctx, f"revoke_security_group_{self.way}", **self._where(old))
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> dict[str, Any]:
-        """The rule's id."""
-        return {"Id": physical_id}
 
     def _where(self, rule: Properties) -> dict[str, Any]:
         return {"GroupId": rule["GroupId"], "IpPermissions": [permission(rule)]}

@@ -180,11 +180,7 @@ class SubnetRouteTableAssociation(Ec2Resource):
     arguments: ClassVar[Mapping[str, str]] = same("SubnetId", "RouteTableId")
     delete_call, id_argument = "disassociate_route_table", "AssociationId"
     gone = frozenset({"InvalidAssociationID.NotFound"})
-    attribute_names = frozenset({"Id"})
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> dict[str, Any]:
-        """The association's id."""
-        return {"Id": physical_id}
+    id_attribute = "Id"
 
 
 class VpcEndpoint(Ec2Resource):
@@ -258,10 +254,6 @@ class ElasticIpAssociation(Ec2Resource):
     }
     delete_call, id_argument = "disassociate_address", "AssociationId"
     gone = frozenset({"InvalidAssociationID.NotFound"})
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None that a template may ask for."""
-        return {}
 
 
 class ElasticIp(Ec2Resource):

@@ -6,6 +6,7 @@ What belongs here: those types of EC2. What does not: instances (ec2_instance), 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from labkit.base.text import whole
 from labkit.cloud.cloudformation.resources.base import Context, Handler, Properties, Setting, same
 from labkit.cloud.cloudformation.resources.ec2 import Ec2Resource
 
@@ -46,7 +47,7 @@ def _parameter(key_pair_id: str) -> str:
     return f"/ec2/keypair/{key_pair_id}"
 
 
-def _interface_attribute(name: str, argument: str, default: Any) -> Setting:
+def _interface_attribute(argument: str, default: Any) -> Setting:
     def apply(ctx: Context, physical_id: str, value: Any) -> None:
         wanted = default if value is None else value
         ctx.client("ec2").modify_network_interface_attribute(
@@ -68,9 +69,9 @@ class NetworkInterface(Ec2Resource):
         "GroupSet": "Groups",
     }
     settings: ClassVar[Mapping[str, Setting]] = {
-        "SourceDestCheck": _interface_attribute("SourceDestCheck", "SourceDestCheck", True),
-        "GroupSet": _interface_attribute("GroupSet", "Groups", []),
-        "Description": _interface_attribute("Description", "Description", ""),
+        "SourceDestCheck": _interface_attribute("SourceDestCheck", True),
+        "GroupSet": _interface_attribute("Groups", []),
+        "Description": _interface_attribute("Description", ""),
     }
     delete_call, id_argument = "delete_network_interface", "NetworkInterfaceId"
     gone = frozenset({"InvalidNetworkInterfaceID.NotFound"})
@@ -94,12 +95,12 @@ class NetworkInterfaceAttachment(Ec2Resource):
     create_call, identity = "attach_network_interface", "AttachmentId"
     arguments: ClassVar[Mapping[str, str]] = same("DeviceIndex", "InstanceId", "NetworkInterfaceId")
     gone = frozenset({"InvalidAttachmentID.NotFound"})
-    attribute_names = frozenset({"AttachmentId"})
+    id_attribute = "AttachmentId"
 
     def create_arguments(self, ctx: Context, new: Properties) -> dict[str, Any]:
         """The index, a text in templates, is a number for EC2."""
-        index = str(new["DeviceIndex"])
-        number = {"DeviceIndex": int(index)} if index.isdecimal() else {}
+        index = whole(str(new["DeviceIndex"]))
+        number = {"DeviceIndex": index} if index is not None and index >= 0 else {}
         return super().create_arguments(ctx, new) | number
 
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
@@ -111,10 +112,6 @@ class NetworkInterfaceAttachment(Ec2Resource):
         found = self.call(ctx, "describe_network_interfaces", NetworkInterfaceIds=[interface])
         return bool(found["NetworkInterfaces"][0]["Status"] == "available")
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """The attachment's id."""
-        return {"AttachmentId": physical_id}
-
 
 class Volume(Ec2Resource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-volume.html."""
@@ -123,22 +120,13 @@ class Volume(Ec2Resource):
     tag_type = "volume"
     create_call, identity = "create_volume", "VolumeId"
     arguments: ClassVar[Mapping[str, str]] = same(
-        *[
-            "AvailabilityZone",
-            "Encrypted",
-            "Iops",
-            "KmsKeyId",
-            "Size",
-            "SnapshotId",
-            "Throughput",
-            "VolumeType",
-        ]
+        "AvailabilityZone", "Encrypted", "Iops", "KmsKeyId", "Size", "SnapshotId", "Throughput", "VolumeType"
     )
     updatable = frozenset({"Size", "VolumeType", "Iops", "Throughput"})
     replaces = frozenset({"AvailabilityZone", "Encrypted", "KmsKeyId", "SnapshotId"})
     delete_call, id_argument = "delete_volume", "VolumeId"
     gone = frozenset({"InvalidVolume.NotFound"})
-    attribute_names = frozenset({"VolumeId"})
+    id_attribute = "VolumeId"
 
     def settle(self, ctx: Context, physical_id: str, new: Properties) -> None:
         """Wait until it is available."""
@@ -158,10 +146,6 @@ class Volume(Ec2Resource):
     def _state(self, ctx: Context, volume: str) -> str:
         return str(self.call(ctx, "describe_volumes", VolumeIds=[volume])["Volumes"][0]["State"])
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """Its id."""
-        return {"VolumeId": physical_id}
-
 
 class VolumeAttachment(Ec2Resource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-volumeattachment.html."""
@@ -180,10 +164,6 @@ class VolumeAttachment(Ec2Resource):
         """Detach."""
         self.call(ctx, "detach_volume", VolumeId=old["VolumeId"], InstanceId=old["InstanceId"])
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
-
 
 class DhcpOptions(Ec2Resource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-dhcpoptions.html."""
@@ -201,7 +181,7 @@ class DhcpOptions(Ec2Resource):
     emulated = frozenset(keys)
     delete_call, id_argument = "delete_dhcp_options", "DhcpOptionsId"
     gone = frozenset({"InvalidDhcpOptionID.NotFound"})
-    attribute_names = frozenset({"DhcpOptionsId"})
+    id_attribute = "DhcpOptionsId"
 
     def create_arguments(self, ctx: Context, new: Properties) -> dict[str, Any]:
         """The options by EC2's names, each a list of texts."""
@@ -209,10 +189,6 @@ class DhcpOptions(Ec2Resource):
         listed = {key: value if isinstance(value, list) else [str(value)] for key, value in given.items()}
         options = [{"Key": key, "Values": values} for key, values in listed.items()]
         return {**super().create_arguments(ctx, new), "DhcpConfigurations": options}
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """Its id."""
-        return {"DhcpOptionsId": physical_id}
 
 
 class VpcDhcpOptionsAssociation(Ec2Resource):
@@ -231,10 +207,6 @@ class VpcDhcpOptionsAssociation(Ec2Resource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """The VPC has the default options again."""
         self.call(ctx, self.create_call, DhcpOptionsId="default", VpcId=old["VpcId"])
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
 
 
 HANDLERS: tuple[Handler, ...] = (

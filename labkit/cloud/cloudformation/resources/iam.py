@@ -169,10 +169,6 @@ class Policy(IamResource):
         except iam.exceptions.NoSuchEntityException:
             return  # gone with its holder
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None but the id, which templates seldom ask for."""
-        return {}
-
 
 def _places(properties: Properties) -> list[tuple[str, str, str, str]]:
     return [

@@ -189,7 +189,7 @@ class Alias(ApiResource):
     arguments: ClassVar[Mapping[str, str]] = same("FunctionName", "FunctionVersion", "Name", "Description")
     updatable = frozenset({"FunctionVersion", "Description"})
     gone = frozenset({"ResourceNotFoundException"})
-    attribute_names = frozenset({"AliasArn"})
+    id_attribute = "AliasArn"
 
     def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
         """Lead to another version."""
@@ -198,10 +198,6 @@ class Alias(ApiResource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Delete the alias; function and version stay."""
         self.call(ctx, "delete_alias", FunctionName=old["FunctionName"], Name=old["Name"])
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """Its ARN."""
-        return {"AliasArn": physical_id}
 
 
 class EventInvokeConfig(ApiResource):
@@ -230,10 +226,6 @@ class EventInvokeConfig(ApiResource):
         where = same_if(old, "FunctionName", "Qualifier")
         self.call(ctx, "delete_function_event_invoke_config", **where)
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
-
 
 class Permission(ApiResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html."""
@@ -246,7 +238,7 @@ class Permission(ApiResource):
         "SourceArn",
     )
     gone = frozenset({"ResourceNotFoundException"})
-    attribute_names = frozenset({"Id"})
+    id_attribute = "Id"
 
     def create(self, ctx: Context, new: Properties) -> str:
         """Add a statement; its id is the physical id."""
@@ -257,10 +249,6 @@ class Permission(ApiResource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Remove the statement."""
         self.call(ctx, "remove_permission", FunctionName=old["FunctionName"], StatementId=physical_id)
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """The statement's id."""
-        return {"Id": physical_id}
 
 
 HANDLERS: tuple[Handler, ...] = (Function(), Version(), Alias(), EventInvokeConfig(), Permission())

@@ -169,10 +169,6 @@ class _InlinePolicy(IamResource):
         """Take it away."""
         self.call(ctx, f"delete_{self.kind}_policy", **self._owner(old), PolicyName=old["PolicyName"])
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
-
     def _owner(self, properties: Properties) -> dict[str, str]:
         name = f"{self.kind.capitalize()}Name"
         return {name: properties[name]}
@@ -222,10 +218,6 @@ class UserToGroupAddition(IamResource):
             self.call(ctx, "remove_user_from_group", GroupName=group, UserName=user)
         for group, user in sorted(after - before):
             self.call(ctx, "add_user_to_group", GroupName=group, UserName=user)
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
 
 
 def _memberships(properties: Properties) -> set[tuple[str, str]]:

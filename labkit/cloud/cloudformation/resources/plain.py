@@ -85,10 +85,6 @@ class LogStream(ApiResource):
         """Delete it from its group."""
         self.call(ctx, "delete_log_stream", logGroupName=old["LogGroupName"], logStreamName=physical_id)
 
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
-
 
 class _LogFilter(ApiResource):
     """A filter of a log group, which is put again when it changes."""
@@ -113,10 +109,6 @@ class _LogFilter(ApiResource):
     def delete(self, ctx: Context, physical_id: str, old: Properties) -> None:
         """Take it from its group."""
         self.call(ctx, self.delete_call, logGroupName=old["LogGroupName"], filterName=physical_id)
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
 
 
 class MetricFilter(_LogFilter):
@@ -249,10 +241,6 @@ class SsmDocument(ApiResource):
             version = made["DocumentDescription"]["DocumentVersion"]
             self.call(ctx, "update_document_default_version", Name=physical_id, DocumentVersion=version)
         _retag(ctx, "Document", physical_id, old, new)
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
 
 
 def _retag(ctx: Context, kind: str, name: str, old: Properties, new: Properties) -> None:

@@ -160,9 +160,9 @@ class Bucket(ApiResource):
     def create(self, ctx: Context, new: Properties) -> str:
         """Create it in the stack's region; a bucket without a name gets one in lower case."""
         name = str(new.get("BucketName") or ctx.name(63, lower=True))
-        more: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": ctx.region}}
-        if ctx.region == "us-east-1":
-            del more["CreateBucketConfiguration"]
+        more: dict[str, Any] = {}
+        if ctx.region != "us-east-1":
+            more["CreateBucketConfiguration"] = {"LocationConstraint": ctx.region}
         canned = _canned(new.get("AccessControl"))
         if canned != "private" and "OwnershipControls" not in new:
             more["ACL"] = canned  # which S3 refuses: ACLs are off
@@ -197,10 +197,6 @@ class BucketPolicy(ApiResource):
     def update(self, ctx: Context, physical_id: str, old: Properties, new: Properties) -> None:
         """Put it again."""
         self.create(ctx, new)
-
-    def attributes(self, ctx: Context, physical_id: str, new: Properties) -> Mapping[str, Any]:
-        """None."""
-        return {}
 
 
 HANDLERS: tuple[Handler, ...] = (Bucket(), BucketPolicy())
