@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.aws import live as live_cloud
+from tests.aws.stacks import Stack
 from tests.unit.cloud.moto_seam.fixtures import _refusal, aws, moto, moto_server  # noqa: F401
 
 
@@ -21,3 +22,11 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def aids() -> ModuleType:
     """What goes with `live`: policy, zipped, refused, eventually."""
     return live_cloud
+
+
+@pytest.fixture
+def stack(live: Any) -> Iterator[Stack]:
+    """A stack, which is deleted afterwards."""
+    made = Stack(live)
+    yield made
+    made.delete()

@@ -1,14 +1,12 @@
 """Custom resources and nested stacks, through the whole local cloud."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import WaiterError
 
-FAST = {"Delay": 0.1, "MaxAttempts": 300}
+from tests.aws.stacks import Stack, outputs
+
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
 #: answers as it is told to: says what it was asked, and moves to another physical id when Move changes
 SOURCE = """
@@ -23,15 +21,6 @@ def lambda_handler(event, context):
     else:
         cfnresponse.send(event, context, cfnresponse.FAILED, {}, "thing-broken", reason="no more things")
 """
-
-
-@pytest.fixture
-def name(live: Any) -> Iterator[str]:
-    """The name of a stack, which is deleted afterwards."""
-    made = live.name("custom")
-    yield made
-    live.cloudformation.delete_stack(StackName=made)
-    live.cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=FAST)
 
 
 def template(kind: str = "Custom::Thing", **properties: Any) -> str:
@@ -59,24 +48,6 @@ def template(kind: str = "Custom::Thing", **properties: Any) -> str:
     return json.dumps({"Resources": resources, "Outputs": outputs})
 
 
-def apply(live: Any, name: str, body: str, verb: str = "create", **more: Any) -> dict[str, Any]:
-    """Create or update the stack, and wait: its description."""
-    api = live.cloudformation
-    getattr(api, f"{verb}_stack")(StackName=name, TemplateBody=body, Capabilities=["CAPABILITY_IAM"], **more)
-    with contextlib.suppress(WaiterError):
-        api.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig=FAST)
-    return dict(api.describe_stacks(StackName=name)["Stacks"][0])
-
-
-def outputs(stack: dict[str, Any]) -> dict[str, str]:
-    return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-
-
-def reasons(live: Any, name: str) -> list[str]:
-    events = live.cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return [each["ResourceStatusReason"] for each in events if each["ResourceStatus"].endswith("FAILED")]
-
-
 def asked(live: Any, function: str) -> list[tuple[str, str, str]]:
     """What a function was asked: request, type and physical id."""
     group = f"/aws/lambda/{function}"
@@ -84,13 +55,13 @@ def asked(live: Any, function: str) -> list[tuple[str, str, str]]:
     return [tuple(each["message"].split(" ", 4)[1:4]) for each in lines]  # type: ignore[misc]
 
 
-def test_a_function_makes_changes_moves_and_deletes_a_resource(live: Any, aids: Any, name: str) -> None:
+def test_a_function_makes_changes_moves_and_deletes_a_resource(live: Any, aids: Any, stack: Stack) -> None:
     """CloudFormation template reference, "Custom resource request types"; another physical id is a replacement."""
-    first = outputs(apply(live, name, template(Say="one", Count=5, Yes=True)))
+    first = outputs(stack.apply(template(Say="one", Count=5, Yes=True)))
     assert (first["Said"], first["Id"]) == ("one", "thing-")
-    second = outputs(apply(live, name, template(Say="two"), "update"))
+    second = outputs(stack.apply(template(Say="two"), "update"))
     assert (second["Said"], second["Old"], second["Id"]) == ("two", "one", "thing-")
-    third = outputs(apply(live, name, template(Say="two", Move="b"), "update"))
+    third = outputs(stack.apply(template(Say="two", Move="b"), "update"))
     assert third["Id"] == "thing-b"
     expected = [("Create", "Custom::Thing", "None"), *[("Update", "Custom::Thing", "thing-")] * 2]
     expected.append(("Delete", "Custom::Thing", "thing-"))
@@ -101,7 +72,9 @@ def test_a_function_makes_changes_moves_and_deletes_a_resource(live: Any, aids: 
     assert '"Count": "5", "Yes": "true"' in line["message"]
 
 
-def test_resources_that_move_side_by_side_each_leave_nothing_behind(live: Any, aids: Any, name: str) -> None:
+def test_resources_that_move_side_by_side_each_leave_nothing_behind(
+    live: Any, aids: Any, stack: Stack
+) -> None:
     """CloudFormation template reference, "Custom resource request types": the old physical id is deleted, of each."""
 
     def both(move: str) -> str:
@@ -110,47 +83,47 @@ def test_resources_that_move_side_by_side_each_leave_nothing_behind(live: Any, a
         parsed["Resources"]["Other"] = other
         return json.dumps(parsed)
 
-    first = outputs(apply(live, name, both("a")))
-    apply(live, name, both("b"), "update")
+    first = outputs(stack.apply(both("a")))
+    stack.apply(both("b"), "update")
     gone = {("Delete", "Custom::Thing", f"thing-{each}-a") for each in ("one", "two")}
     assert aids.eventually(lambda: gone <= set(asked(live, first["Maker"])))
 
 
 def test_a_function_that_says_no_fails_the_stack_and_is_asked_to_delete(
-    live: Any, aids: Any, name: str
+    live: Any, aids: Any, stack: Stack
 ) -> None:
     """CloudFormation template reference, "Custom resource response objects": FAILED with its reason."""
-    stack = apply(live, name, template("AWS::CloudFormation::CustomResource", Fail="Create"))
-    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    (reason,) = [each for each in reasons(live, name) if "custom resource" in each]
+    description = stack.apply(template("AWS::CloudFormation::CustomResource", Fail="Create"))
+    assert description["StackStatus"] == "ROLLBACK_COMPLETE"
+    (reason,) = [each for each in stack.failures() if "custom resource" in each]
     assert reason.startswith(
         "Received response status [FAILED] from custom resource. Message returned: no more things ("
     )
 
 
-def test_a_failed_update_leaves_a_custom_resource_as_it_was(live: Any, name: str) -> None:
+def test_a_failed_update_leaves_a_custom_resource_as_it_was(live: Any, stack: Stack) -> None:
     """CloudFormation template reference, "Custom resource request types": Update that fails is rolled back."""
-    apply(live, name, template(Say="one"))
-    stack = apply(live, name, template(Say="two", Fail="Update"), "update")
-    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert outputs(stack)["Said"] == "one"
+    stack.apply(template(Say="one"))
+    description = stack.apply(template(Say="two", Fail="Update"), "update")
+    assert description["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert outputs(description)["Said"] == "one"
 
 
-def test_a_function_that_never_answers_is_given_its_time(live: Any, name: str) -> None:
+def test_a_function_that_never_answers_is_given_its_time(live: Any, stack: Stack) -> None:
     """CloudFormation template reference, AWS::CloudFormation::CustomResource: ServiceTimeout."""
     body = template(ServiceTimeout=1).replace("cfnresponse.send", "str")
-    stack = apply(live, name, body)
-    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert any("did not receive a response from your Custom Resource" in each for each in reasons(live, name))
+    description = stack.apply(body)
+    assert description["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert any("did not receive a response from your Custom Resource" in each for each in stack.failures())
 
 
-def test_an_attribute_that_was_not_answered_is_named(live: Any, name: str) -> None:
+def test_an_attribute_that_was_not_answered_is_named(live: Any, stack: Stack) -> None:
     """CloudFormation user guide, "Custom resources": GetAtt reads the answer's Data."""
     body = template().replace('["Thing", "Old"]', '["Thing", "Young"]')
-    stack = apply(live, name, body)
-    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    description = stack.apply(body)
+    assert description["StackStatus"] == "ROLLBACK_COMPLETE"
     assert "Vendor response doesn't contain Young" in json.dumps(
-        live.cloudformation.describe_stack_events(StackName=name)["StackEvents"], default=str
+        live.cloudformation.describe_stack_events(StackName=stack.name)["StackEvents"], default=str
     )
 
 
@@ -197,24 +170,27 @@ def inner(live: Any) -> str:
     return f"https://{bucket}.s3.ap-south-1.amazonaws.com/inner.json"
 
 
-def test_a_nested_stack_is_made_changed_and_deleted_with_its_parent(live: Any, name: str, inner: str) -> None:
+def test_a_nested_stack_is_made_changed_and_deleted_with_its_parent(
+    live: Any, stack: Stack, inner: str
+) -> None:
     """CloudFormation user guide, "Embed stacks within other stacks using nested stacks"."""
-    told = outputs(apply(live, name, outer(inner, "one")))
+    told = outputs(stack.apply(outer(inner, "one")))
     assert told["Second"] == "b"
     assert live.ssm.get_parameter(Name=told["Note"])["Parameter"]["Value"] == "one"
-    assert outputs(apply(live, name, outer(inner, "two"), "update")) == told
+    assert outputs(stack.apply(outer(inner, "two"), "update")) == told
     assert live.ssm.get_parameter(Name=told["Note"])["Parameter"]["Value"] == "two"
-    live.cloudformation.delete_stack(StackName=name)
-    live.cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=FAST)
+    stack.delete()
     nested = live.cloudformation.describe_stacks(StackName=told["Id"])["Stacks"][0]
     assert nested["StackStatus"] == "DELETE_COMPLETE"
 
 
-def test_a_nested_stack_that_fails_fails_its_parent_with_the_reason(live: Any, name: str, inner: str) -> None:
+def test_a_nested_stack_that_fails_fails_its_parent_with_the_reason(
+    live: Any, stack: Stack, inner: str
+) -> None:
     """CloudFormation user guide, "Troubleshooting": nested stacks name the resource that failed."""
-    stack = apply(live, name, outer(inner, ""))
-    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    description = stack.apply(outer(inner, ""))
+    assert description["StackStatus"] == "ROLLBACK_COMPLETE"
     assert (
         "was not successfully created: The following resource(s) failed to create: [Note]."
-        in reasons(live, name)[0]
+        in stack.failures()[0]
     )

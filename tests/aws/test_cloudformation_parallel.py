@@ -4,13 +4,14 @@ CloudFormation: user guide, "Choose how to handle failures when provisioning res
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-FAST = {"Delay": 0.1, "MaxAttempts": 300}
+from tests.aws.live import eventually
+from tests.aws.stacks import FAST, Stack
+
 PATIENCE = 30
 WAITS = {
     "Type": "AWS::CloudFormation::WaitCondition",
@@ -19,12 +20,9 @@ WAITS = {
 
 
 @pytest.fixture
-def name(live: Any) -> Iterator[str]:
+def name(stack: Stack) -> str:
     """The name of a stack, which is deleted afterwards."""
-    made = live.name("parallel")
-    yield made
-    live.cloudformation.delete_stack(StackName=made)
-    live.cloudformation.get_waiter("stack_delete_complete").wait(StackName=made, WaiterConfig=FAST)
+    return str(stack.name)
 
 
 def statuses(live: Any, name: str) -> dict[str, str]:
@@ -33,10 +31,7 @@ def statuses(live: Any, name: str) -> dict[str, str]:
 
 
 def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
+    assert eventually(what, PATIENCE), "it never came"
 
 
 def begin(live: Any, name: str, resources: dict[str, Any], waiting: set[str], **more: Any) -> str:

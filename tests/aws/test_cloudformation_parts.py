@@ -1,59 +1,32 @@
 """Types of CloudFormation that other people's templates use beside the lab's, through the whole local cloud."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
-from botocore.exceptions import WaiterError
 
-FAST = {"Delay": 0.1, "MaxAttempts": 300}
+from tests.aws.stacks import Stack, outputs
+
 HELLO = "def lambda_handler(event, context):\n    print('hello')\n    return event\n"
 
 
-class Stack:
-    """One stack of the live cloud, by name."""
-
-    def __init__(self, live: Any) -> None:
-        self.live, self.name, self._api = live, live.name("parts"), live.cloudformation
-
-    def apply(
-        self, resources: str, outputs: dict[str, Any] | None = None, verb: str = "create"
-    ) -> dict[str, str]:
-        """Create or update it; its outputs."""
-        body = json.dumps({"Resources": yaml.safe_load(resources), "Outputs": outputs or {}})
-        more = {"StackName": self.name, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
-        getattr(self._api, f"{verb}_stack")(TemplateBody=body, **more)
-        with contextlib.suppress(WaiterError):
-            self._api.get_waiter(f"stack_{verb}_complete").wait(StackName=self.name, WaiterConfig=FAST)
-        assert self.failures() == []
-        told = self._api.describe_stacks(StackName=self.name)["Stacks"][0].get("Outputs", [])
-        return {each["OutputKey"]: each["OutputValue"] for each in told}
-
-    def failures(self) -> list[str]:
-        """Why its resources failed."""
-        events = self._api.describe_stack_events(StackName=self.name)["StackEvents"]
-        return [each["ResourceStatusReason"] for each in events if each["ResourceStatus"].endswith("FAILED")]
-
-    def delete(self) -> None:
-        """Delete it, and wait."""
-        self._api.delete_stack(StackName=self.name)
-        self._api.get_waiter("stack_delete_complete").wait(StackName=self.name, WaiterConfig=FAST)
-
-
-@pytest.fixture
-def stack(live: Any) -> Iterator[Stack]:
-    made = Stack(live)
-    yield made
-    made.delete()
+def made(
+    stack: Stack, resources: str, named: dict[str, Any] | None = None, verb: str = "create"
+) -> dict[str, str]:
+    """The stack with these resources (YAML), of which none failed: its outputs."""
+    description = stack.apply(
+        json.dumps({"Resources": yaml.safe_load(resources), "Outputs": named or {}}), verb
+    )
+    assert stack.failures() == []
+    return outputs(description)
 
 
 def test_a_key_pairs_private_key_is_kept_as_a_parameter(live: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference/aws-resource-ec2-keypair.html: /ec2/keypair/<id> in the parameter store, deleted with it."""
     name = live.name("key")
-    told = stack.apply(
+    told = made(
+        stack,
         f"Key: {{Type: 'AWS::EC2::KeyPair', Properties: {{KeyName: {name}}}}}",
         {"Id": {"Value": {"Fn::GetAtt": ["Key", "KeyPairId"]}}, "Name": {"Value": {"Ref": "Key"}}},
     )
@@ -81,19 +54,19 @@ Named: {Type: 'AWS::EC2::VPCDHCPOptionsAssociation', Properties: {VpcId: {Ref: V
 
 def test_interfaces_volumes_and_dhcp_options(live: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference: aws-resource-ec2-networkinterface, -volume, -dhcpoptions, -vpcdhcpoptionsassociation."""
-    outputs = {
+    named = {
         "Interface": {"Value": {"Ref": "Second"}},
         "Address": {"Value": {"Fn::GetAtt": ["Second", "PrimaryPrivateIpAddress"]}},
         "Disk": {"Value": {"Fn::GetAtt": ["Disk", "VolumeId"]}},
         "Vpc": {"Value": {"Fn::GetAtt": ["Second", "VpcId"]}},
     }
-    first = stack.apply(PARTS % ("one", 8), outputs)
+    first = made(stack, PARTS % ("one", 8), named)
     assert first["Address"] == "10.77.1.77"
     options = live.ec2.describe_vpcs(VpcIds=[first["Vpc"]])["Vpcs"][0]["DhcpOptionsId"]
     (described,) = live.ec2.describe_dhcp_options(DhcpOptionsIds=[options])["DhcpOptions"]
     assert {"Key": "domain-name", "Values": [{"Value": "lab.example"}]} in described["DhcpConfigurations"]
 
-    assert stack.apply(PARTS % ("two", 9), outputs, "update") == first
+    assert made(stack, PARTS % ("two", 9), named, "update") == first
     (interface,) = live.ec2.describe_network_interfaces(NetworkInterfaceIds=[first["Interface"]])[
         "NetworkInterfaces"
     ]
@@ -120,7 +93,7 @@ def test_what_is_attached_to_an_instance_is_detached_with_the_stack(
     """CloudFormation: TemplateReference: aws-resource-ec2-networkinterfaceattachment, -volumeattachment."""
     path = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
     image = live.ssm.get_parameter(Name=path)["Parameter"]["Value"]
-    told = stack.apply(JOINED % image, {"Box": {"Value": {"Ref": "Box"}}, "Disk": {"Value": {"Ref": "Disk"}}})
+    told = made(stack, JOINED % image, {"Box": {"Value": {"Ref": "Box"}}, "Disk": {"Value": {"Ref": "Disk"}}})
     (reservation,) = live.ec2.describe_instances(InstanceIds=[told["Box"]])["Reservations"]
     assert [
         each["Attachment"]["DeviceIndex"] for each in reservation["Instances"][0]["NetworkInterfaces"]
@@ -131,7 +104,7 @@ def test_what_is_attached_to_an_instance_is_detached_with_the_stack(
     assert aids.refused(live.ec2.describe_volumes, VolumeIds=[told["Disk"]])[0] == "InvalidVolume.NotFound"
 
 
-RUNS = """
+HELLO_MADE = """
 Role:
   Type: AWS::IAM::Role
   Properties:
@@ -142,6 +115,10 @@ Role:
 Hello:
   Type: AWS::Lambda::Function
   Properties: {Runtime: python3.13, Handler: index.lambda_handler, Role: {'Fn::GetAtt': [Role, Arn]}, Code: {ZipFile: %s}}
+"""
+RUNS = (
+    HELLO_MADE
+    + """
 First: {Type: 'AWS::Lambda::Version', Properties: {FunctionName: {Ref: Hello}}}
 Live:
   Type: AWS::Lambda::Alias
@@ -156,18 +133,19 @@ Errors:
     FilterPattern: %s
     MetricTransformations: [{MetricName: Errors, MetricNamespace: Lab, MetricValue: "1"}]
 """
+)
 
 
 def test_aliases_retries_and_log_filters(live: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference: aws-resource-lambda-alias, -eventinvokeconfig, aws-resource-logs-metricfilter, -logstream."""
-    outputs = {
+    named = {
         "Alias": {"Value": {"Ref": "Live"}},
         "Function": {"Value": {"Ref": "Hello"}},
         "Group": {"Value": {"Ref": "Lines"}},
     }
-    told = stack.apply(RUNS % (json.dumps(HELLO), "one", 0, "ERROR"), outputs)
+    told = made(stack, RUNS % (json.dumps(HELLO), "one", 0, "ERROR"), named)
     assert live.call(told["Alias"], 7) == 7
-    stack.apply(RUNS % (json.dumps(HELLO), "two", 1, "FATAL"), outputs, "update")
+    made(stack, RUNS % (json.dumps(HELLO), "two", 1, "FATAL"), named, "update")
     alias = live.lambda_.get_alias(FunctionName=told["Function"], Name="live")
     assert (alias["FunctionVersion"], alias["Description"]) == ("1", "two")
     tries = live.lambda_.get_function_event_invoke_config(FunctionName=told["Function"])
@@ -176,17 +154,9 @@ def test_aliases_retries_and_log_filters(live: Any, stack: Stack) -> None:
     assert (errors["filterPattern"], errors["metricTransformations"][0]["metricName"]) == ("FATAL", "Errors")
 
 
-BUCKET = """
-Role:
-  Type: AWS::IAM::Role
-  Properties:
-    AssumeRolePolicyDocument:
-      Version: "2012-10-17"
-      Statement: [{Effect: Allow, Principal: {Service: lambda.amazonaws.com}, Action: 'sts:AssumeRole'}]
-    ManagedPolicyArns: ['arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole']
-Hello:
-  Type: AWS::Lambda::Function
-  Properties: {Runtime: python3.13, Handler: index.lambda_handler, Role: {'Fn::GetAtt': [Role, Arn]}, Code: {ZipFile: %s}}
+BUCKET = (
+    HELLO_MADE
+    + """
 May:
   Type: AWS::Lambda::Permission
   Properties: {FunctionName: {Ref: Hello}, Action: 'lambda:InvokeFunction', Principal: s3.amazonaws.com, SourceAccount: {Ref: 'AWS::AccountId'}}
@@ -200,18 +170,19 @@ Box:
     NotificationConfiguration:
       LambdaConfigurations: [{Event: 's3:ObjectCreated:*', Function: {'Fn::GetAtt': [Hello, Arn]}, Filter: {S3Key: {Rules: [{Name: suffix, Value: .png}]}}}]
 """
+)
 
 
 def test_a_bucket_with_an_acl_needs_object_ownership(live: Any, stack: Stack) -> None:
     """S3 user guide, "Controlling ownership of objects": a new bucket has ACLs off, AccessControl alone fails."""
     with pytest.raises(AssertionError, match="BucketOwnerEnforced"):
-        stack.apply("Box: {Type: 'AWS::S3::Bucket', Properties: {AccessControl: PublicRead}}")
+        made(stack, "Box: {Type: 'AWS::S3::Bucket', Properties: {AccessControl: PublicRead}}")
 
 
 def test_a_bucket_tells_functions_and_pages_of_other_origins(live: Any, aids: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference/aws-resource-s3-bucket.html: AccessControl, CorsConfiguration, NotificationConfiguration."""
-    outputs = {"Box": {"Value": {"Ref": "Box"}}, "Hello": {"Value": {"Ref": "Hello"}}}
-    told = stack.apply(BUCKET % (json.dumps(HELLO), "LogDeliveryWrite"), outputs)
+    named = {"Box": {"Value": {"Ref": "Box"}}, "Hello": {"Value": {"Ref": "Hello"}}}
+    told = made(stack, BUCKET % (json.dumps(HELLO), "LogDeliveryWrite"), named)
     box = told["Box"]
     assert len(live.s3.get_bucket_acl(Bucket=box)["Grants"]) == 3
     (rule,) = live.s3.get_bucket_cors(Bucket=box)["CORSRules"]
@@ -229,7 +200,7 @@ def test_a_bucket_tells_functions_and_pages_of_other_origins(live: Any, aids: An
         ]
 
     assert aids.eventually(lines) == ["hello\n"]
-    stack.apply(BUCKET % (json.dumps(HELLO), "Private"), outputs, "update")
+    made(stack, BUCKET % (json.dumps(HELLO), "Private"), named, "update")
     assert len(live.s3.get_bucket_acl(Bucket=box)["Grants"]) == 1
     live.s3.delete_objects(Bucket=box, Delete={"Objects": [{"Key": "a.txt"}, {"Key": "a.png"}]})
 
@@ -250,14 +221,14 @@ Steps:
 
 def test_members_of_groups_and_documents_change(live: Any, stack: Stack) -> None:
     """CloudFormation: TemplateReference/aws-resource-iam-usertogroupaddition.html, aws-resource-ssm-document.html."""
-    outputs = {name: {"Value": {"Ref": name}} for name in ("Crew", "Ada", "Bob", "Steps")}
-    told = stack.apply(PEOPLE % ("Ada", "one"), outputs)
+    named = {name: {"Value": {"Ref": name}} for name in ("Crew", "Ada", "Bob", "Steps")}
+    told = made(stack, PEOPLE % ("Ada", "one"), named)
 
     def members() -> list[str]:
         return [each["UserName"] for each in live.iam.get_group(GroupName=told["Crew"])["Users"]]
 
     assert members() == [told["Ada"]]
-    assert stack.apply(PEOPLE % ("Bob", "two"), outputs, "update") == told
+    assert made(stack, PEOPLE % ("Bob", "two"), named, "update") == told
     assert members() == [told["Bob"]]
     document = live.ssm.get_document(Name=told["Steps"])
     assert (document["DocumentVersion"], json.loads(document["Content"])["description"]) == ("2", "two")
