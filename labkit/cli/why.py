@@ -35,14 +35,14 @@ def tell_newest_refusal(cloud: "LocalCloud", console: Console) -> int:
         console.result({"running": True, "refusal": None})
         return 0
     newest = refusals[-1]
-    what = newest["action"] or newest["operation"]
+    what = printable(newest["action"] or newest["operation"])
     console.line(
         f"✗ {what} was refused {span(time.time() - newest['at'])} ago: {newest['code']}", style="bad"
     )
     for name, text in facts(newest).items():
-        console.line(f"  {name:<9} {printable(text)}")
+        console.fact(name, text, 8)
     if hint := next_thing(newest):
-        console.hint(printable(hint))
+        console.hint(hint)
     console.result({"running": True, "refusal": newest})
     return 0
 
